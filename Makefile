@@ -1,0 +1,60 @@
+# drrun: `make demo` shows the main job on the embedded lab, `make test` runs every test. Both need only Go, git and make.
+GO   ?= go
+BIN  := bin/drrun
+TEST_TIMEOUT ?= 20m
+
+.PHONY: help build demo test race lint fuzz bench sim crash update clean
+
+## help: this list
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## build: bin/drrun
+build:
+	$(GO) build -o $(BIN) ./cmd/drrun
+
+## demo: generate a plan, lose a site, fail over, on the embedded lab
+demo: build
+	$(BIN) demo
+
+## test: every test
+test:
+	$(GO) test -timeout $(TEST_TIMEOUT) ./...
+
+## race: every test under the race detector
+race:
+	$(GO) test -race -timeout 40m ./...
+
+## lint: formatting, vet, staticcheck
+lint:
+	@bad="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$bad" || { echo "gofmt would change: $$bad"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+
+## sim: seeded simulations, SEEDS of them
+SEEDS ?= 200
+sim:
+	$(GO) test ./plans/runner -run 'TestSim' -v -seeds $(SEEDS)
+
+## crash: the crash matrix of a failover, with its figures
+crash:
+	$(GO) test ./plans/runner -run 'TestCrash' -v
+
+## fuzz: every parser for FUZZTIME each
+FUZZTIME ?= 20s
+fuzz:
+	@for pkg in engine lua plans; do \
+	  for target in $$($(GO) test ./$$pkg -list '^Fuzz' | grep '^Fuzz'); do \
+	    $(GO) test ./$$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) || exit 1; done; done
+
+## bench: figures of speed and memory
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+## update: rewrite the golden files; review the difference as code
+update:
+	$(GO) test ./lua ./plans ./cmd/drrun -update
+
+clean:
+	rm -rf bin

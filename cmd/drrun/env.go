@@ -1,0 +1,122 @@
+package main
+
+import (
+	"io"
+	"os"
+	"os/user"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+
+	"golang.org/x/term"
+
+	"drrun/engine"
+)
+
+// version is set by the linker for releases.
+var version = ""
+
+// Env is what the commands take from the process that they run in, so that tests can run them in theirs.
+type Env struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// Engine makes the clock, disk and random numbers of a command; model time runs speed times faster than the wall.
+	Engine func(speed float64) engine.Env
+	Getenv func(name string) (value string, set bool)
+	// IsTerminal tells whether a person sits behind Stdin, Stdout or Stderr.
+	IsTerminal func(stream any) bool
+	// Width is the number of columns of the terminal behind a stream, 0 when it is not known.
+	Width func(stream any) int
+	// ReadSecret reads a line from the terminal behind Stdin without showing it.
+	ReadSecret func() (string, error)
+	// Signals delivers interrupts until its stop function is called; nil delivers none.
+	Signals func() (signals <-chan os.Signal, stop func())
+	// Exit ends the process at once; nil makes the third interrupt do nothing.
+	Exit func(code int)
+	// Executable is the path of the running program, which demo starts as child processes.
+	Executable func() (string, error)
+	Host, User string
+}
+
+// SystemEnv is the process's own environment.
+func SystemEnv() Env {
+	env := Env{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Engine: engine.SystemEnv, Getenv: os.LookupEnv,
+		IsTerminal: isTerminal, Width: terminalWidth, ReadSecret: readSecret, Signals: interrupts, Exit: os.Exit, Executable: os.Executable,
+	}
+	// Both are labels for people; a machine that has none is no reason to refuse.
+	env.Host, _ = os.Hostname()
+	if who, err := user.Current(); err == nil {
+		env.User = who.Username
+	}
+	return env
+}
+
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+func terminalWidth(stream any) int {
+	file, ok := stream.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// readSecret reads without echo. The terminal is put back also when the process is interrupted meanwhile: see asker.secret.
+func readSecret() (string, error) {
+	line, err := term.ReadPassword(int(os.Stdin.Fd()))
+	return string(line), err
+}
+
+// interactive tells whether a person can be asked: their answers come from a terminal and they see the question on one.
+func (env Env) interactive() bool { return env.IsTerminal(env.Stdin) && env.IsTerminal(env.Stderr) }
+
+// speed is by how much DRRUN_SPEED makes model time faster than the wall; 1 where it is not set.
+func (env Env) speed() (float64, *usageError) {
+	text, set := env.Getenv("DRRUN_SPEED")
+	if !set || text == "" {
+		return 1, nil
+	}
+	speed, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(speed > 0) || speed > maxSpeed {
+		return 0, usage("DRRUN_SPEED is %q: it must be a number above 0 and at most %g", text, maxSpeed).hinted("unset DRRUN_SPEED, or source the lab.env of your lab")
+	}
+	return speed, nil
+}
+
+// maxSpeed keeps waits of model time above what a timer can measure.
+const maxSpeed = 1e6
+
+// versionText is the version of this program, with the revision it was built from where that is known.
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "dev"
+	}
+	revision, dirty := "", ""
+	for _, setting := range info.Settings {
+		switch {
+		case setting.Key == "vcs.revision":
+			revision = setting.Value[:min(12, len(setting.Value))]
+		case setting.Key == "vcs.modified" && setting.Value == "true":
+			dirty = "+dirty"
+		}
+	}
+	if revision == "" {
+		return "dev"
+	}
+	return "dev-" + revision + dirty
+}
+
+// platform names the Go version and the kind of machine of this program.
+func platform() string { return runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH }

@@ -1,0 +1,147 @@
+package lua
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"drrun/engine"
+
+	glua "github.com/yuin/gopher-lua"
+)
+
+var moduleName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+
+// luaRequire is require: the plan's folders first would let a file shadow "dr", so built-in modules come first.
+func (rt *Runtime) luaRequire(L *glua.LState) int {
+	name := L.CheckString(1)
+	value, err := rt.require(rt.task(L), L, name)
+	if err != nil {
+		site := rt.site(L, "require")
+		var d *Diagnostic
+		if !errors.As(err, &d) {
+			err = located(err, site)
+		} else if d.Code == "no-module" && d.Pos.Line == 0 {
+			site.names = []string{"name"}
+			d.Pos = site.at([]any{"name"}, false)
+			if site.src != nil {
+				d.Source = site.src.line(d.Pos.Line)
+			}
+		} else if site.src != nil && !site.src.builtin {
+			d.Notes = append(d.Notes, fmt.Sprintf("required as %q at %s", name, site.at(nil, false)))
+		}
+		rt.raise(L, err)
+	}
+	L.Push(value)
+	return 1
+}
+
+func (rt *Runtime) require(t *engine.Task, parent *glua.LState, name string) (glua.LValue, error) {
+	var chain []string
+	if outer := rt.threads[parent]; outer != nil {
+		chain = outer.loading
+	}
+	if slices.Contains(chain, name) {
+		return nil, &Diagnostic{Code: "require-cycle", Message: fmt.Sprintf("module %q requires itself: %s", name, strings.Join(append(slices.Clone(chain), name), " → "))}
+	}
+	for {
+		module, known := rt.loaded[name]
+		if !known {
+			break
+		}
+		if module.value != nil {
+			return module.value, nil
+		}
+		t.Await(module.done) // another task is at it; when it fails this one tries again
+	}
+	if !moduleName.MatchString(name) {
+		return nil, &Diagnostic{Code: "no-module", Message: fmt.Sprintf("%q is no module name", name), Hint: "names of letters, digits, - and _ with dots between folders: require \"site.netapp\""}
+	}
+	module := &loadedModule{done: make(chan struct{})}
+	rt.loaded[name] = module
+	defer close(module.done)
+	if outer := rt.threads[parent]; outer != nil {
+		outer.loading = append(slices.Clip(chain), name)
+		defer func() { outer.loading = chain }()
+	}
+	value, err := rt.find(t, parent, name)
+	if err != nil {
+		delete(rt.loaded, name)
+		return nil, err
+	}
+	module.value = value
+	return value, nil
+}
+
+func (rt *Runtime) find(t *engine.Task, parent *glua.LState, name string) (glua.LValue, error) {
+	for i := range rt.options.Modules {
+		if rt.options.Modules[i].Name == name {
+			return rt.moduleTable(&rt.options.Modules[i]), nil
+		}
+	}
+	file := strings.ReplaceAll(name, ".", "/") + ".lua"
+	if rt.options.Embedded != nil {
+		if text, err := fs.ReadFile(rt.options.Embedded, file); err == nil {
+			return rt.runText(t, parent, "builtin:"+file, text, true)
+		}
+	}
+	var tried []string
+	for _, folder := range rt.options.Path {
+		path := filepath.Join(folder, filepath.FromSlash(file))
+		text, err := rt.options.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			tried = append(tried, path)
+			continue
+		}
+		if err != nil {
+			return nil, &Diagnostic{Code: "file", Message: fmt.Sprintf("read %s: %v", path, cause(err)), Err: err}
+		}
+		rt.files[path] = text
+		return rt.runText(t, parent, path, text, false)
+	}
+	var names []string
+	for i := range rt.options.Modules {
+		names = append(names, rt.options.Modules[i].Name)
+	}
+	d := &Diagnostic{Code: "no-module", Message: fmt.Sprintf("no module %q", name), Hint: DidYouMean(name, names)}
+	for _, path := range tried {
+		d.Notes = append(d.Notes, "no file "+path)
+	}
+	return nil, d
+}
+
+// moduleTable makes the frozen table of a module.
+func (rt *Runtime) moduleTable(m *Module) *glua.LTable {
+	inner := rt.state.NewTable()
+	for i := range m.Funcs {
+		inner.RawSetString(m.Funcs[i].Name, rt.function(m.Name, &m.Funcs[i], nil))
+	}
+	for i := range m.Subs {
+		sub := &m.Subs[i]
+		inner.RawSetString(sub.Name[strings.LastIndex(sub.Name, ".")+1:], rt.moduleTable(sub))
+	}
+	for name, value := range m.Fields {
+		inner.RawSetString(name, rt.toLua(value))
+	}
+	table := rt.frozen(m.Name, inner)
+	if len(m.Lua) > 0 {
+		meta := table.Metatable.(*glua.LTable)
+		plain := meta.RawGetString("__index").(*glua.LFunction)
+		meta.RawSetString("__index", rt.state.NewFunction(func(L *glua.LState) int {
+			if module, lazy := m.Lua[L.Get(2).String()]; lazy {
+				value, err := rt.require(rt.task(L), L, module)
+				if err != nil {
+					rt.raise(L, err)
+				}
+				L.Push(value)
+				return 1
+			}
+			return plain.GFunction(L)
+		}))
+	}
+	return table
+}

@@ -1,0 +1,329 @@
+package lua
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	glua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+	"github.com/yuin/gopher-lua/parse"
+)
+
+// source is a Lua file as the runtime knows it: its text, its tokens, and the tables of its calls. The file is compiled
+// from a copy with one token a line, because gopher-lua knows lines only: a "line" of the copy is a token of the original.
+type source struct {
+	name   string // as shown to people
+	mark   string // as gopher-lua knows it: unmistakable in messages
+	lines  []string
+	tokens []token
+	// tokenOfLine[n] is the index of the first token on line n+1 of the copy.
+	tokenOfLine []int
+	calls       map[int][]*ast.FuncCallExpr // by line of the copy
+	locals      map[string]ast.Expr         // file-level locals that begin as a table
+	tables      map[*ast.TableExpr]*tableIndex
+	builtin     bool // one of our own: left out of tracebacks
+}
+
+type token struct{ line, col, width int }
+
+// The mark keeps a path's own colons and digits from being read as a place.
+func markOf(n int) string { return fmt.Sprintf("\x01%d\x01", n) }
+
+var markedPlace = regexp.MustCompile("\x01(\\d+)\x01:(-?\\d+):? ?")
+
+// compileSource parses a file and compiles it. Its error is a *Diagnostic.
+func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto, error) {
+	if len(text) > 0 && text[0] == '#' { // a first line such as #!/usr/bin/env drrun
+		text = append([]byte("--"), text...)
+	}
+	s := &source{name: name, mark: mark, lines: strings.Split(string(text), "\n"), calls: map[int][]*ast.FuncCallExpr{}, locals: map[string]ast.Expr{}, tables: map[*ast.TableExpr]*tableIndex{}}
+	// The original first, so that syntax errors carry real lines.
+	if _, err := parse.Parse(strings.NewReader(string(text)), name); err != nil {
+		return s, nil, s.syntaxError(err)
+	}
+	spread, err := s.spread(string(text))
+	if err != nil {
+		return s, nil, s.syntaxError(err)
+	}
+	chunk, err := parse.Parse(strings.NewReader(spread), mark)
+	if err != nil {
+		return s, nil, s.syntaxError(err)
+	}
+	visitor{onExpr: func(e ast.Expr) {
+		switch n := e.(type) {
+		case *ast.FuncCallExpr:
+			s.calls[n.Line()] = append(s.calls[n.Line()], n)
+		case *ast.TableExpr:
+			s.tables[n] = newTableIndex(n)
+		}
+	}}.block(chunk)
+	for _, statement := range chunk {
+		local, ok := statement.(*ast.LocalAssignStmt)
+		for i := 0; ok && i < len(local.Names) && i < len(local.Exprs); i++ {
+			if table, isTable := local.Exprs[i].(*ast.TableExpr); isTable {
+				s.locals[local.Names[i]] = table
+			}
+		}
+	}
+	// Compiled from a tree of its own, since splitting long tables would hide their places.
+	if chunk, err = parse.Parse(strings.NewReader(spread), mark); err != nil {
+		return s, nil, s.syntaxError(err)
+	}
+	splitLongTables(chunk)
+	proto, err := glua.Compile(chunk, mark)
+	if err != nil {
+		return s, nil, s.syntaxError(err)
+	}
+	return s, proto, nil
+}
+
+// spread writes the copy with one token a line and fills tokens and tokenOfLine.
+func (s *source) spread(text string) (string, error) {
+	var out strings.Builder
+	scanner := parse.NewScanner(strings.NewReader(text), s.name)
+	lexer := &parse.Lexer{}
+	offsets := lineOffsets(text)
+	for previous := 0; ; {
+		t, err := scanner.Scan(lexer)
+		if err != nil {
+			return "", err
+		}
+		if t.Type == parse.EOF {
+			break
+		}
+		lexer.PrevTokenType = t.Type
+		// Lua 5.1 forbids a line break between a call's function and its "(" only behind ")".
+		if len(s.tokens) > 0 && !(t.Type == '(' && previous == ')') {
+			out.WriteByte('\n')
+			s.tokenOfLine = append(s.tokenOfLine, len(s.tokens))
+		} else if len(s.tokens) == 0 {
+			s.tokenOfLine = append(s.tokenOfLine, 0)
+		}
+		written := tokenText(t)
+		if t.Type == parse.TNumber && droppedZero(text, offsets, t.Pos.Line, t.Pos.Column, t.Str) {
+			written = "0" + written
+		}
+		s.tokens = append(s.tokens, s.place(t, written))
+		out.WriteString(written)
+		previous = t.Type
+	}
+	return out.String(), nil
+}
+
+func tokenText(t ast.Token) string {
+	switch {
+	case t.Type == parse.TString:
+		return quoteLua(t.Str)
+	case t.Type > 0 && t.Type < 128:
+		return string(rune(t.Type)) // Str of '.' is empty
+	}
+	return t.Str
+}
+
+// place finds where a token stands. The scanner counts columns from 1 at the token's first character.
+func (s *source) place(t ast.Token, written string) token {
+	width := len(written)
+	if t.Type == parse.TString {
+		width = s.stringWidth(t.Pos.Line, t.Pos.Column)
+	}
+	return token{line: t.Pos.Line, col: max(t.Pos.Column, 1), width: width}
+}
+
+// stringWidth measures a text literal in the original: its escapes are gone from the token.
+func (s *source) stringWidth(line, col int) int {
+	if line < 1 || line > len(s.lines) || col < 1 || col > len(s.lines[line-1]) {
+		return 1
+	}
+	rest := s.lines[line-1][col-1:]
+	quote := rest[0]
+	for i := 1; i < len(rest); i++ {
+		switch {
+		case rest[i] == '\\':
+			i++
+		case rest[i] == quote:
+			return i + 1
+		}
+	}
+	return len(rest) // a long bracket, or a text that goes on: to the end of the line
+}
+
+func lineOffsets(text string) []int {
+	offsets := []int{0}
+	for i := range len(text) {
+		if text[i] == '\n' {
+			offsets = append(offsets, i+1)
+		}
+	}
+	return offsets
+}
+
+// droppedZero reports whether the scanner ate a leading zero of a number (it does for "007").
+func droppedZero(text string, offsets []int, line, col int, number string) bool {
+	if line < 1 || line > len(offsets) || number == "" {
+		return false
+	}
+	at := offsets[line-1] + col - 1
+	return at >= 0 && at+1 < len(text) && text[at] == '0' && !strings.HasPrefix(text[at:], number) && strings.HasPrefix(text[at+1:], number)
+}
+
+// quoteLua writes a text literal on one line.
+func quoteLua(text string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(text) {
+		c := text[i]
+		if c == '"' || c == '\\' || c < ' ' || c >= 0x7f {
+			fmt.Fprintf(&b, "\\%03d", c)
+			continue
+		}
+		b.WriteByte(c)
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// at returns the place of a line of the copy.
+func (s *source) at(copyLine int) Pos {
+	if copyLine < 1 || copyLine > len(s.tokenOfLine) {
+		return Pos{File: s.name}
+	}
+	t := s.tokens[s.tokenOfLine[copyLine-1]]
+	return Pos{File: s.name, Line: t.line, Col: t.col, EndCol: t.col + t.width}
+}
+
+// line returns the text of a line of the original.
+func (s *source) line(n int) string {
+	if n < 1 || n > len(s.lines) {
+		return ""
+	}
+	return strings.TrimRight(s.lines[n-1], "\r")
+}
+
+func (s *source) diagnostic(pos Pos, code, message string) *Diagnostic {
+	return &Diagnostic{Pos: pos, Code: code, Message: message, Source: s.line(pos.Line)}
+}
+
+// syntaxError turns what the parser or the compiler said into a finding. The parser knows line and column of the original.
+func (s *source) syntaxError(err error) *Diagnostic {
+	switch e := err.(type) {
+	case *parse.Error:
+		line, col := e.Pos.Line, max(e.Pos.Column, 1)
+		if line <= 0 { // the parser gives line -1 at the end of the file
+			line = len(s.lines)
+			for line > 1 && strings.TrimSpace(s.lines[line-1]) == "" {
+				line--
+			}
+			d := s.diagnostic(Pos{File: s.name, Line: line, Col: len(s.line(line)) + 1}, "syntax", "the file ends inside a block")
+			d.Hint = `an "end" or a closing bracket is missing`
+			return d
+		}
+		near := strings.TrimSpace(e.Token)
+		message := e.Message
+		if strings.Contains(message, "syntax error") && near != "" {
+			message = fmt.Sprintf("%s is not expected here", strconv.Quote(near))
+		}
+		d := s.diagnostic(Pos{File: s.name, Line: line, Col: col, EndCol: col + max(len(near), 1)}, "syntax", message)
+		if at := strings.LastIndex(s.line(line), near); near != "" && (col > len(s.line(line)) || !strings.HasPrefix(s.line(line)[col-1:], near)) && at >= 0 {
+			d.Pos.Col, d.Pos.EndCol = at+1, at+1+len(near)
+		}
+		d.Hint = "often a comma, a bracket or an \"end\" is missing just before"
+		return d
+	case *glua.CompileError:
+		pos := s.at(e.Line)
+		return s.diagnostic(pos, "syntax", e.Message)
+	}
+	if err == io.EOF {
+		return s.diagnostic(Pos{File: s.name, Line: len(s.lines), Col: 1}, "syntax", "the file ends too early")
+	}
+	return s.diagnostic(Pos{File: s.name, Line: 1, Col: 1}, "syntax", err.Error())
+}
+
+// call finds the call of a function of that name whose expression begins on a line of the copy.
+func (s *source) call(copyLine int, name string) *ast.FuncCallExpr {
+	var found *ast.FuncCallExpr
+	for _, call := range s.calls[copyLine] {
+		if calledName(call) == name {
+			return call
+		}
+		found = call
+	}
+	if len(s.calls[copyLine]) == 1 {
+		return found
+	}
+	return nil
+}
+
+func calledName(call *ast.FuncCallExpr) string {
+	if call.Method != "" {
+		return call.Method
+	}
+	switch f := call.Func.(type) {
+	case *ast.IdentExpr:
+		return f.Value
+	case *ast.AttrGetExpr:
+		if key, ok := f.Key.(*ast.StringExpr); ok {
+			return key.Value
+		}
+	}
+	return ""
+}
+
+// tableIndex finds the fields of a table literal at once: a plan has thousands of entries.
+type tableIndex struct {
+	named      map[string]*ast.Field
+	positional []*ast.Field
+}
+
+func newTableIndex(table *ast.TableExpr) *tableIndex {
+	index := &tableIndex{named: map[string]*ast.Field{}}
+	for _, field := range table.Fields {
+		if field.Key == nil {
+			index.positional = append(index.positional, field)
+		} else if key, ok := field.Key.(*ast.StringExpr); ok {
+			index.named[key.Value] = field
+		}
+	}
+	return index
+}
+
+func (t *tableIndex) field(step any) *ast.Field {
+	switch at := step.(type) {
+	case string:
+		return t.named[at]
+	case int:
+		if at >= 1 && at <= len(t.positional) {
+			return t.positional[at-1]
+		}
+	}
+	return nil
+}
+
+// find walks from an expression along keys (texts) and indexes (ints from 1) as far as tables are written out, and
+// returns the place of the last step. wantKey points at the key instead of the value.
+func (s *source) find(expr ast.Expr, path []any, wantKey bool) Pos {
+	pos := s.at(expr.Line())
+	for i, step := range path {
+		if ident, ok := expr.(*ast.IdentExpr); ok {
+			if table, known := s.locals[ident.Value]; known {
+				expr = table
+			}
+		}
+		table, ok := expr.(*ast.TableExpr)
+		if !ok {
+			return pos
+		}
+		field := s.tables[table].field(step)
+		if field == nil {
+			return pos
+		}
+		if wantKey && i == len(path)-1 && field.Key != nil {
+			return s.at(field.Key.Line())
+		}
+		expr = field.Value
+		pos = s.at(expr.Line())
+	}
+	return pos
+}

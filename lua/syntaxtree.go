@@ -1,0 +1,186 @@
+package lua
+
+import "github.com/yuin/gopher-lua/ast"
+
+// visitor goes through all statements and expressions, outer before inner.
+type visitor struct {
+	onExpr func(ast.Expr)
+	onStmt func(ast.Stmt)
+}
+
+func (v visitor) block(statements []ast.Stmt) {
+	for _, s := range statements {
+		v.statement(s)
+	}
+}
+
+func (v visitor) statement(s ast.Stmt) {
+	if v.onStmt != nil {
+		v.onStmt(s)
+	}
+	switch n := s.(type) {
+	case *ast.AssignStmt:
+		v.exprs(n.Lhs)
+		v.exprs(n.Rhs)
+	case *ast.LocalAssignStmt:
+		v.exprs(n.Exprs)
+	case *ast.FuncCallStmt:
+		v.expr(n.Expr)
+	case *ast.DoBlockStmt:
+		v.block(n.Stmts)
+	case *ast.WhileStmt:
+		v.expr(n.Condition)
+		v.block(n.Stmts)
+	case *ast.RepeatStmt:
+		v.block(n.Stmts)
+		v.expr(n.Condition)
+	case *ast.IfStmt:
+		v.expr(n.Condition)
+		v.block(n.Then)
+		v.block(n.Else)
+	case *ast.NumberForStmt:
+		v.expr(n.Init)
+		v.expr(n.Limit)
+		v.expr(n.Step)
+		v.block(n.Stmts)
+	case *ast.GenericForStmt:
+		v.exprs(n.Exprs)
+		v.block(n.Stmts)
+	case *ast.FuncDefStmt:
+		v.expr(n.Func)
+	case *ast.ReturnStmt:
+		v.exprs(n.Exprs)
+	}
+}
+
+func (v visitor) exprs(expressions []ast.Expr) {
+	for _, e := range expressions {
+		v.expr(e)
+	}
+}
+
+func (v visitor) expr(e ast.Expr) {
+	switch n := e.(type) {
+	case nil:
+		return
+	case *ast.FunctionExpr:
+		if n == nil {
+			return
+		}
+	}
+	if v.onExpr != nil {
+		v.onExpr(e)
+	}
+	switch n := e.(type) {
+	case *ast.AttrGetExpr:
+		v.expr(n.Object)
+		v.expr(n.Key)
+	case *ast.TableExpr:
+		for _, field := range n.Fields {
+			v.expr(field.Key)
+			v.expr(field.Value)
+		}
+	case *ast.FuncCallExpr:
+		v.expr(n.Func)
+		v.expr(n.Receiver)
+		v.exprs(n.Args)
+	case *ast.LogicalOpExpr:
+		v.expr(n.Lhs)
+		v.expr(n.Rhs)
+	case *ast.RelationalOpExpr:
+		v.expr(n.Lhs)
+		v.expr(n.Rhs)
+	case *ast.StringConcatOpExpr:
+		v.expr(n.Lhs)
+		v.expr(n.Rhs)
+	case *ast.ArithmeticOpExpr:
+		v.expr(n.Lhs)
+		v.expr(n.Rhs)
+	case *ast.UnaryMinusOpExpr:
+		v.expr(n.Expr)
+	case *ast.UnaryNotOpExpr:
+		v.expr(n.Expr)
+	case *ast.UnaryLenOpExpr:
+		v.expr(n.Expr)
+	case *ast.FunctionExpr:
+		v.block(n.Stmts)
+	}
+}
+
+// tableChunk is how many items of a table literal are compiled in one function: gopher-lua searches a function's
+// constants one by one, so that a literal of 5,000 VMs in one function takes time by the square.
+const tableChunk = 500
+
+// joinName is a global that no plan can name.
+const joinName = "(join)"
+
+// splitLongTables rewrites long lists { e1, …, en } as (join)(function() return { e1 … } end, …), for compiling only.
+func splitLongTables(chunk []ast.Stmt) {
+	v := visitor{onExpr: func(e ast.Expr) {
+		if table, ok := e.(*ast.TableExpr); ok {
+			for _, field := range table.Fields {
+				field.Value = splitTable(field.Value)
+			}
+		}
+		if call, ok := e.(*ast.FuncCallExpr); ok {
+			for i := range call.Args {
+				call.Args[i] = splitTable(call.Args[i])
+			}
+		}
+	}, onStmt: func(s ast.Stmt) {
+		switch n := s.(type) {
+		case *ast.LocalAssignStmt:
+			for i := range n.Exprs {
+				n.Exprs[i] = splitTable(n.Exprs[i])
+			}
+		case *ast.AssignStmt:
+			for i := range n.Rhs {
+				n.Rhs[i] = splitTable(n.Rhs[i])
+			}
+		case *ast.ReturnStmt:
+			for i := range n.Exprs {
+				n.Exprs[i] = splitTable(n.Exprs[i])
+			}
+		}
+	}}
+	v.block(chunk)
+}
+
+func splitTable(e ast.Expr) ast.Expr {
+	table, ok := e.(*ast.TableExpr)
+	if !ok || len(table.Fields) <= tableChunk {
+		return e
+	}
+	for _, field := range table.Fields {
+		if field.Key != nil || usesVarargs(field.Value) {
+			return e
+		}
+	}
+	join := &ast.FuncCallExpr{Func: &ast.IdentExpr{Value: joinName}}
+	join.SetLine(table.Line())
+	join.Func.SetLine(table.Line())
+	for start := 0; start < len(table.Fields); start += tableChunk {
+		part := &ast.TableExpr{Fields: table.Fields[start:min(start+tableChunk, len(table.Fields))]}
+		part.SetLine(part.Fields[0].Value.Line())
+		last := part.Fields[len(part.Fields)-1]
+		if call, isCall := last.Value.(*ast.FuncCallExpr); isCall && start+tableChunk < len(table.Fields) {
+			call.AdjustRet = true // in the middle of the list a call gives one value
+		}
+		give := &ast.ReturnStmt{Exprs: []ast.Expr{part}}
+		give.SetLine(part.Line())
+		function := &ast.FunctionExpr{ParList: &ast.ParList{}, Stmts: []ast.Stmt{give}}
+		function.SetLine(part.Line())
+		function.SetLastLine(last.Value.Line())
+		join.Args = append(join.Args, function)
+	}
+	return join
+}
+
+func usesVarargs(e ast.Expr) bool {
+	found := false
+	visitor{onExpr: func(inner ast.Expr) {
+		_, is := inner.(*ast.Comma3Expr)
+		found = found || is
+	}}.expr(e)
+	return found
+}

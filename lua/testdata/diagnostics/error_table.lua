@@ -1,0 +1,1 @@
+error({ code = "my-code", message = "my words", hint = "do this" })

@@ -1,0 +1,2 @@
+local vm = require "probe"
+vm.start { name = "gone" }

@@ -1,0 +1,3 @@
+local p = require "probe"
+local t = p.thing "a"
+t.touch()

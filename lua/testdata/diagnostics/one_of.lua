@@ -1,0 +1,7 @@
+local p = require "probe"
+return p.plan {
+  name = "x",
+  vms = {
+    { name = "a", boot = 5 },
+  },
+}

@@ -1,0 +1,2 @@
+local p = require "probe"
+p.start("a", { rnak = 1 })

@@ -1,0 +1,2 @@
+local p = require "probe"
+p.parallel({ { name = "a" }, { name = "a" } }, function() end)

@@ -1,0 +1,2 @@
+local p = require "probe"
+p.parallel({ { x = 1 } }, function() end)

@@ -1,0 +1,2 @@
+local vm = require "probe"
+vm.start { rank = 1.5, timeout = true }

@@ -1,0 +1,4 @@
+local vms = {
+  { name = "a" 
+  { name = "b" },
+}

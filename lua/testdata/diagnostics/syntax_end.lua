@@ -1,0 +1,3 @@
+local x = 1
+if x == 1 then
+  x = 2

@@ -1,0 +1,3 @@
+local p = require "probe"
+p.start {
+  name = "a",

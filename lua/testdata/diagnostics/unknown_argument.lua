@@ -1,0 +1,2 @@
+local vm = require "probe"
+local ok = vm.start { name = "web01", timout = "5m" }

@@ -1,0 +1,486 @@
+package ovirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// readCall is one read with the document that it expects.
+type readCall struct {
+	name, route, good string
+	call              func(context.Context, *Site) (any, error)
+}
+
+var readCalls = []readCall{
+	{"Product", "GET ", `<api><product_info><name>oVirt Engine</name><vendor>ovirt.org</vendor><instance_id>i1</instance_id><version><full_version>4.5.4-1</full_version><major>4</major><minor>5</minor></version></product_info><time>2026-11-20T14:32:00.000Z</time></api>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.Product(ctx) }},
+	{"DataCenters", "GET /datacenters", `<data_centers><data_center id="d1"><name>Default</name><status>up</status><version><major>4</major><minor>7</minor></version></data_center></data_centers>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.DataCenters(ctx) }},
+	{"DataCenter", "GET /datacenters/d1", `<data_center id="d1"><name>Default</name></data_center>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.DataCenter(ctx, "d1") }},
+	{"Clusters", "GET /clusters", `<clusters><cluster id="c1"><name>Prod</name><bios_type>q35_sea_bios</bios_type><cpu><architecture>x86_64</architecture></cpu><data_center id="d1"/></cluster></clusters>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.Clusters(ctx) }},
+	{"Hosts", "GET /hosts", `<hosts><host id="h1"><name>host1</name><status>up</status><spm><status>spm</status></spm><power_management><enabled>true</enabled></power_management></host></hosts>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.Hosts(ctx) }},
+	{"Host", "GET /hosts/h1", `<host id="h1"><name>host1</name></host>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.Host(ctx, "h1") }},
+	{"StorageDomains", "GET /storagedomains", `<storage_domains>` + sdXML(sdID, "", dcID) + `</storage_domains>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.StorageDomains(ctx) }},
+	{"StorageDomain", "GET /storagedomains/" + sdID, sdXML(sdID, "unattached", ""),
+		func(ctx context.Context, s *Site) (any, error) { return s.StorageDomain(ctx, sdID) }},
+	{"AttachedStorageDomains", "GET /datacenters/d1/storagedomains", `<storage_domains>` + sdXML(sdID, "active", "d1") + `</storage_domains>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.AttachedStorageDomains(ctx, "d1") }},
+	{"AttachedStorageDomain", "GET /datacenters/d1/storagedomains/" + sdID, sdXML(sdID, "active", "d1"),
+		func(ctx context.Context, s *Site) (any, error) { return s.AttachedStorageDomain(ctx, "d1", sdID) }},
+	{"StorageConnections", "GET /storageconnections", `<storage_connections><storage_connection id="k1"><type>nfs</type><address>a</address><path>/p</path></storage_connection></storage_connections>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.StorageConnections(ctx) }},
+	{"Networks", "GET /networks", `<networks><network id="n1"><name>lan</name><usages><usage>vm</usage></usages></network></networks>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.Networks(ctx) }},
+	{"VNICProfiles", "GET /vnicprofiles", `<vnic_profiles><vnic_profile id="p1"><name>lan</name><network id="n1"/></vnic_profile></vnic_profiles>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.VNICProfiles(ctx) }},
+	{"Templates", "GET /templates", `<templates><template id="t1"><name>rhel9</name><status>ok</status></template></templates>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.Templates(ctx) }},
+	{"Template", "GET /templates/t1", `<template id="t1"><name>rhel9</name><status>ok</status></template>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.Template(ctx, "t1") }},
+	{"VMs", "GET /vms", vmsXML(vmXML(1, "up"), vmXML(2, "down")),
+		func(ctx context.Context, s *Site) (any, error) { return s.VMs(ctx, VMQuery{Details: true}) }},
+	{"VM", "GET /vms/" + vmID(1), vmXML(1, "up"),
+		func(ctx context.Context, s *Site) (any, error) { return s.VM(ctx, vmID(1)) }},
+	{"VMNICs", "GET /vms/v1/nics", `<nics><nic id="n1"><name>nic1</name></nic></nics>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.VMNICs(ctx, "v1") }},
+	{"UnregisteredVMs", "GET /storagedomains/s1/vms", vmsXML(vmXML(1, "up")),
+		func(ctx context.Context, s *Site) (any, error) { return s.UnregisteredVMs(ctx, "s1") }},
+	{"UnregisteredTemplates", "GET /storagedomains/s1/templates", `<templates><template id="t1"/></templates>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.UnregisteredTemplates(ctx, "s1") }},
+	{"Events", "GET /events", `<events>` + eventXML(7, 119, "") + `</events>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.Events(ctx, EventQuery{Max: 1}) }},
+	{"HostBootTime", "GET /hosts/h1/statistics", `<statistics><statistic id="s1"><name>boot.time</name><values><value><datum>1566924606</datum></value></values></statistic></statistics>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.HostBootTime(ctx, "h1") }},
+	{"StartReached", "GET /events", `<events>` + eventXML(7, 153, "<correlation_id>run-1</correlation_id>") + `</events>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.StartReached(ctx, "run-1") }},
+}
+
+// badBodies are answers that no read may take for an answer.
+func badBodies(good string) map[string]answer {
+	return map[string]answer{
+		"empty":           {status: 200, kind: "application/xml"},
+		"nothing at all":  {status: 200},
+		"html":            htmlPage,
+		"html as xml":     {status: 200, kind: "application/xml", body: htmlPage.body},
+		"truncated":       {status: 200, body: good[:len(good)*2/3]},
+		"end missing":     {status: 200, body: good[:strings.LastIndex(good, "<")]},
+		"wrong root":      {status: 200, body: "<bookmarks><bookmark id=\"1\"/></bookmarks>"},
+		"fault with 200":  {status: 200, body: "<fault><reason>no</reason></fault>"},
+		"two documents":   {status: 200, body: good + good},
+		"junk at the end": {status: 200, body: good + "junk"},
+		"not xml":         {status: 200, kind: "application/json", body: `{"vm":[]}`},
+		"bad entity":      {status: 200, body: strings.Replace(good, ">", ">&nbsp;", 1)},
+		"cut connection":  {status: 200, body: good[:len(good)/2], cut: true},
+	}
+}
+
+func TestReadsRefuseBadBodies(t *testing.T) {
+	covered := map[string]bool{}
+	for _, c := range readCalls {
+		covered[c.name] = true
+		bubble(t, func(t *testing.T, f *fake) {
+			f.on(c.route, xmlAnswer(200, `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`+"\n"+c.good+"\n<!-- end -->"))
+			got, err := c.call(t.Context(), f.site())
+			if err != nil || reflect.ValueOf(got).IsZero() {
+				t.Fatalf("%s: good body: %v, %v", c.name, got, err)
+			}
+		})
+		for name, bad := range badBodies(c.good) {
+			bubble(t, func(t *testing.T, f *fake) {
+				f.on(c.route, bad)
+				got, err := c.call(t.Context(), f.site())
+				code := CodeBadReply
+				if bad.cut {
+					code = CodeUnreachable
+				}
+				if err == nil {
+					t.Fatalf("%s: %s: no error, %v", c.name, name, got)
+				}
+				wantCode(t, err, code)
+				if v := reflect.ValueOf(got); v.Kind() == reflect.Slice && v.Len() > 0 {
+					t.Fatalf("%s: %s: part of the answer was returned: %v", c.name, name, got)
+				}
+			})
+		}
+	}
+	// A read that is added must be added to the table.
+	site := reflect.TypeFor[*Site]()
+	other := map[string]bool{"Close": true, "Name": true, "URL": true, "Counters": true, "Probe": true, "ImportDomain": true, "AttachDomain": true, "ActivateDomain": true,
+		"WaitStorageDomain": true, "RefreshHost": true, "RegisterTemplate": true, "RegisterVM": true, "UpdateNIC": true, "StartVM": true, "WaitVM": true}
+	for i := range site.NumMethod() {
+		if name := site.Method(i).Name; !covered[name] && !other[name] {
+			t.Errorf("%s has no row in readCalls", name)
+		}
+	}
+}
+
+func TestReadStatuses(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer answer
+		code   Code
+		tries  int // 0: more than one
+	}{
+		{"absent", notFound, CodeNotFound, 1},
+		{"absent with a fault", fault(404, "Operation Failed", "Entity not found: vm1"), CodeNotFound, 1},
+		{"page of the web server", answer{status: 404, kind: "text/html", body: "<html><title>404</title></html>"}, CodeBadReply, 0},
+		{"forbidden", fault(403, "Operation Failed", "no permission"), CodeForbidden, 1},
+		{"engine bug", answer{status: 500, kind: "text/html", body: "<html/>"}, CodeEngineError, 1},
+		{"proxy without an engine", answer{status: 503, kind: "text/html", body: "<html/>"}, CodeUnreachable, 0},
+		{"redirect", answer{status: 302, header: map[string]string{"Location": "https://sso.example.com/login?x=s3cret"}}, CodeNotAnEngine, 1},
+		{"bad request", fault(400, "Operation Failed", "[bad]"), CodeBadRequest, 1},
+		{"created", xmlAnswer(201, vmXML(1, "up")), CodeBadReply, 1},
+		{"nobody listens", refused, CodeUnreachable, 0},
+		{"reset", reset, CodeUnreachable, 0},
+		{"no answer", answer{after: time.Hour}, CodeTimeout, 1},
+	} {
+		bubble(t, func(t *testing.T, f *fake) {
+			f.on("GET /vms/v1", c.answer)
+			started := time.Now()
+			_, err := f.site().VM(t.Context(), "v1")
+			e := wantCode(t, err, c.code)
+			n := len(f.requests("GET"))
+			if c.tries != 0 && n != c.tries || c.tries == 0 && (n < 3 || !e.Retryable) {
+				t.Errorf("%s: %d requests, retryable %v", c.name, n, e.Retryable)
+			}
+			if took := time.Since(started); took > defaultCallTimeout {
+				t.Errorf("%s: took %s", c.name, took)
+			}
+		})
+	}
+}
+
+func TestReadRepeatsUntilTheEngineAnswers(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fake) {
+		f.on("GET /vms/v1", refused, answer{status: 503}, answer{status: 200, body: "<vm", cut: true}, xmlAnswer(200, vmXML(1, "up")))
+		vm, err := f.site().VM(t.Context(), "v1")
+		if err != nil || vm.Status != "up" {
+			t.Fatal(vm, err)
+		}
+	})
+}
+
+func TestReadIsCancelled(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fake) {
+		f.on("GET /vms/v1", answer{after: time.Hour})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			time.Sleep(time.Second) // virtual
+			cancel()
+		}()
+		_, err := f.site().VM(ctx, "v1")
+		wantCode(t, err, CodeCancelled)
+	})
+}
+
+// writeCall is one changing call: what it sends, and the reads that show its goal not reached and reached.
+type writeCall struct {
+	name, route string
+	good        answer
+	reads       string // the read that shows the effect
+	not, yes    answer
+	also        map[string]answer
+	call        func(context.Context, *Site) (bool, error)
+	blind       bool // no read shows it
+}
+
+var attachedRoute = "GET /datacenters/" + dcID + "/storagedomains/" + sdID
+
+var writeCalls = []writeCall{
+	{name: "ImportDomain", route: "POST /storagedomains", good: xmlAnswer(201, sdXML(sdID, "unknown", "")),
+		reads: "GET /storagedomains/" + sdID, not: notFound, yes: xmlAnswer(200, sdXML(sdID, "unattached", "")),
+		also: map[string]answer{"GET /storageconnections": xmlAnswer(200, "<storage_connections/>")},
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			_, changed, err := s.ImportDomain(ctx, ImportSpec{ID: sdID, Type: "nfs", Address: "192.168.122.210", Path: "/nfs_ds_replica", HostID: hoID})
+			return changed, err
+		}},
+	{name: "AttachDomain", route: "POST /datacenters/" + dcID + "/storagedomains", good: xmlAnswer(201, sdXML(sdID, "active", dcID)),
+		reads: attachedRoute, not: notFound, yes: xmlAnswer(200, sdXML(sdID, "active", dcID)),
+		also: map[string]answer{"GET /storagedomains/" + sdID: xmlAnswer(200, sdXML(sdID, "unattached", "")), "GET /events": xmlAnswer(200, "<events/>")},
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			_, changed, err := s.AttachDomain(ctx, sdID, dcID, 0)
+			return changed, err
+		}},
+	{name: "ActivateDomain", route: "POST /datacenters/" + dcID + "/storagedomains/" + sdID + "/activate", good: complete,
+		reads: attachedRoute, not: xmlAnswer(200, sdXML(sdID, "maintenance", dcID)), yes: xmlAnswer(200, sdXML(sdID, "active", dcID)),
+		also: map[string]answer{"GET /datacenters/" + dcID + "/storagedomains": xmlAnswer(200, "<storage_domains>"+sdXML(sdID, "active", dcID)+"</storage_domains>"),
+			"GET /events": xmlAnswer(200, "<events/>")},
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			_, changed, err := s.ActivateDomain(ctx, dcID, sdID, 0)
+			return changed, err
+		}},
+	{name: "RegisterVM", route: "POST /storagedomains/" + sdID + "/vms/" + vmID(1) + "/register", good: complete,
+		reads: "GET /vms/" + vmID(1), not: notFound, yes: xmlAnswer(200, vmXML(1, "down")), also: map[string]answer{"GET /events": xmlAnswer(200, "<events/>")},
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			_, changed, err := s.RegisterVM(ctx, RegisterSpec{VMID: vmID(1), Name: "vm1", StorageDomainID: sdID, ClusterID: clID})
+			return changed, err
+		}},
+	{name: "RegisterTemplate", route: "POST /storagedomains/" + sdID + "/templates/" + tmID + "/register", good: complete,
+		reads: "GET /templates/" + tmID, not: notFound, yes: xmlAnswer(200, `<template id="`+tmID+`"><name>rhel9</name><status>ok</status></template>`),
+		also: map[string]answer{"GET /events": xmlAnswer(200, "<events/>")},
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			_, changed, err := s.RegisterTemplate(ctx, RegisterTemplateSpec{TemplateID: tmID, Name: "rhel9", StorageDomainID: sdID, ClusterID: clID})
+			return changed, err
+		}},
+	{name: "UpdateNIC", route: "PUT /vms/" + vmID(1) + "/nics/" + nicI, good: xmlAnswer(200, `<nic id="`+nicI+`"/>`),
+		reads: "GET /vms/" + vmID(1) + "/nics/" + nicI, not: xmlAnswer(200, `<nic id="`+nicI+`"><name>nic1</name></nic>`),
+		yes:  xmlAnswer(200, `<nic id="`+nicI+`"><name>nic1</name><vnic_profile id="`+prID+`"/></nic>`),
+		call: func(ctx context.Context, s *Site) (bool, error) { return s.UpdateNIC(ctx, vmID(1), nicI, prID) }},
+	{name: "StartVM", route: "POST /vms/" + vmID(1) + "/start", good: complete,
+		reads: "GET /vms/" + vmID(1), not: xmlAnswer(200, vmXML(1, "down")), yes: xmlAnswer(200, vmXML(1, "up")),
+		also: map[string]answer{"GET /events": xmlAnswer(200, "<events/>")},
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			r, err := s.StartVM(ctx, vmID(1), StartOptions{})
+			return r.Requested, err
+		}},
+	{name: "RefreshHost", route: "POST /hosts/" + hoID + "/refresh", good: complete, blind: true,
+		call: func(ctx context.Context, s *Site) (bool, error) { return true, s.RefreshHost(ctx, hoID) }},
+}
+
+// world makes the reads of a write call show the goal once reached() says so.
+func (c writeCall) world(f *fake, reached func() bool) {
+	for route, a := range c.also {
+		f.on(route, a)
+	}
+	if c.reads != "" {
+		f.handle(c.reads, func(*http.Request, string) answer {
+			if reached() {
+				return c.yes
+			}
+			return c.not
+		})
+	}
+}
+
+// unclear are answers to a changing request that say nothing about its effect.
+func unclear(good answer) map[string]answer {
+	bad := map[string]answer{
+		"no answer":  {after: time.Hour},
+		"reset":      reset,
+		"bad proxy":  {status: 502, kind: "text/html", body: "<html/>"},
+		"html 500":   {status: 500, kind: "text/html", body: "<html/>"},
+		"empty":      {status: good.status, kind: "application/xml"},
+		"html":       {status: good.status, kind: "text/html", body: htmlPage.body},
+		"truncated":  {status: good.status, body: good.body[:len(good.body)*2/3]},
+		"cut":        {status: good.status, body: good.body[:len(good.body)*2/3], cut: true},
+		"wrong root": {status: good.status, body: "<bookmark/>"},
+	}
+	return bad
+}
+
+func TestWrites(t *testing.T) {
+	for _, c := range writeCalls {
+		t.Run(c.name, func(t *testing.T) {
+			run := func(name string, fn func(t *testing.T, f *fake)) {
+				t.Run(name, func(t *testing.T) { bubble(t, fn) })
+			}
+			run("done", func(t *testing.T, f *fake) {
+				done := false
+				c.world(f, func() bool { return done })
+				f.handle(c.route, func(*http.Request, string) answer { done = true; return c.good })
+				changed, err := c.call(t.Context(), f.site())
+				if err != nil || !changed {
+					t.Fatal(changed, err)
+				}
+				if len(f.writes()) != 1 || f.hooked[0].Retry != "" || f.ended[0].Err != nil {
+					t.Fatalf("%v %+v", f.writes(), f.hooked)
+				}
+				changed, err = c.call(t.Context(), f.site())
+				if err != nil || !c.blind && (changed || len(f.writes()) != 1) {
+					t.Fatalf("second call: %v %v %v", changed, err, f.writes())
+				}
+			})
+			for name, bad := range unclear(c.good) {
+				run(name+", effect", func(t *testing.T, f *fake) {
+					if c.blind {
+						return
+					}
+					done := false
+					c.world(f, func() bool { return done })
+					f.handle(c.route, func(*http.Request, string) answer { done = true; return bad })
+					changed, err := c.call(t.Context(), f.site())
+					if name == "no answer" && err != nil { // the call's own time is over as well
+						wantCode(t, err, CodeTimeout)
+						return
+					}
+					if err != nil || !changed {
+						t.Fatal(changed, err)
+					}
+					if len(f.writes()) != 1 || !f.ended[0].Unknown {
+						t.Fatalf("%v %+v", f.writes(), f.ended)
+					}
+				})
+				run(name+", no effect", func(t *testing.T, f *fake) {
+					done := false
+					c.world(f, func() bool { return done })
+					n := 0
+					f.handle(c.route, func(*http.Request, string) answer {
+						if n++; n == 1 {
+							return bad
+						}
+						done = true
+						return c.good
+					})
+					changed, err := c.call(t.Context(), f.site())
+					if name == "no answer" && err != nil {
+						wantCode(t, err, CodeTimeout)
+						return
+					}
+					if err != nil || !changed {
+						t.Fatal(changed, err)
+					}
+					if len(f.writes()) != 2 || f.hooked[1].Retry == "" || !f.ended[0].Unknown {
+						t.Fatalf("%v %+v %+v", f.writes(), f.hooked, f.ended)
+					}
+					if !c.blind && f.requests(c.reads) == nil {
+						t.Fatal("not settled by reading")
+					}
+				})
+				run(name+", for ever", func(t *testing.T, f *fake) {
+					c.world(f, func() bool { return false })
+					f.on(c.route, bad)
+					_, err := c.call(t.Context(), f.site())
+					if err == nil {
+						t.Fatal("no error")
+					}
+					if n := len(f.writes()); n > maxRepeats+1 {
+						t.Fatalf("%d requests", n)
+					}
+					for _, w := range f.hooked[1:] {
+						if w.Retry == "" {
+							t.Fatal("a repeat without a reason")
+						}
+					}
+				})
+			}
+			run("token renewed", func(t *testing.T, f *fake) {
+				done := false
+				c.world(f, func() bool { return done })
+				f.handle(c.route, func(*http.Request, string) answer { done = true; return c.good })
+				s := f.site()
+				if _, err := s.Product(t.Context()); !HasCode(err, CodeNotFound) {
+					t.Fatal(err)
+				}
+				// The engine forgets the token between the reads before the request and the request.
+				f.valid = func(token string) bool {
+					return token != "token1" || len(f.writesLocked()) == 0
+				}
+				changed, err := c.call(t.Context(), s)
+				if err != nil || !changed {
+					t.Fatal(changed, err)
+				}
+				if w := f.writes(); len(w) != 2 || f.hooked[1].Retry == "" || f.ended[0].Unknown || f.ended[0].Status != 401 || f.logins != 2 {
+					t.Fatalf("%v %+v %+v %d", w, f.hooked, f.ended, f.logins)
+				}
+			})
+			run("locked, then done", func(t *testing.T, f *fake) {
+				done := false
+				c.world(f, func() bool { return done })
+				n := 0
+				f.handle(c.route, func(*http.Request, string) answer {
+					if n++; n < 3 {
+						return fault(409, "Operation Failed", "[Cannot ${action} Storage. Related operation is currently in progress. Please try again later.]")
+					}
+					done = true
+					return c.good
+				})
+				changed, err := c.call(t.Context(), f.site())
+				if err != nil || !changed || len(f.writes()) != 3 || !strings.Contains(f.hooked[2].Retry, "currently in progress") {
+					t.Fatalf("%v %v %+v", changed, err, f.hooked)
+				}
+			})
+			run("refused", func(t *testing.T, f *fake) {
+				c.world(f, func() bool { return false })
+				f.on(c.route, fault(409, "Operation Failed", "[Cannot do that.]"))
+				_, err := c.call(t.Context(), f.site())
+				e := wantCode(t, err, CodeConflict)
+				if len(f.writes()) != 1 || f.ended[0].Unknown || !strings.Contains(e.Error(), "engine says 409: [Cannot do that.]") {
+					t.Fatalf("%v %v", f.writes(), err)
+				}
+			})
+			run("200 that failed", func(t *testing.T, f *fake) {
+				if c.good.status != 200 || strings.HasPrefix(c.route, "PUT") {
+					return
+				}
+				c.world(f, func() bool { return false })
+				f.on(c.route, xmlAnswer(200, "<action><fault><reason>Operation Failed</reason><detail>[agent failed]</detail></fault><status>failed</status></action>"))
+				_, err := c.call(t.Context(), f.site())
+				e := wantCode(t, err, CodeEngineError)
+				if e.Detail != "[agent failed]" || len(f.writes()) != 1 {
+					t.Fatalf("%v %v", f.writes(), err)
+				}
+			})
+			run("no connection", func(t *testing.T, f *fake) {
+				done := false
+				c.world(f, func() bool { return done })
+				n := 0
+				f.handle(c.route, func(*http.Request, string) answer {
+					if n++; n == 1 {
+						return refused
+					}
+					done = true
+					return c.good
+				})
+				changed, err := c.call(t.Context(), f.site())
+				if err != nil || !changed || f.ended[0].Unknown || f.hooked[1].Retry == "" {
+					t.Fatalf("%v %v %+v", changed, err, f.ended)
+				}
+			})
+			run("hook refuses", func(t *testing.T, f *fake) {
+				c.world(f, func() bool { return false })
+				no := errors.New("the journal is full")
+				_, err := c.call(t.Context(), f.site(func(o *Options) {
+					o.OnWrite = func(context.Context, *Write) (func(WriteResult), error) { return nil, no }
+				}))
+				wantCode(t, err, CodeRefused)
+				if !errors.Is(err, no) || len(f.writes()) != 0 {
+					t.Fatal(err, f.writes())
+				}
+			})
+			run("cancelled", func(t *testing.T, f *fake) {
+				c.world(f, func() bool { return false })
+				ctx, cancel := context.WithCancel(t.Context())
+				f.handle(c.route, func(*http.Request, string) answer { cancel(); return answer{after: time.Hour} })
+				_, err := c.call(ctx, f.site())
+				wantCode(t, err, CodeCancelled)
+				if len(f.writes()) != 1 || !f.ended[0].Unknown {
+					t.Fatalf("%v %+v", f.writes(), f.ended)
+				}
+			})
+		})
+	}
+}
+
+// writesLocked is writes for use inside valid, where mu is held.
+func (f *fake) writesLocked() (out []string) {
+	for _, line := range f.log {
+		if !strings.HasPrefix(line, "GET ") {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+func ExampleError() {
+	e := &Error{Site: "secondary", Op: OpAttachDomain, Subject: Subject{Kind: KindStorageDomain, ID: sdID, Name: "nfs_ds"}}
+	fmt.Println(e.fault(409, "Operation Failed", "[Cannot attach Storage. There is no active Host in the Data Center.]"))
+	e = &Error{Site: "primary", Op: opRead, Subject: Subject{Kind: "vms"}}
+	fmt.Println(e.fault(404, "", ""))
+	e = &Error{Site: "secondary", Op: OpStartVM, Subject: Subject{Kind: KindVM, ID: "1", Name: "db1"}, State: "paused", Err: errors.New("it is paused")}
+	fmt.Println(e)
+	// Output:
+	// attach storage domain "nfs_ds" on secondary: engine says 409: [Cannot attach Storage. There is no active Host in the Data Center.]
+	// read vms on primary: engine answers 404 without words
+	// start vm "db1" on secondary: it is paused (its state is paused)
+}

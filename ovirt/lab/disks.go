@@ -1,0 +1,150 @@
+package lab
+
+import (
+	"net/http"
+	"slices"
+)
+
+func writeDisk(x *xmlWriter, d *disk) {
+	href := apiRoot + "/disks/" + d.id
+	x.open("disk", "href", href, "id", d.id)
+	x.text("name", d.alias)
+	x.text("description", "")
+	x.links(href, "permissions", "statistics")
+	x.int("actual_size", d.size/4)
+	x.text("alias", d.alias)
+	x.text("backup", "none")
+	x.text("content_type", "data")
+	x.text("format", "cow")
+	x.text("image_id", d.imageID)
+	x.bool("propagate_errors", false)
+	x.int("provisioned_size", d.size)
+	x.text("qcow_version", "qcow2_v3")
+	x.bool("shareable", d.shareable)
+	x.bool("sparse", true)
+	x.text("status", d.status)
+	x.text("storage_type", "image")
+	x.int("total_size", d.size/4)
+	x.bool("wipe_after_delete", false)
+	x.open("storage_domains")
+	for _, s := range d.domains {
+		x.ref("storage_domain", "storagedomains", s.id)
+	}
+	x.close("storage_domains")
+	x.close("disk")
+}
+
+// writeOVFDisk writes one of the OVF_STORE disks of a domain: they are part of /disks.
+func writeOVFDisk(x *xmlWriter, d *storageDomain, id string) {
+	href := apiRoot + "/disks/" + id
+	x.open("disk", "href", href, "id", id)
+	x.text("name", "OVF_STORE")
+	x.text("description", "OVF_STORE")
+	x.links(href, "permissions", "statistics")
+	x.int("actual_size", 134217728)
+	x.text("alias", "OVF_STORE")
+	x.text("backup", "none")
+	x.text("content_type", "ovf_store")
+	x.text("format", "raw")
+	x.text("image_id", uuidOf(id+"/image"))
+	x.bool("propagate_errors", false)
+	x.int("provisioned_size", 134217728)
+	x.bool("shareable", true)
+	x.bool("sparse", false)
+	x.text("status", "ok")
+	x.text("storage_type", "image")
+	x.bool("wipe_after_delete", false)
+	x.open("storage_domains")
+	x.ref("storage_domain", "storagedomains", d.id)
+	x.close("storage_domains")
+	x.close("disk")
+}
+
+// getDisks lists the disks of the engine, or of one domain.
+func (c *call) getDisks(of *storageDomain) *reply {
+	e := c.engine
+	var of2 []*disk
+	for _, d := range e.disks {
+		if of == nil || slices.Contains(d.domains, of) {
+			of2 = append(of2, d)
+		}
+	}
+	found, r := search(c, diskSearch, of2)
+	if r != nil {
+		return c.refuse(r)
+	}
+	x := newXML("disks")
+	if c.params.Get("search") == "" && !c.params.Has("max") {
+		for _, s := range e.domains {
+			if s.dc != nil && (of == nil || s == of) {
+				for _, id := range s.ovfDisks {
+					writeOVFDisk(x, s, id)
+					c.items++
+				}
+			}
+		}
+	}
+	for _, d := range found {
+		writeDisk(x, d)
+	}
+	c.items += len(found)
+	return x.reply(http.StatusOK)
+}
+
+func (c *call) getDisk(id string) *reply {
+	if d := c.engine.diskByID[id]; d != nil {
+		return single(d, writeDisk)
+	}
+	for _, s := range c.engine.domains {
+		if s.dc != nil && slices.Contains(s.ovfDisks[:], id) {
+			x := newDocument()
+			writeOVFDisk(x, s, id)
+			return x.reply(http.StatusOK)
+		}
+	}
+	return c.notFound()
+}
+
+// deleteDisk deletes a disk with its image.
+func (c *call) deleteDisk(id string) *reply {
+	e := c.engine
+	d := e.diskByID[id]
+	if d == nil {
+		return c.notFound()
+	}
+	for _, v := range e.vms {
+		for _, a := range v.disks {
+			if a.disk == d && v.status != "down" {
+				return c.refuse(conflict("Cannot remove Virtual Disk. At least one of the VMs is not down."))
+			}
+		}
+	}
+	for _, s := range d.domains {
+		if s.status != "active" {
+			return c.refuse(statusIllegal("remove Virtual Disk", s.status))
+		}
+	}
+	for _, v := range e.vms {
+		v.disks = slices.DeleteFunc(v.disks, func(a *attachment) bool { return a.disk == d })
+	}
+	e.removeDisk(d)
+	for _, s := range d.domains {
+		e.deleteImage(s, d.id)
+	}
+	c.effect("delete disk %s", d.alias)
+	return c.actionDone(c.newJob("Removing Disk "+d.alias), nil)
+}
+
+// deleteImage removes an image from the storage. It is one of the things that must never happen.
+func (e *engine) deleteImage(d *storageDomain, diskID string) {
+	if d.export.copy == nil {
+		return
+	}
+	if _, ok := d.export.copy.now().image(diskID); !ok {
+		return
+	}
+	d.export.copy.change(e.lab.now, func(c *contents) {
+		c.images = slices.DeleteFunc(slices.Clone(c.images), func(i image) bool { return i.disk == diskID })
+	})
+	e.violation(ViolationDataDestroyed, diskID, "the image of disk %s was deleted from %s", diskID, d.export)
+}

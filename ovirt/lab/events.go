@@ -1,0 +1,224 @@
+package lab
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Event codes (ovirt-engine AuditLogType).
+const (
+	eventEngineStarted    = 1
+	eventHostDown         = 12
+	eventHostUp           = 13
+	eventLogin            = 30
+	eventVMStarted        = 32
+	eventVMStopped        = 33
+	eventVMUpdated        = 35
+	eventVMDown           = 61
+	eventVMShutdown       = 73
+	eventVMDownError      = 119
+	eventVMStart          = 153
+	eventVMRegistered     = 174
+	eventTemplateRegister = 180
+	eventOVFFailed        = 190
+	eventOVFUpdated       = 199
+	eventMACRange         = 925
+	eventDomainAdded      = 956
+	eventDomainAddFailed  = 957
+	eventDomainRemoved    = 960
+	eventAttached         = 962
+	eventAttachFailed     = 963
+	eventDetached         = 964
+	eventActivated        = 966
+	eventActivateFailed   = 967
+	eventDeactivated      = 968
+	eventDeactivateFailed = 969
+	eventDeactivatedBySys = 970
+	eventForceRemoved     = 981
+	eventDCInitialised    = 1002
+	eventDeactivateCut    = 1009
+	eventOVFUnreadable    = 1017
+	eventOVFNothing       = 1052
+	eventImportFailed     = 1153
+	eventPartsLeftOut     = 1188
+	eventHostRefreshed    = 606
+	eventExternal         = 9801 // EXTERNAL_EVENT_NORMAL; warning, error and alert follow
+)
+
+type event struct {
+	id                    int
+	code                  int
+	severity, text        string
+	time                  time.Time
+	origin, correlation   string
+	customID              int
+	user                  string
+	vm, vmName            string
+	host, hostName        string
+	domain, domainName    string
+	template, dc, cluster string
+	deleted               bool
+}
+
+// refs is what an event is about.
+type refs struct {
+	vm          *vm
+	host        *host
+	domain      *storageDomain
+	template    string
+	dc          *dataCenter
+	cluster     *cluster
+	correlation string
+	user        string
+}
+
+func (e *engine) event(code int, severity, text string, r refs) *event {
+	e.lastEvent++
+	v := &event{id: e.lastEvent, code: code, severity: severity, text: text, time: e.lab.now, origin: "oVirt", customID: -1,
+		correlation: r.correlation, user: r.user, template: r.template}
+	if r.vm != nil {
+		v.vm, v.vmName = r.vm.id, r.vm.name
+		r.cluster = r.vm.cluster
+	}
+	if r.host != nil {
+		v.host, v.hostName = r.host.ID, r.host.Name
+		r.cluster = r.host.cluster
+	}
+	if r.domain != nil {
+		v.domain, v.domainName = r.domain.id, r.domain.name
+		if r.dc == nil {
+			r.dc = r.domain.dc
+		}
+	}
+	if r.cluster != nil {
+		v.cluster = r.cluster.ID
+		r.dc = r.cluster.dc
+	}
+	if r.dc != nil {
+		v.dc = r.dc.ID
+	}
+	e.events = append(e.events, v)
+	return v
+}
+
+func writeEvent(x *xmlWriter, v *event) {
+	id := strconv.Itoa(v.id)
+	x.open("event", "href", apiRoot+"/events/"+id, "id", id)
+	x.text("description", v.text)
+	x.int("code", int64(v.code))
+	x.text("correlation_id", v.correlation)
+	x.int("custom_id", int64(v.customID))
+	x.int("flood_rate", 30)
+	x.int("index", int64(v.id))
+	x.text("origin", v.origin)
+	x.text("severity", v.severity)
+	x.time("time", v.time)
+	for _, r := range []struct{ name, path, id string }{
+		{"cluster", "clusters", v.cluster}, {"data_center", "datacenters", v.dc}, {"host", "hosts", v.host},
+		{"storage_domain", "storagedomains", v.domain}, {"template", "templates", v.template}, {"vm", "vms", v.vm},
+	} {
+		if r.id != "" {
+			x.ref(r.name, r.path, r.id)
+		}
+	}
+	if v.user != "" {
+		x.open("user", "id", uuidOf("user/"+v.user))
+		x.text("name", v.user)
+		x.close("user")
+	}
+	x.close("event")
+}
+
+func (c *call) getEvents() *reply {
+	from, r := c.number("from")
+	if r != nil {
+		return c.refuse(r)
+	}
+	limit, r := c.number("max")
+	if r != nil {
+		return c.refuse(r)
+	}
+	list, r := search(c, eventSearch, c.engine.events)
+	if r != nil {
+		return c.refuse(r)
+	}
+	x := newXML("events")
+	n := 0
+	for i := len(list) - 1; i >= 0 && (limit < 0 || n < limit); i-- { // newest first
+		if v := list[i]; !v.deleted && v.id > from {
+			writeEvent(x, v)
+			n++
+		}
+	}
+	c.items = n
+	return x.reply(http.StatusOK)
+}
+
+func (c *call) getEvent(id string) *reply {
+	n, err := strconv.Atoi(id)
+	v := find(c.engine.events, func(v *event) bool { return v.id == n })
+	if err != nil || v == nil || v.deleted {
+		return c.notFound()
+	}
+	x := newDocument()
+	writeEvent(x, v)
+	return x.reply(http.StatusOK)
+}
+
+// postEvent adds an external event (ovirt-engine BackendEventsResource, AddExternalEventCommand): origin and custom_id together
+// are unique for ever.
+func (c *call) postEvent() *reply {
+	doc, r := c.parse("event")
+	if r != nil {
+		return c.refuse(r)
+	}
+	for _, need := range []string{"origin", "severity", "custom_id", "description"} {
+		if doc.value(need) == "" {
+			return c.refuse(incomplete("Event", "origin, severity, customId, description", "add"))
+		}
+	}
+	custom, err := strconv.Atoi(doc.value("custom_id"))
+	if err != nil {
+		return c.refuse(invalidValue("custom_id", doc.value("custom_id")))
+	}
+	severity := doc.value("severity")
+	at := find([]int{0, 1, 2, 3}, func(i int) bool { return severities[i] == severity })
+	if severities[at] != severity {
+		return c.refuse(invalidValue("severity", severity))
+	}
+	if strings.EqualFold(doc.value("origin"), "ovirt") {
+		return c.refuse(bad("Cannot add External Event. Illegal Origin for External Event : oVirt"))
+	}
+	for _, v := range c.engine.events {
+		if v.origin == doc.value("origin") && v.customID == custom {
+			return c.refuse(bad("Cannot add External Event. External Event ID already exists for this Origin."))
+		}
+	}
+	v := c.engine.event(eventExternal+at, severity, doc.value("description"), refs{correlation: c.correlation, user: c.engine.spec.Username})
+	v.origin, v.customID = doc.value("origin"), custom
+	for _, t := range []struct {
+		name string
+		id   *string
+	}{{"vm", &v.vm}, {"host", &v.host}, {"storage_domain", &v.domain}, {"cluster", &v.cluster}, {"data_center", &v.dc}, {"template", &v.template}} {
+		if n := doc.child(t.name); n != nil {
+			*t.id = n.attr("id")
+		}
+	}
+	c.effect("add event %s", v.text)
+	return c.created("/events/"+strconv.Itoa(v.id), func(x *xmlWriter) { writeEvent(x, v) })
+}
+
+var severities = []string{"normal", "warning", "error", "alert"}
+
+func (c *call) deleteEvent(id string) *reply {
+	n, err := strconv.Atoi(id)
+	v := find(c.engine.events, func(v *event) bool { return v.id == n })
+	if err != nil || v == nil || v.deleted {
+		return c.notFound()
+	}
+	v.deleted = true
+	c.effect("delete event %d", n)
+	return c.actionDone(nil, nil)
+}

@@ -1,0 +1,290 @@
+package lab
+
+import (
+	"fmt"
+	"sort"
+	"time"
+)
+
+// Disaster takes a site's power: its engine no longer answers, its hosts and the VMs on them stop at once, its array is off and
+// what it replicates stops with the lag.
+func (l *Lab) Disaster(site string) error {
+	l.lock()
+	defer l.mu.Unlock()
+	e := l.engine(site)
+	if e == nil {
+		return fmt.Errorf("disaster: no site %q", site)
+	}
+	if e.disaster {
+		return nil
+	}
+	e.disaster = true
+	e.stop()
+	for _, x := range l.exports {
+		if x.Site == site {
+			x.online = false
+		}
+	}
+	for _, p := range l.pairs {
+		if p.state == replicating && (!p.source.online || !p.target.online) {
+			p.state, p.stoppedAt = stopped, l.now
+		}
+	}
+	for _, h := range e.hosts {
+		h.alive, h.status = false, "non_responsive"
+		h.seq++
+		e.killVMs(h)
+	}
+	for _, dc := range e.dcs {
+		e.refreshDC(dc)
+	}
+	l.storageChanged()
+	return nil
+}
+
+// Outage stops only the engine of a site: it no longer answers, while its hosts, VMs and storage work on. Heal ends it.
+func (l *Lab) Outage(site string) error {
+	l.lock()
+	defer l.mu.Unlock()
+	e := l.engine(site)
+	if e == nil {
+		return fmt.Errorf("outage: no site %q", site)
+	}
+	e.stop()
+	return nil
+}
+
+// Heal gives a site its power back: the array is there at once, the engine and the hosts after the time that they need to
+// start. Then the engine finds its VMs down and restarts the highly available ones whose storage domain is still attached there
+// and writable: it knows nothing of a failover. Dropped hosts come back too. Nothing is replicated or promoted by it.
+func (l *Lab) Heal(site string) error {
+	l.lock()
+	defer l.mu.Unlock()
+	e := l.engine(site)
+	if e == nil {
+		return fmt.Errorf("heal: no site %q", site)
+	}
+	e.disaster = false
+	for _, x := range l.exports {
+		if x.Site == site {
+			x.online = true
+		}
+	}
+	for _, h := range e.hosts {
+		if h.alive {
+			continue
+		}
+		h.seq++
+		seq, powered := h.seq, l.now
+		l.after(l.lat.HostBoot, func() {
+			if h.seq == seq {
+				h.alive, h.booted = true, powered
+				e.hostSeen(h)
+			}
+		})
+	}
+	if !e.answers {
+		e.start(l.lat.EngineStart)
+	}
+	l.storageChanged()
+	return nil
+}
+
+// stop ends the engine process. Operations under way are cut and compensated at the next start.
+func (e *engine) stop() {
+	if !e.answers {
+		return
+	}
+	e.answers = false
+	close(e.dead)
+	e.tokens = map[string]*token{}
+	var cut []*op
+	for _, o := range e.lab.queue {
+		if o.engine == e && !o.dropped {
+			cut = append(cut, o)
+		}
+	}
+	sort.Slice(cut, func(i, j int) bool { return cut[i].seq < cut[j].seq })
+	for _, o := range cut {
+		o.dropped = true
+	}
+	for _, o := range cut {
+		if o.abort != nil {
+			o.abort()
+		}
+	}
+	e.locked = map[string]bool{}
+	e.registering = newResource(e.lab.lat.RegSlots)
+	for _, dc := range e.dcs {
+		dc.busy, dc.work = false, newResource(e.lab.lat.SPMSlots)
+	}
+	for _, v := range e.vms {
+		v.busy = false
+	}
+	for _, told := range e.lab.down {
+		told(e.name)
+	}
+}
+
+// start lets the engine answer again after a while, with no session, and take up what it finds.
+func (e *engine) start(d time.Duration) {
+	dead := e.dead
+	e.lab.after(d, func() {
+		if e.answers || e.disaster || e.dead != dead {
+			return
+		}
+		e.answers, e.dead = true, make(chan struct{})
+		e.event(eventEngineStarted, "normal", "Starting oVirt Engine.", refs{})
+		e.scheduleOVF()
+		for _, h := range e.hosts {
+			if h.alive && h.status != "up" {
+				e.hostSeen(h)
+			}
+		}
+		// The engine takes up at its start all HA VMs that ended by an error (ovirt-engine HaAutoStartVmsRunner).
+		for _, v := range e.vms {
+			if v.status == "down" && v.exitError && v.ha {
+				e.restartHA(v, time.Second)
+			}
+		}
+	})
+}
+
+// restart is a quick restart of the engine process alone.
+func (e *engine) restart() {
+	if !e.answers {
+		return
+	}
+	e.stop()
+	e.start(e.lab.lat.EngineStart)
+}
+
+// killVMs ends the VMs of a host that lost its power. The engine does not know it yet.
+func (e *engine) killVMs(h *host) {
+	for _, v := range e.vms {
+		if v.host != h {
+			continue
+		}
+		v.seq++
+		v.running, v.agentUp, v.status = false, false, "unknown"
+		e.closeDisks(v)
+	}
+}
+
+// dropHost takes one host away. The engine sees it connecting, then non_responsive, and its VMs unknown; without power
+// management nothing else happens until it is back.
+func (e *engine) dropHost(h *host) {
+	if !h.alive {
+		return
+	}
+	h.alive, h.status = false, "connecting"
+	h.seq++
+	seq := h.seq
+	e.killVMs(h)
+	e.lab.after(e.lab.lat.HostTimeout, func() {
+		if h.seq == seq && h.status == "connecting" {
+			h.status = "non_responsive"
+			e.event(eventHostDown, "error", "Host "+h.Name+" is non responsive.", refs{host: h})
+		}
+	})
+	e.refreshDC(h.cluster.dc)
+}
+
+// hostSeen is the engine finding a host that answers again, empty after its boot.
+func (e *engine) hostSeen(h *host) {
+	if !e.answers {
+		return
+	}
+	h.status = "up"
+	e.event(eventHostUp, "normal", "Status of host "+h.Name+" was set to Up.", refs{host: h})
+	e.refreshDC(h.cluster.dc)
+	for _, v := range e.vms {
+		if v.host != h || v.running {
+			continue
+		}
+		e.down(v, true, "VM "+v.name+" is down with error. Exit message: Lost connection with qemu process: host was rebooted.", "")
+		if v.ha {
+			e.restartHA(v, time.Second)
+		}
+	}
+}
+
+// refreshDC recomputes the SPM, the status of a data center and the statuses of its domains that depend on them.
+func (e *engine) refreshDC(dc *dataCenter) {
+	if dc.status == "uninitialized" {
+		return
+	}
+	up := e.upHosts(dc)
+	if dc.spm == nil || dc.spm.status != "up" {
+		switch {
+		case len(up) == 0:
+			dc.spm = nil
+		case dc.spm != nil && dc.spm.status != "up" && dc.spm.status != "maintenance":
+			// A lost SPM is replaced only after it was fenced or confirmed as rebooted (ovirt-site#2653).
+			up = nil
+		default:
+			dc.spm = up[0]
+		}
+	}
+	if len(up) == 0 {
+		dc.status = "problematic"
+		for _, d := range e.attached(dc) {
+			if d.status == "active" || d.status == "inactive" {
+				d.status = "unknown"
+			}
+		}
+		return
+	}
+	for _, d := range e.attached(dc) {
+		if d.status != "unknown" {
+			continue
+		}
+		if d.export.online && d.export.writable {
+			d.status = "active"
+		} else {
+			d.status = "inactive"
+		}
+	}
+	e.refreshStatus(dc)
+}
+
+// refreshStatus recomputes the status of a data center that has an SPM.
+func (e *engine) refreshStatus(dc *dataCenter) {
+	switch m := e.master(dc); {
+	case m == nil:
+		dc.status = "uninitialized"
+	case m.status == "active":
+		dc.status = "up"
+	case m.status == "maintenance" || m.status == "locked" || m.status == "preparing_for_maintenance":
+		dc.status = "maintenance"
+	default:
+		dc.status = "problematic"
+	}
+}
+
+// storageChanged lets the engines notice, in their time, that storage came or went (ovirt-engine StorageDomainFailureTimeout).
+func (l *Lab) storageChanged() {
+	for _, e := range l.engines {
+		for _, d := range e.domains {
+			d.inactive++
+			seen, ok := d.inactive, d.export.online && d.export.writable
+			switch {
+			case d.status == "active" && !ok:
+				l.after(l.lat.Inactive, func() {
+					if d.inactive == seen && d.status == "active" {
+						d.status = "inactive"
+						e.event(eventDeactivatedBySys, "warning", "Storage Domain "+d.name+" was deactivated by system because it's not visible by any of the hosts.", refs{domain: d})
+						e.refreshStatus(d.dc)
+					}
+				})
+			case d.status == "inactive" && ok:
+				l.after(l.lat.HARetry, func() {
+					if d.inactive == seen && d.status == "inactive" && len(e.upHosts(d.dc)) > 0 {
+						d.status = "active"
+						e.refreshStatus(d.dc)
+					}
+				})
+			}
+		}
+	}
+}

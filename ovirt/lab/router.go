@@ -1,0 +1,240 @@
+package lab
+
+import (
+	"net/http"
+	"strings"
+)
+
+// route sends a request of the API to what serves it. Paths that this lab does not have answer 404, as unknown paths do.
+func (c *call) route() *reply {
+	s, get := c.segments, c.req.Method == http.MethodGet || c.req.Method == http.MethodHead
+	post, put, del := c.req.Method == http.MethodPost, c.req.Method == http.MethodPut, c.req.Method == http.MethodDelete
+	if len(s) == 0 {
+		if get {
+			return c.getRoot()
+		}
+		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+	}
+	switch n := len(s); s[0] {
+	case "datacenters":
+		return c.routeDataCenters(s[1:], get, post, del)
+	case "clusters":
+		return c.routeClusters(s[1:], get, nil)
+	case "storagedomains":
+		return c.routeDomains(s[1:], get, post, put, del)
+	case "vms":
+		return c.routeVMs(s[1:], get, post, put, del)
+	case "templates":
+		return c.routeTemplates(s[1:], get)
+	case "hosts":
+		return c.routeHosts(s[1:], get, post)
+	case "networks":
+		return c.routeNetworks(s[1:], get)
+	case "vnicprofiles":
+		return c.routeProfiles(s[1:], get)
+	case "disks":
+		switch {
+		case n == 1 && get:
+			return c.getDisks(nil)
+		case n == 2 && get:
+			return c.getDisk(s[1])
+		case n == 2 && del:
+			return c.deleteDisk(s[1])
+		case n == 3 && get:
+			return c.emptyList(s[2])
+		}
+	case "storageconnections":
+		switch {
+		case n == 1 && get:
+			return c.getConnections(c.engine.connections)
+		case n == 1 && post:
+			return c.postConnection()
+		case n == 2 && get:
+			return c.getConnection(s[1])
+		case n == 2 && del:
+			return c.deleteConnection(s[1])
+		}
+	case "events":
+		switch {
+		case n == 1 && get:
+			return c.getEvents()
+		case n == 1 && post:
+			return c.postEvent()
+		case n == 2 && get:
+			return c.getEvent(s[1])
+		case n == 2 && del:
+			return c.deleteEvent(s[1])
+		}
+	case "affinitylabels":
+		switch {
+		case n == 1 && get:
+			return c.getLabels()
+		case n == 1 && post:
+			return c.postLabel()
+		case n == 2 && get:
+			return c.getLabel(s[1])
+		case n == 2 && del:
+			return c.deleteLabel(s[1])
+		}
+	case "jobs":
+		switch {
+		case n == 1 && get:
+			return c.getJobs()
+		case n == 2 && get:
+			return c.getJob(s[1])
+		}
+	case "macpools":
+		switch {
+		case n == 1 && get:
+			return c.getPools()
+		case n == 2 && get:
+			return c.getPool(s[1])
+		}
+	case "domains":
+		if n == 1 && get {
+			x := newXML("domains")
+			x.open("domain", "href", apiRoot+"/domains/"+uuidOf("internal-authz"), "id", uuidOf("internal-authz"))
+			x.text("name", "internal-authz")
+			x.close("domain")
+			return x.reply(http.StatusOK)
+		}
+		if n == 2 && get && s[1] == uuidOf("internal-authz") {
+			x := newDocument()
+			x.open("domain", "href", apiRoot+"/domains/"+s[1], "id", s[1])
+			x.text("name", "internal-authz")
+			x.close("domain")
+			return x.reply(http.StatusOK)
+		}
+	default:
+		return c.notFound()
+	}
+	if n := len(s); n <= 2 {
+		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+	}
+	return c.notFound()
+}
+
+// emptyCollections are sub-collections that objects link to and of which the lab has none, with their root elements.
+var emptyCollections = map[string]string{
+	"permissions": "permissions", "tags": "tags", "snapshots": "snapshots", "cdroms": "cdroms", "watchdogs": "watchdogs",
+	"applications": "applications", "graphicsconsoles": "graphics_consoles", "affinitylabels": "affinity_labels",
+	"affinitygroups": "affinity_groups", "sessions": "sessions", "checkpoints": "checkpoints", "backups": "backups",
+	"diskprofiles": "disk_profiles", "disksnapshots": "disk_snapshots", "networklabels": "network_labels", "statistics": "statistics",
+	"fenceagents": "agents", "storage": "host_storages", "nics": "nics", "networkattachments": "network_attachments",
+	"quotas": "quotas", "qoss": "qoss", "iscsibonds": "iscsi_bonds", "cpuprofiles": "cpu_profiles",
+}
+
+func (c *call) emptyList(name string) *reply {
+	root, ok := emptyCollections[name]
+	if !ok {
+		return c.notFound()
+	}
+	return newXML(root).reply(http.StatusOK)
+}
+
+// created answers 201 with the new object.
+func (c *call) created(path string, write func(*xmlWriter)) *reply {
+	x := newDocument()
+	write(x)
+	answer := x.reply(http.StatusCreated)
+	answer.header = map[string]string{"Location": apiRoot + path}
+	return answer
+}
+
+// startAction reads the body of an action.
+func (c *call) startAction() (*node, *refusal) {
+	doc, r := c.parse("action")
+	if r != nil {
+		return nil, r
+	}
+	c.action = doc
+	return doc, nil
+}
+
+// actionDone answers 200 with the action as it was received, its job, the status complete and what it acted on. That the status
+// is complete does not mean that the work is done (ovirt-engine AbstractBackendActionableResource).
+func (c *call) actionDone(j *job, stub func(*xmlWriter)) *reply {
+	x := newDocument()
+	x.open("action")
+	if c.action != nil {
+		c.action.write(x)
+	}
+	if j != nil {
+		x.ref("job", "jobs", j.id)
+	}
+	x.text("status", "complete")
+	if stub != nil {
+		stub(x)
+	}
+	x.close("action")
+	return x.reply(http.StatusOK)
+}
+
+// getRoot is the API root (ovirt-engine BackendApiResource). The vendor tells that this is no real engine.
+func (c *call) getRoot() *reply {
+	e := c.engine
+	x := newXML("api")
+	searchable := []string{"clusters", "datacenters", "events", "hosts", "networks", "storagedomains", "templates", "vms", "disks", "jobs"}
+	var heads []string
+	link := func(href, rel string) {
+		x.link(href, rel)
+		heads = append(heads, "<"+href+">; rel="+rel)
+	}
+	for _, rel := range searchable {
+		link(apiRoot+"/"+rel, rel)
+		link(apiRoot+"/"+rel+"?search={query}", rel+"/search")
+	}
+	for _, rel := range []string{"domains", "storageconnections", "vnicprofiles", "macpools", "affinitylabels"} {
+		link(apiRoot+"/"+rel, rel)
+	}
+	x.open("product_info")
+	x.text("instance_id", e.spec.InstanceID)
+	x.text("name", "oVirt Engine")
+	x.text("vendor", "drrun lab")
+	parts := append(strings.Split(e.spec.Version, "."), "0", "0", "0")
+	x.open("version")
+	x.text("build", parts[2])
+	x.text("full_version", e.spec.Version+"-1.el9")
+	x.text("major", parts[0])
+	x.text("minor", parts[1])
+	x.text("revision", "0")
+	x.close("version")
+	x.close("product_info")
+	x.open("special_objects")
+	x.ref("blank_template", "templates", blankID)
+	x.close("special_objects")
+	x.open("summary")
+	total := func(name string, active, total int) {
+		x.open(name)
+		x.int("active", int64(active))
+		x.int("total", int64(total))
+		x.close(name)
+	}
+	active := 0
+	for _, h := range e.hosts {
+		if h.status == "up" {
+			active++
+		}
+	}
+	total("hosts", active, len(e.hosts))
+	active = 0
+	for _, d := range e.domains {
+		if d.status == "active" {
+			active++
+		}
+	}
+	total("storage_domains", active, len(e.domains))
+	total("users", 1, 1)
+	active = 0
+	for _, v := range e.vms {
+		if v.running {
+			active++
+		}
+	}
+	total("vms", active, len(e.vms))
+	x.close("summary")
+	x.time("time", c.lab.now)
+	answer := x.reply(http.StatusOK)
+	answer.header = map[string]string{"Link": strings.Join(heads, ",")}
+	return answer
+}

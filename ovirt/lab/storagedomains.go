@@ -1,0 +1,501 @@
+package lab
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+func (c *call) routeDomains(s []string, get, post, put, del bool) *reply {
+	e := c.engine
+	if len(s) == 0 {
+		switch {
+		case get:
+			return list(c, "storage_domains", domainSearch, e.domains, func(x *xmlWriter, d *storageDomain) { c.writeDomain(x, d, false) })
+		case post:
+			return c.postDomain()
+		}
+		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+	}
+	d := e.domain(s[0])
+	if d == nil {
+		return c.notFound()
+	}
+	if len(s) == 1 {
+		switch {
+		case get:
+			x := newDocument()
+			c.writeDomain(x, d, false)
+			return x.reply(http.StatusOK)
+		case put:
+			return c.putDomain(d)
+		case del:
+			return c.deleteDomain(d)
+		}
+		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+	}
+	switch n := len(s); s[1] {
+	case "updateovfstore":
+		if n == 2 && post {
+			return c.postUpdateOVF(d)
+		}
+	case "isattached":
+		if n == 2 && post {
+			return c.postIsAttached(d)
+		}
+	case "vms":
+		switch {
+		case n == 2 && get:
+			return c.getDomainVMs(d)
+		case n == 3 && del:
+			return c.deleteDomainVM(d, s[2])
+		case n == 4 && post && s[3] == "register":
+			return c.postRegisterVM(d, s[2])
+		}
+	case "templates":
+		switch {
+		case n == 2 && get:
+			return c.getDomainTemplates(d)
+		case n == 3 && del:
+			return c.deleteDomainTemplate(d, s[2])
+		case n == 4 && post && s[3] == "register":
+			return c.postRegisterTemplate(d, s[2])
+		}
+	case "disks":
+		if n == 2 && get {
+			if c.flagParam("unregistered") {
+				return c.getUnregisteredDisks(d)
+			}
+			return c.getDisks(d)
+		}
+	case "storageconnections":
+		if n == 2 && get && d.conn != nil {
+			return c.getConnections([]*connection{d.conn})
+		}
+	default:
+		if n == 2 && get {
+			return c.emptyList(s[1])
+		}
+	}
+	return c.notFound()
+}
+
+// writeDomain writes a storage domain: attached as its data center sees it, with the true status, else as the global collection
+// shows it, where an attached domain has no status (ovirt-engine BackendStorageDomainsResource).
+func (c *call) writeDomain(x *xmlWriter, d *storageDomain, attached bool) {
+	href := apiRoot + "/storagedomains/" + d.id
+	if attached {
+		href = apiRoot + "/datacenters/" + d.dc.ID + "/storagedomains/" + d.id
+	}
+	x.open("storage_domain", "href", href, "id", d.id)
+	if attached {
+		x.actions(href, "activate", "deactivate")
+	} else {
+		x.actions(href, "isattached", "updateovfstore")
+	}
+	x.text("name", d.name)
+	x.text("description", d.description)
+	x.text("comment", d.comment)
+	if attached {
+		x.links(href, "disks")
+	} else {
+		x.links(href, "disks", "diskprofiles", "disksnapshots", "storageconnections", "permissions", "templates", "vms")
+	}
+	committed := int64(0)
+	if cp := d.export.copy; cp != nil {
+		for _, i := range cp.now().images {
+			committed += i.size
+		}
+	}
+	used := 5*gib + committed/4/gib*gib
+	if d.status == "active" || d.status == "unknown" {
+		x.int("available", max(d.export.Size-used, 0))
+	}
+	x.bool("backup", false)
+	x.int("block_size", 512)
+	x.int("committed", committed)
+	x.int("critical_space_action_blocker", 5)
+	x.bool("discard_after_delete", false)
+	x.text("external_status", "ok")
+	x.bool("master", d.master)
+	if attached || d.dc == nil {
+		x.text("status", d.status)
+	}
+	x.open("storage")
+	x.text("address", d.export.Address)
+	x.text("path", d.export.Path)
+	x.text("type", "nfs")
+	x.close("storage")
+	x.text("storage_format", d.format)
+	x.bool("supports_discard", false)
+	x.bool("supports_discard_zeroes_data", false)
+	x.text("type", "data")
+	if d.status == "active" || d.status == "unknown" {
+		x.int("used", used)
+	}
+	x.int("warning_low_space_indicator", 10)
+	x.bool("wipe_after_delete", false)
+	if d.dc != nil {
+		if attached {
+			x.ref("data_center", "datacenters", d.dc.ID)
+		}
+		x.open("data_centers")
+		x.ref("data_center", "datacenters", d.dc.ID)
+		x.close("data_centers")
+	}
+	x.close("storage_domain")
+}
+
+// postDomain imports the domain that lies on an export, or, where none is found, creates a new and empty one: it is the same
+// request (ovirt-engine BackendStorageDomainsResource). Without a name the second way ends in a refusal; with an id only the
+// domain of that id is imported.
+func (c *call) postDomain() *reply {
+	e, l := c.engine, c.lab
+	doc, r := c.parse("storage_domain")
+	if r != nil {
+		return c.refuse(r)
+	}
+	where, storage := doc.child("host"), doc.child("storage")
+	switch {
+	case where.attr("id") == "" && where.value("name") == "":
+		return c.refuse(incomplete("StorageDomain", "host.id|name", "add"))
+	case doc.value("type") == "":
+		return c.refuse(incomplete("StorageDomain", "type", "add"))
+	case storage == nil:
+		return c.refuse(incomplete("StorageDomain", "storage", "add"))
+	case !slices.Contains([]string{"data", "iso", "export"}, doc.value("type")):
+		return c.refuse(invalidValue("type", doc.value("type")))
+	}
+	for _, flag := range []string{"wipe_after_delete", "backup", "discard_after_delete", "import"} {
+		if _, _, r := doc.flag(flag); r != nil {
+			return c.refuse(r)
+		}
+	}
+	h := e.hostRef(where)
+	switch {
+	case h == nil && where.attr("id") == "":
+		return c.refuse(notFoundNamed(where.value("name")))
+	case h == nil:
+		return c.refuse(bad("Cannot add Storage Connection. Invalid Host Id."))
+	case h.status != "up":
+		return c.refuse(conflict("Cannot add Storage Connection. Valid Host statuses are: Host status is Up."))
+	}
+	var conn *connection
+	reused := false
+	if id := storage.attr("id"); id != "" {
+		if conn = e.connection(id); conn == nil {
+			return c.refuse(bad("Cannot add Storage. The provided storage connection does not exist."))
+		}
+		reused = true
+	} else {
+		kind := storage.value("type")
+		switch {
+		case kind == "":
+			return c.refuse(incomplete("StorageDomain", "storage.type", "add"))
+		case kind != "nfs":
+			return c.refuse(invalidValue("type", kind)) // of the types that there are, the lab has only this one
+		case storage.value("address") == "" || storage.value("path") == "":
+			return c.refuse(incomplete("StorageDomain", "storage.address, path", "add"))
+		}
+		conn = &connection{address: storage.value("address"), path: storage.value("path")}
+		if o := e.connectionTo(conn.address, conn.path); o != nil {
+			return c.refuse(e.connectionExists(o))
+		}
+	}
+	lock := "CONNECTION:" + conn.address + ":" + conn.path
+	if e.locked[lock] {
+		return c.refuse(objectLocked("add Storage Connection"))
+	}
+	e.locked[lock] = true
+	x := l.export(conn.address + ":" + conn.path)
+	d := l.lat.Import
+	if x != nil && !x.online {
+		d = l.lat.DeadMount
+	}
+	var fail *refusal
+	var made *storageDomain
+	o := e.operation(l.now.Add(d), func() {
+		delete(e.locked, lock)
+		made, fail = c.addDomain(doc, h, conn, reused)
+		if fail != nil && made == nil {
+			e.event(eventDomainAddFailed, "error", "Failed to add Storage Domain. (User: "+e.spec.Username+")", refs{host: h, correlation: c.correlation})
+		}
+	}, nil)
+	if !c.wait(o) {
+		return nil
+	}
+	var answer *reply
+	if fail != nil {
+		answer = c.refuse(fail)
+	} else {
+		answer = c.created("/storagedomains/"+made.id, func(x *xmlWriter) {
+			// The reply's own status is a null column read as 0.
+			was := made.status
+			made.status = "unknown"
+			c.writeDomain(x, made, false)
+			made.status = was
+		})
+	}
+	answer.waited = true
+	return answer
+}
+
+// addDomain is the execution of postDomain.
+func (c *call) addDomain(doc *node, h *host, conn *connection, reused bool) (*storageDomain, *refusal) {
+	e, l := c.engine, c.lab
+	if h.status != "up" {
+		return nil, vdsm("Network error during communication with the Host.")
+	}
+	x := l.export(conn.address + ":" + conn.path)
+	switch {
+	case x == nil || !x.online:
+		return nil, vdsm("Problem while trying to mount target")
+	case !x.writable:
+		return nil, vdsm("Permission settings on the specified path do not allow access to the storage. Verify permission settings on the specified storage path.")
+	}
+	if !reused {
+		if o := e.connectionTo(conn.address, conn.path); o != nil {
+			return nil, e.connectionExists(o)
+		}
+		conn.id = l.newID()
+		e.connections = append(e.connections, conn)
+	}
+	undo := func() {
+		if !reused {
+			e.removeConnection(conn)
+		}
+	}
+	if e.meets(FaultListing, x.String()) {
+		// The listing itself failed: what was connected stays, and is in the way of the next try.
+		return nil, vdsm("Error in getting storage domain list from the host.")
+	}
+	found, _ := l.content(x)
+	name, wanted := doc.value("name"), doc.attr("id")
+	inUse := func(name string) bool {
+		return find(e.domains, func(d *storageDomain) bool { return strings.EqualFold(d.name, name) }) != nil
+	}
+	const nameInUse = "Cannot add Storage. The Storage Domain name is already in use, please choose a unique name and try again."
+	// A domain that this engine knows is left out of the listing.
+	if found != nil && e.domain(found.id) == nil && doc.value("type") == "data" {
+		if wanted != "" && wanted != found.id {
+			undo()
+			return nil, internal()
+		}
+		if name == "" {
+			name = found.name
+		}
+		newest := "v1"
+		for _, dc := range e.dcs {
+			newest = max(newest, dc.StorageFormat)
+		}
+		switch {
+		case inUse(name):
+			undo()
+			return nil, conflict(nameInUse)
+		case found.format > newest:
+			undo()
+			return nil, bad("Cannot import Storage Domain. Storage domain format %s is not supported by any host.", found.format)
+		}
+		d := e.newDomain(found.id, name, found.format, x, conn)
+		c.effect("import storage domain %s", d.name)
+		e.event(eventDomainAdded, "normal", "Storage Domain "+d.name+" was added by "+e.spec.Username, refs{domain: d, host: h, correlation: c.correlation, user: e.spec.Username})
+		return d, nil
+	}
+	switch {
+	case name == "":
+		undo()
+		return nil, incomplete("StorageDomain", "name", "add")
+	case inUse(name):
+		undo()
+		return nil, conflict(nameInUse)
+	case found != nil:
+		undo()
+		return nil, vdsm("Storage domain is not empty - requires cleaning: %s", x)
+	}
+	id := l.newID()
+	format := "v5"
+	x.copy = newCopy(l.now, &contents{id: id, name: name, format: format}, l.lagOf(x))
+	d := e.newDomain(id, name, format, x, conn)
+	e.violation(ViolationEmptyDomain, id, "a new, empty storage domain %s was created on %s", name, x)
+	c.effect("create storage domain %s", d.name)
+	e.event(eventDomainAdded, "normal", "Storage Domain "+d.name+" was added by "+e.spec.Username, refs{domain: d, host: h, correlation: c.correlation, user: e.spec.Username})
+	return d, nil
+}
+
+func (e *engine) newDomain(id, name, format string, x *export, conn *connection) *storageDomain {
+	d := &storageDomain{id: id, name: name, format: format, export: x, conn: conn, status: "unattached"}
+	d.ovfDisks = [2]string{uuidOf(id + "/ovf1"), uuidOf(id + "/ovf2")}
+	e.domains = append(e.domains, d)
+	slices.SortFunc(e.domains, func(a, b *storageDomain) int { return strings.Compare(a.name, b.name) })
+	return d
+}
+
+func (c *call) putDomain(d *storageDomain) *reply {
+	e := c.engine
+	doc, r := c.parse("storage_domain")
+	if r != nil {
+		return c.refuse(r)
+	}
+	if id := doc.attr("id"); id != "" && id != d.id {
+		return c.refuse(immutable("id"))
+	}
+	if name := doc.value("name"); name != "" && name != d.name {
+		if o := find(e.domains, func(o *storageDomain) bool { return o != d && strings.EqualFold(o.name, name) }); o != nil {
+			return c.refuse(conflict("Cannot edit Storage. The Storage Domain name is already in use, please choose a unique name and try again."))
+		}
+		d.name = name
+		if cp := d.export.copy; cp != nil && d.dc != nil && d.export.writable {
+			cp.change(c.lab.now, func(c *contents) { c.name = name })
+		}
+		slices.SortFunc(e.domains, func(a, b *storageDomain) int { return strings.Compare(a.name, b.name) })
+	}
+	if n := doc.child("description"); n != nil {
+		d.description = strings.TrimSpace(n.text)
+	}
+	if n := doc.child("comment"); n != nil {
+		d.comment = strings.TrimSpace(n.text)
+	}
+	c.effect("update storage domain %s", d.name)
+	x := newDocument()
+	c.writeDomain(x, d, false)
+	return x.reply(http.StatusOK)
+}
+
+// immutable is the complaint about a changed identity.
+func immutable(member string) *refusal {
+	return &refusal{status: http.StatusBadRequest, reason: "Broken immutability constraint", detail: "Attempt to set immutable field: " + member, bare: true}
+}
+
+// deleteDomain removes a domain from the engine (ovirt-engine RemoveStorageDomainCommand), or with destroy=true only from its
+// database (ForceRemoveStorageDomainCommand). format=true erases it.
+func (c *call) deleteDomain(d *storageDomain) *reply {
+	e, l := c.engine, c.lab
+	if d.status == "locked" || d.status == "activating" || d.status == "preparing_for_maintenance" || e.locked["DOMAIN:"+d.id] {
+		return c.refuse(objectLocked("remove Storage"))
+	}
+	if c.flagParam("destroy") {
+		if d.status == "active" {
+			return c.refuse(statusIllegal("destroy Storage", d.status))
+		}
+		if d.master && len(e.attached(d.dc)) > 1 {
+			next := e.electable(d)
+			if next == nil || len(e.upHosts(d.dc)) == 0 {
+				return c.refuse(conflict("Cannot destroy the master Storage Domain from the Data Center without another active Storage Domain to take its place."))
+			}
+			e.makeMaster(d, next)
+		}
+		return c.remove(d, l.lat.Write, "destroy storage domain %s", func() {
+			e.event(eventForceRemoved, "warning", "Storage Domain "+d.name+" was forcibly removed by "+e.spec.Username, refs{domain: d, correlation: c.correlation, user: e.spec.Username})
+			if dc := d.dc; dc != nil {
+				e.dropEntities(d)
+				d.dc = nil
+				e.leave(dc)
+			}
+		})
+	}
+	name := c.params.Get("host")
+	if name == "" {
+		return c.refuse(&refusal{status: http.StatusBadRequest, reason: "Operation Failed", detail: "[host parameter is missing]", bare: true})
+	}
+	h := find(e.hosts, func(h *host) bool { return h.ID == name || h.Name == name })
+	switch {
+	case h == nil:
+		return c.refuse(notFoundNamed(name))
+	case h.status != "up":
+		return c.refuse(conflict("Cannot remove Storage. Host status is not Up."))
+	case d.status != "unattached":
+		return c.refuse(statusIllegal("remove Storage", d.status))
+	}
+	format := c.flagParam("format")
+	if found, _ := l.content(d.export); format && found != nil && found.pool != "" {
+		return c.refuse(conflict("Cannot format Storage Domain. The Storage Domain metadata indicates it is already attached to a Data Center hence cannot be formatted."))
+	}
+	what := "remove storage domain %s"
+	if format {
+		what = "format storage domain %s"
+	}
+	return c.remove(d, l.lat.Remove, what, func() {
+		if format && d.export.online && d.export.writable {
+			l.overwritten(d.export)
+			d.export.copy = nil
+			e.violation(ViolationDataDestroyed, d.id, "storage domain %s on %s was formatted", d.name, d.export)
+		}
+		e.event(eventDomainRemoved, "normal", "Storage Domain "+d.name+" was removed by "+e.spec.Username, refs{domain: d, correlation: c.correlation, user: e.spec.Username})
+	})
+}
+
+// remove ends a domain's life in the engine's database.
+func (c *call) remove(d *storageDomain, latency time.Duration, effect string, before func()) *reply {
+	e, l := c.engine, c.lab
+	e.locked["DOMAIN:"+d.id] = true
+	o := e.operation(l.now.Add(latency), func() {
+		delete(e.locked, "DOMAIN:"+d.id)
+		before()
+		e.domains = slices.DeleteFunc(e.domains, func(o *storageDomain) bool { return o == d })
+		if find(e.domains, func(o *storageDomain) bool { return o.conn == d.conn }) == nil {
+			e.removeConnection(d.conn)
+		}
+		c.effect(effect, d.name)
+	}, nil)
+	if !c.wait(o) {
+		return nil
+	}
+	answer := c.actionDone(c.newJob("Removing Storage Domain "+d.name), nil)
+	answer.waited = true
+	return answer
+}
+
+// postUpdateOVF starts to write the OVF store. The answer comes before the work (ovirt-engine
+// UpdateOvfStoreForStorageDomainCommand).
+func (c *call) postUpdateOVF(d *storageDomain) *reply {
+	if _, r := c.startAction(); r != nil {
+		return c.refuse(r)
+	}
+	switch {
+	case d.status == "locked":
+		return c.refuse(objectLocked("update OVF Store"))
+	case d.status != "active":
+		return c.refuse(statusIllegal("update OVF Store", d.status))
+	case d.ovfBusy:
+		return c.refuse(ovfBusy("update OVF Store", d))
+	}
+	c.effect("update OVF store of %s", d.name)
+	c.engine.updateOVF(d, c.correlation)
+	c.action = &node{} // this action answers with a fresh one
+	return c.actionDone(c.newJob("Updating OVFs on Storage Domain "+d.name), nil)
+}
+
+func ovfBusy(what string, d *storageDomain) *refusal {
+	return conflict("Cannot %s. The OVF data is currently being updated for Storage Domain %s.", what, d.name)
+}
+
+// postIsAttached reads the metadata through a host. False means that no data center is named there or that it could not be read.
+func (c *call) postIsAttached(d *storageDomain) *reply {
+	doc, r := c.startAction()
+	if r != nil {
+		return c.refuse(r)
+	}
+	where := doc.child("host")
+	if where.attr("id") == "" && where.value("name") == "" {
+		return c.refuse(incomplete("Action", "host.id|name", "isAttached"))
+	}
+	h := c.engine.hostRef(where)
+	if h == nil {
+		return c.refuse(notFoundNamed(where.value("name") + where.attr("id")))
+	}
+	found, _ := c.lab.content(d.export)
+	attached := h.status == "up" && d.export.online && found != nil && found.pool != ""
+	x := newDocument()
+	x.open("action")
+	x.bool("is_attached", attached)
+	x.text("status", "complete")
+	x.close("action")
+	return x.reply(http.StatusOK)
+}
+
+// hostRef finds a host by the id or name in a reference, or nil.
+func (e *engine) hostRef(n *node) *host {
+	id, name := n.attr("id"), n.value("name")
+	return find(e.hosts, func(h *host) bool { return h.ID == id || id == "" && h.Name == name })
+}

@@ -1,0 +1,72 @@
+package lab
+
+import "net/http"
+
+func (c *call) routeTemplates(s []string, get bool) *reply {
+	e := c.engine
+	if !get {
+		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+	}
+	if len(s) == 0 {
+		return list(c, "templates", templateSearch, e.templates, writeTemplate)
+	}
+	t := e.template(s[0])
+	switch {
+	case t == nil:
+		return c.notFound()
+	case len(s) == 1:
+		return single(t, writeTemplate)
+	case s[1] == "diskattachments" && len(s) == 2:
+		x := newXML("disk_attachments")
+		for _, d := range t.disks {
+			writeAttachment(x, "template", "templates", t.ID, &attachment{disk: d, bootable: true, active: true}, false)
+		}
+		return x.reply(http.StatusOK)
+	case s[1] == "diskattachments" && len(s) == 3:
+		for _, d := range t.disks {
+			if d.id == s[2] {
+				x := newDocument()
+				writeAttachment(x, "template", "templates", t.ID, &attachment{disk: d, bootable: true, active: true}, false)
+				return x.reply(http.StatusOK)
+			}
+		}
+	case len(s) == 2:
+		return c.emptyList(s[1])
+	}
+	return c.notFound()
+}
+
+func writeTemplate(x *xmlWriter, t *template) {
+	href := apiRoot + "/templates/" + t.ID
+	x.open("template", "href", href, "id", t.ID)
+	x.text("name", t.Name)
+	if t.ID == blankID {
+		x.text("description", "Blank template")
+	} else {
+		x.text("description", "")
+	}
+	x.text("comment", "")
+	x.links(href, "cdroms", "diskattachments", "watchdogs", "graphicsconsoles", "nics", "permissions", "tags")
+	x.time("creation_time", t.created)
+	x.bool("delete_protected", false)
+	x.int("memory", gib)
+	x.text("origin", "ovirt")
+	x.text("type", "server")
+	if t.cluster != nil {
+		x.ref("cluster", "clusters", t.cluster.ID)
+	}
+	x.text("status", t.status)
+	writeTemplateVersion(x, t.ID, t.BaseID, t.Version)
+	x.close("template")
+}
+
+func writeTemplateVersion(x *xmlWriter, id, base string, number int) {
+	if base == "" {
+		base = id
+	}
+	x.open("version")
+	x.text("version_name", "")
+	x.int("version_number", int64(number))
+	x.ref("base_template", "templates", base)
+	x.close("version")
+}

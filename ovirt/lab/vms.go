@@ -1,0 +1,561 @@
+package lab
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
+	e := c.engine
+	if len(s) == 0 {
+		if !get {
+			return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		}
+		follow, bad := c.follow()
+		if bad != nil {
+			return bad
+		}
+		return list(c, "vms", vmSearch, e.vms, func(x *xmlWriter, v *vm) { c.writeVM(x, v, follow) })
+	}
+	v := e.vm(s[0])
+	if v == nil {
+		return c.notFound()
+	}
+	if len(s) == 1 {
+		switch {
+		case get:
+			follow, bad := c.follow()
+			if bad != nil {
+				return bad
+			}
+			x := newDocument()
+			c.writeVM(x, v, follow)
+			return x.reply(http.StatusOK)
+		case put:
+			return c.putVM(v)
+		case del:
+			return c.deleteVM(v)
+		}
+		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+	}
+	switch n := len(s); s[1] {
+	case "start":
+		if n == 2 && post {
+			return c.postStart(v)
+		}
+	case "shutdown", "stop":
+		if n == 2 && post {
+			return c.postStop(v, s[1] == "shutdown")
+		}
+	case "nics":
+		switch {
+		case n == 2 && get:
+			x := newXML("nics")
+			for _, k := range v.nics {
+				writeNIC(x, v, k)
+			}
+			return x.reply(http.StatusOK)
+		case n >= 3:
+			k := find(v.nics, func(k *nic) bool { return k.id == s[2] })
+			switch {
+			case k == nil:
+			case n == 3 && get:
+				x := newDocument()
+				writeNIC(x, v, k)
+				return x.reply(http.StatusOK)
+			case n == 3 && put:
+				return c.putNIC(v, k)
+			case n == 4 && get && s[3] == "reporteddevices":
+				x := newXML("reported_devices")
+				writeDevice(x, v, k)
+				return x.reply(http.StatusOK)
+			case n == 4 && get:
+				return c.emptyList(s[3])
+			}
+		}
+	case "diskattachments":
+		switch {
+		case n == 2 && get:
+			x := newXML("disk_attachments")
+			for _, a := range v.disks {
+				writeAttachment(x, "vm", "vms", v.id, a, false)
+			}
+			return x.reply(http.StatusOK)
+		case n == 3 && get:
+			if a := find(v.disks, func(a *attachment) bool { return a.disk.id == s[2] }); a != nil {
+				x := newDocument()
+				writeAttachment(x, "vm", "vms", v.id, a, false)
+				return x.reply(http.StatusOK)
+			}
+		}
+	case "reporteddevices":
+		switch {
+		case n == 2 && get:
+			x := newXML("reported_devices")
+			for _, k := range v.nics {
+				writeDevice(x, v, k)
+			}
+			return x.reply(http.StatusOK)
+		case n == 3 && get:
+			if k := find(v.nics, func(k *nic) bool { return deviceID(k) == s[2] }); k != nil && v.agentUp {
+				x := newDocument()
+				writeDevice(x, v, k)
+				return x.reply(http.StatusOK)
+			}
+		}
+	default:
+		if n == 2 && get {
+			return c.emptyList(s[1])
+		}
+	}
+	return c.notFound()
+}
+
+// follow is the parameter of that name: the links to inline. An unknown one is an internal error (ovirt-engine LinkFollower).
+func (c *call) follow() (map[string]bool, *reply) {
+	set := map[string]bool{}
+	for _, name := range strings.Split(c.params.Get("follow"), ",") {
+		name = strings.TrimSpace(name)
+		if name == "" {
+			continue
+		}
+		root, rest, deep := strings.Cut(strings.ReplaceAll(name, "diskattachments", "disk_attachments"), ".")
+		switch {
+		case root == "nics" && !deep, root == "disk_attachments" && (!deep || rest == "disk"):
+			set[root] = true
+			if deep {
+				set["disk"] = true
+			}
+		case root == "nics" && (rest == "vnic_profile" || rest == "vnic_profile.network"):
+			set["nics"], set["profile"] = true, true
+		case !deep && emptyCollections[strings.ReplaceAll(root, "_", "")] != "":
+			set[strings.ReplaceAll(root, "_", "")] = true
+		default:
+			return nil, html(http.StatusInternalServerError, "Internal Server Error")
+		}
+	}
+	return set, nil
+}
+
+func writeHA(x *xmlWriter, enabled bool, priority int) {
+	x.open("high_availability")
+	x.bool("enabled", enabled)
+	x.int("priority", int64(priority))
+	x.close("high_availability")
+}
+
+func writeLease(x *xmlWriter, domainID string) {
+	x.open("lease")
+	x.ref("storage_domain", "storagedomains", domainID)
+	x.close("lease")
+}
+
+var vmLinks = []string{"applications", "cdroms", "diskattachments", "graphicsconsoles", "nics", "reporteddevices", "sessions",
+	"snapshots", "affinitylabels", "permissions", "tags", "statistics", "watchdogs"}
+
+func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
+	href := apiRoot + "/vms/" + v.id
+	x.open("vm", "href", href, "id", v.id)
+	x.actions(href, "shutdown", "start", "stop")
+	x.text("name", v.name)
+	x.text("description", v.description)
+	x.text("comment", v.comment)
+	for _, rel := range vmLinks {
+		if !follow[rel] && (rel != "diskattachments" || !follow["disk_attachments"]) {
+			x.link(href+"/"+rel, rel)
+		}
+	}
+	x.open("bios")
+	x.text("type", v.cluster.BIOSType)
+	x.close("bios")
+	x.open("cpu")
+	x.text("architecture", v.cluster.Architecture)
+	x.open("topology")
+	x.int("cores", 1)
+	x.int("sockets", 1)
+	x.int("threads", 1)
+	x.close("topology")
+	x.close("cpu")
+	x.int("cpu_shares", 0)
+	x.time("creation_time", v.created)
+	x.bool("delete_protected", v.deleteProtected)
+	if follow["disk_attachments"] {
+		x.open("disk_attachments")
+		for _, a := range v.disks {
+			writeAttachment(x, "vm", "vms", v.id, a, follow["disk"])
+		}
+		x.close("disk_attachments")
+	}
+	writeHA(x, v.ha, v.haPriority)
+	if v.leaseDomainID != "" {
+		writeLease(x, v.leaseDomainID)
+	}
+	x.int("memory", v.memory)
+	x.open("memory_policy")
+	x.int("guaranteed", v.memory)
+	x.int("max", 4*v.memory)
+	x.close("memory_policy")
+	if follow["nics"] {
+		x.open("nics")
+		for _, k := range v.nics {
+			writeNIC(x, v, k)
+		}
+		x.close("nics")
+	}
+	x.text("origin", "ovirt")
+	x.open("os")
+	x.open("boot")
+	x.open("devices")
+	x.text("device", "hd")
+	x.close("devices")
+	x.close("boot")
+	x.text("type", "rhel_9x64")
+	x.close("os")
+	x.open("placement_policy")
+	x.text("affinity", "migratable")
+	x.close("placement_policy")
+	x.bool("start_paused", false)
+	x.bool("stateless", false)
+	x.text("storage_error_resume_behaviour", "auto_resume")
+	x.text("type", "server")
+	x.ref("cluster", "clusters", v.cluster.ID)
+	if v.agentUp {
+		x.text("fqdn", v.fqdn)
+		x.open("guest_operating_system")
+		x.text("architecture", v.cluster.Architecture)
+		x.text("codename", "Plow")
+		x.text("distribution", "Red Hat Enterprise Linux")
+		x.text("family", "Linux")
+		x.open("version")
+		x.text("full_version", "9.4")
+		x.int("major", 9)
+		x.int("minor", 4)
+		x.close("version")
+		x.close("guest_operating_system")
+	}
+	x.bool("has_illegal_images", false)
+	x.bool("next_run_configuration_exists", false)
+	x.bool("run_once", false)
+	if !v.startTime.IsZero() && v.status != "down" {
+		x.time("start_time", v.startTime)
+	}
+	x.text("status", v.status)
+	if v.status == "paused" {
+		x.text("status_detail", "eio")
+	}
+	if !v.stopTime.IsZero() {
+		x.time("stop_time", v.stopTime)
+	}
+	if v.host != nil && v.status != "down" {
+		x.ref("host", "hosts", v.host.ID)
+	}
+	x.ref("original_template", "templates", v.templateID)
+	x.ref("template", "templates", v.templateID)
+	x.close("vm")
+}
+
+func writeNIC(x *xmlWriter, v *vm, k *nic) {
+	href := apiRoot + "/vms/" + v.id + "/nics/" + k.id
+	x.open("nic", "href", href, "id", k.id)
+	x.text("name", k.name)
+	x.links(href, "reporteddevices", "statistics")
+	x.ref("vm", "vms", v.id)
+	x.text("interface", "virtio")
+	x.bool("linked", k.linked)
+	x.open("mac")
+	x.text("address", k.mac)
+	x.close("mac")
+	x.bool("plugged", k.plugged)
+	if v.agentUp && v.ip != "" {
+		x.open("reported_devices")
+		writeDevice(x, v, k)
+		x.close("reported_devices")
+	}
+	if k.profileID != "" {
+		x.ref("vnic_profile", "vnicprofiles", k.profileID)
+	}
+	x.close("nic")
+}
+
+func deviceID(k *nic) string { return uuidOf("device/" + k.id) }
+
+// writeDevice writes what the guest reports of a NIC; nothing without a guest agent.
+func writeDevice(x *xmlWriter, v *vm, k *nic) {
+	if !v.agentUp {
+		return
+	}
+	id := deviceID(k)
+	x.open("reported_device", "href", apiRoot+"/vms/"+v.id+"/reporteddevices/"+id, "id", id)
+	x.text("name", "eth0")
+	x.text("description", "guest reported data")
+	x.open("ips")
+	x.open("ip")
+	x.text("address", v.ip)
+	x.text("version", "v4")
+	x.close("ip")
+	x.close("ips")
+	x.open("mac")
+	x.text("address", k.mac)
+	x.close("mac")
+	x.text("type", "network")
+	x.ref("vm", "vms", v.id)
+	x.close("reported_device")
+}
+
+func writeAttachment(x *xmlWriter, owner, collection, id string, a *attachment, whole bool) {
+	x.open("disk_attachment", "href", apiRoot+"/"+collection+"/"+id+"/diskattachments/"+a.disk.id, "id", a.disk.id)
+	x.bool("active", a.active)
+	x.bool("bootable", a.bootable)
+	x.text("interface", "virtio_scsi")
+	x.bool("pass_discard", false)
+	x.bool("read_only", false)
+	x.bool("uses_scsi_reservation", false)
+	if whole {
+		writeDisk(x, a.disk)
+	} else {
+		x.ref("disk", "disks", a.disk.id)
+	}
+	x.ref(owner, collection, id)
+	x.close("disk_attachment")
+}
+
+// postStart starts a VM. The 200 means that the run was scheduled.
+func (c *call) postStart(v *vm) *reply {
+	e, l := c.engine, c.lab
+	doc, r := c.startAction()
+	if r != nil {
+		return c.refuse(r)
+	}
+	ways := 0
+	for _, flag := range []string{"pause", "filter", "volatile", "use_cloud_init", "use_sysprep", "use_ignition", "use_initialization"} {
+		on, _, r := doc.flag(flag)
+		if r != nil {
+			return c.refuse(r)
+		}
+		if on && strings.HasPrefix(flag, "use_") && flag != "use_initialization" {
+			ways++
+		}
+	}
+	if ways > 1 {
+		return c.refuse(conflict("Cannot run VM. At most one of cloud-init, sysprep and ignition can be used."))
+	}
+	h, r := e.canRun(v)
+	if r != nil {
+		return c.refuse(r)
+	}
+	if pinned := doc.child("vm", "placement_policy", "hosts", "host"); pinned != nil {
+		h = e.hostRef(pinned)
+		if h == nil || h.status != "up" || h.cluster != v.cluster {
+			return c.refuse(conflict("Cannot run VM. There is no host that satisfies current scheduling constraints."))
+		}
+	}
+	c.effect("start %s", v.name)
+	e.launch(v, h, c.correlation, e.spec.Username)
+	j := c.newJob("Launching VM " + v.name)
+	o := e.operation(v.cluster.sched.take(l.now, l.lat.Schedule), func() { j.end("finished", l.now) }, nil)
+	if !c.wait(o) {
+		return nil
+	}
+	answer := c.actionDone(j, func(x *xmlWriter) { x.ref("vm", "vms", v.id) })
+	answer.waited = true
+	return answer
+}
+
+// postStop is shutdown or stop. A shutdown of a VM that is not up, so also the second one, is a power-off (ovirt-engine
+// ShutdownVmCommand).
+func (c *call) postStop(v *vm, gentle bool) *reply {
+	e := c.engine
+	if _, r := c.startAction(); r != nil {
+		return c.refuse(r)
+	}
+	what := "stop"
+	if gentle {
+		what = "shutdown"
+	}
+	switch {
+	case v.busy || v.status == "image_locked":
+		return c.refuse(conflict("Cannot %s VM. VM %s is locked. Please try again later.", what, v.name))
+	case v.status == "down":
+		return c.refuse(conflict("Cannot %s VM. VM is not running.", what))
+	case v.status == "unknown":
+		return c.refuse(conflict("Cannot %s VM. The VM's host does not respond.", what))
+	}
+	// It is the request that changes the OVF's generation, not its end.
+	e.touch(v)
+	v.exitError = false
+	code, word := eventVMStopped, "stopped"
+	if gentle && v.status == "up" {
+		code, word = eventVMShutdown, "shut down"
+		e.event(code, "normal", "VM "+v.name+" shutdown was initiated by "+e.spec.Username+".", refs{vm: v, correlation: c.correlation, user: e.spec.Username})
+		e.powerDown(v, c.correlation)
+		c.effect("shutdown %s", v.name)
+	} else {
+		e.event(code, "normal", "VM "+v.name+" was "+word+" by "+e.spec.Username+".", refs{vm: v, correlation: c.correlation, user: e.spec.Username})
+		e.powerOff(v, c.correlation)
+		c.effect("stop %s", v.name)
+	}
+	j := c.newJob("Stopping VM " + v.name)
+	j.end("finished", c.lab.now)
+	return c.actionDone(j, func(x *xmlWriter) { x.ref("vm", "vms", v.id) })
+}
+
+// putVM changes a VM. High availability, delete protection and the texts take effect at once in every status.
+func (c *call) putVM(v *vm) *reply {
+	e := c.engine
+	doc, r := c.parse("vm")
+	if r != nil {
+		return c.refuse(r)
+	}
+	if id := doc.attrs["id"]; id != "" && id != v.id {
+		return c.refuse(immutable("id"))
+	}
+	if v.busy || v.status == "image_locked" {
+		return c.refuse(conflict("Cannot edit VM. VM %s is locked. Please try again later.", v.name))
+	}
+	next := *v
+	if name := doc.value("name"); name != "" && name != v.name {
+		if o := find(e.vms, func(o *vm) bool { return o.name == name && o.cluster.dc == v.cluster.dc }); o != nil {
+			return c.refuse(conflict("Cannot edit VM. The VM name is already in use, please choose a unique name and try again."))
+		}
+		next.name = name
+	}
+	if n := doc.child("description"); n != nil {
+		next.description = strings.TrimSpace(n.text)
+	}
+	if n := doc.child("comment"); n != nil {
+		next.comment = strings.TrimSpace(n.text)
+	}
+	for _, f := range []struct {
+		to   *bool
+		path []string
+	}{{&next.ha, []string{"high_availability", "enabled"}}, {&next.deleteProtected, []string{"delete_protected"}}} {
+		on, set, r := doc.flag(f.path...)
+		if r != nil {
+			return c.refuse(r)
+		}
+		if set {
+			*f.to = on
+		}
+	}
+	if p := doc.value("high_availability", "priority"); p != "" {
+		n, err := strconv.Atoi(p)
+		if err != nil {
+			return c.refuse(invalidValue("priority", p))
+		}
+		next.haPriority = n
+	}
+	if lease := doc.child("lease"); lease != nil {
+		id := lease.child("storage_domain").attr("id")
+		d := e.domain(id)
+		switch {
+		case id == "":
+		case d == nil || d.status != "active":
+			return c.refuse(conflict("Cannot edit VM. The storage domain of the VM lease is not active."))
+		case !next.ha:
+			return c.refuse(conflict("Cannot edit VM. A VM lease can be set for highly available VMs only."))
+		}
+		next.leaseDomainID = id
+	}
+	renamed := next.name != v.name
+	if renamed {
+		e.removeVM(v)
+	}
+	*v = next
+	if renamed {
+		e.addVM(v)
+	}
+	e.touch(v)
+	c.effect("update %s", v.name)
+	e.event(eventVMUpdated, "normal", "VM "+v.name+" configuration was updated by "+e.spec.Username+".", refs{vm: v, correlation: c.correlation, user: e.spec.Username})
+	x := newDocument()
+	c.writeVM(x, v, nil)
+	return x.reply(http.StatusOK)
+}
+
+// putNIC changes a NIC; an empty vnic_profile element takes its profile away.
+func (c *call) putNIC(v *vm, k *nic) *reply {
+	e := c.engine
+	doc, r := c.parse("nic")
+	if r != nil {
+		return c.refuse(r)
+	}
+	if v.busy || v.status == "image_locked" {
+		return c.refuse(conflict("Cannot edit Interface. VM %s is locked. Please try again later.", v.name))
+	}
+	next := *k
+	if n := doc.child("vnic_profile"); n != nil {
+		id := n.attr("id")
+		p := e.profile(id)
+		switch {
+		case id == "":
+		case p == nil:
+			return c.refuse(bad("Cannot edit Interface. The vNic Profile does not exist."))
+		case !e.carries(v.cluster, p.NetworkID):
+			return c.refuse(conflict("Cannot edit Interface. The network %s does not exist in the cluster.", e.network(p.NetworkID).Name))
+		}
+		next.profileID = id
+	}
+	if mac := doc.value("mac", "address"); mac != "" && !strings.EqualFold(mac, k.mac) {
+		if owner := e.macUsed(mac, v.cluster.pool); owner != "" {
+			return c.refuse(conflict("Cannot edit Interface. MAC Address %s is already in use by VM or snapshot: %s.", mac, owner))
+		}
+		next.mac = mac
+	}
+	for _, f := range []struct {
+		name string
+		to   *bool
+	}{{"linked", &next.linked}, {"plugged", &next.plugged}} {
+		on, set, r := doc.flag(f.name)
+		if r != nil {
+			return c.refuse(r)
+		}
+		if set {
+			*f.to = on
+		}
+	}
+	*k = next
+	e.touch(v)
+	c.effect("update %s of %s", k.name, v.name)
+	x := newDocument()
+	writeNIC(x, v, k)
+	return x.reply(http.StatusOK)
+}
+
+// deleteVM removes a VM; without detach_only its disks are deleted with their images.
+func (c *call) deleteVM(v *vm) *reply {
+	e := c.engine
+	detach := c.flagParam("detach_only")
+	switch {
+	case v.busy || v.status == "image_locked":
+		return c.refuse(conflict("Cannot remove VM. VM %s is locked. Please try again later.", v.name))
+	case v.status != "down":
+		return c.refuse(conflict("Cannot remove VM. VM is running."))
+	case v.deleteProtected:
+		return c.refuse(conflict("Cannot remove VM. Delete protection is enabled. In order to delete, disable Delete protection first."))
+	case detach && v.templateID != blankID:
+		return c.refuse(conflict("Cannot remove VM. The VM is based on a template, its disks cannot be kept."))
+	}
+	for _, a := range v.disks {
+		for _, d := range a.disk.domains {
+			if !detach && d.status != "active" {
+				return c.refuse(statusIllegal("remove VM", d.status))
+			}
+		}
+	}
+	e.touch(v)
+	e.removeVM(v)
+	what := "delete %s and keep its disks"
+	if !detach {
+		what = "delete %s with its disks"
+		for _, a := range slices.Clone(v.disks) {
+			e.removeDisk(a.disk)
+			for _, d := range a.disk.domains {
+				e.deleteImage(d, a.disk.id)
+			}
+		}
+	}
+	c.effect(what, v.name)
+	return c.actionDone(c.newJob("Removing VM "+v.name), nil)
+}

@@ -1,0 +1,290 @@
+package lab
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+)
+
+// World is the state that a lab starts from. It is a plain value: it can be written as JSON, edited and read back.
+type World struct {
+	Sites        []Site        `json:"sites"`
+	Exports      []Export      `json:"exports"`
+	Replications []Replication `json:"replications"`
+	Latency      Latency       `json:"latency"`
+	// TokenIdle is how long a session lives without a request; 0 means 30 minutes (engine-config UserSessionTimeOutInterval).
+	TokenIdle time.Duration `json:"token_idle,omitempty"`
+	// OVFInterval is how often the engine writes OVF stores by itself; 0 means 60 minutes (OvfUpdateIntervalInMinutes).
+	OVFInterval time.Duration `json:"ovf_interval,omitempty"`
+}
+
+// Site is one engine with all that it manages.
+type Site struct {
+	Name     string `json:"name"` // "primary" or "secondary"
+	URL      string `json:"url"`  // https://HOST/ovirt-engine/api; HOST addresses the site in Lab.Transport
+	Username string `json:"username"`
+	Password string `json:"password"`
+	// InstanceID identifies the engine's installation in the API root.
+	InstanceID     string          `json:"instance_id"`
+	Version        string          `json:"version"` // product version, such as 4.5.5
+	DataCenters    []DataCenter    `json:"data_centers"`
+	Clusters       []Cluster       `json:"clusters"`
+	MACPools       []MACPool       `json:"mac_pools"`
+	Hosts          []Host          `json:"hosts"`
+	Networks       []Network       `json:"networks"`
+	VNICProfiles   []VNICProfile   `json:"vnic_profiles"`
+	StorageDomains []StorageDomain `json:"storage_domains"`
+	Templates      []Template      `json:"templates"`
+	VMs            []VM            `json:"vms"`
+}
+
+// DataCenter is a data center; it is uninitialized when no storage domain of the site names it.
+type DataCenter struct {
+	ID            string `json:"id"`
+	Name          string `json:"name"`
+	StorageFormat string `json:"storage_format"` // v1 to v5
+	Version       string `json:"version"`        // compatibility level, such as 4.7
+}
+
+// Cluster is a cluster with the networks that it carries.
+type Cluster struct {
+	ID           string   `json:"id"`
+	Name         string   `json:"name"`
+	DataCenterID string   `json:"data_center_id"`
+	Version      string   `json:"version"`
+	Architecture string   `json:"architecture"` // x86_64
+	BIOSType     string   `json:"bios_type"`    // "" means not set, which blocks registration
+	MACPoolID    string   `json:"mac_pool_id"`
+	NetworkIDs   []string `json:"network_ids"`
+}
+
+// MACPool is one range of MAC addresses.
+type MACPool struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// Host is a hypervisor. It is up in the starting world.
+type Host struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Address   string `json:"address"`
+	ClusterID string `json:"cluster_id"`
+	Memory    int64  `json:"memory"` // bytes
+}
+
+// Network is a logical network.
+type Network struct {
+	ID           string `json:"id"`
+	Name         string `json:"name"`
+	DataCenterID string `json:"data_center_id"`
+	VM           bool   `json:"vm"` // carries VMs
+}
+
+// VNICProfile is a vNIC profile.
+type VNICProfile struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	NetworkID string `json:"network_id"`
+}
+
+// StorageDomain is an NFS data domain that a site knows at the start. With a data center it is attached and active there,
+// without one it is unattached.
+type StorageDomain struct {
+	ID           string `json:"id"`
+	Name         string `json:"name"`
+	DataCenterID string `json:"data_center_id,omitempty"`
+	Address      string `json:"address"`
+	Path         string `json:"path"`
+	Format       string `json:"format"`
+	Master       bool   `json:"master,omitempty"`
+}
+
+// Template is a template; Blank has the all-zero id and belongs to no cluster.
+type Template struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	ClusterID string `json:"cluster_id,omitempty"`
+	BaseID    string `json:"base_id,omitempty"` // "" means that it is its own base
+	Version   int    `json:"version,omitempty"`
+	Disks     []Disk `json:"disks,omitempty"`
+}
+
+// VM is a virtual machine.
+type VM struct {
+	ID              string `json:"id"`
+	Name            string `json:"name"`
+	Description     string `json:"description,omitempty"`
+	ClusterID       string `json:"cluster_id"`
+	TemplateID      string `json:"template_id"`
+	Memory          int64  `json:"memory"` // bytes
+	HA              bool   `json:"ha,omitempty"`
+	HAPriority      int    `json:"ha_priority,omitempty"`
+	DeleteProtected bool   `json:"delete_protected,omitempty"`
+	LeaseDomainID   string `json:"lease_domain_id,omitempty"`
+	Agent           bool   `json:"agent,omitempty"` // a guest agent reports fqdn, guest OS and IP
+	FQDN            string `json:"fqdn,omitempty"`
+	IP              string `json:"ip,omitempty"`
+	Running         bool   `json:"running,omitempty"` // up at the start
+	NICs            []NIC  `json:"nics,omitempty"`
+	Disks           []Disk `json:"disks,omitempty"`
+	// OVFBroken makes the VM's OVF unreadable: an engine that attaches its domain leaves the VM out of the list without a word.
+	OVFBroken bool `json:"ovf_broken,omitempty"`
+}
+
+// NIC is a network interface of a VM.
+type NIC struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	MAC       string `json:"mac"`
+	ProfileID string `json:"profile_id,omitempty"`
+}
+
+// Disk is an image disk.
+type Disk struct {
+	ID              string `json:"id"`
+	Alias           string `json:"alias"`
+	StorageDomainID string `json:"storage_domain_id"`
+	Size            int64  `json:"size"` // bytes
+	Bootable        bool   `json:"bootable,omitempty"`
+	Counter         int64  `json:"counter,omitempty"` // what the guest had written at the start
+}
+
+// Export is an NFS export of an array. What is on it is what the sites' storage domains say; without one it is empty.
+type Export struct {
+	Site    string `json:"site"` // a disaster of this site takes it away
+	Address string `json:"address"`
+	Path    string `json:"path"`
+	Size    int64  `json:"size"` // bytes
+}
+
+// Replication copies the content of one export to another one, behind by Lag. Until promotion the target is read-only.
+type Replication struct {
+	Domain string        `json:"domain"` // the name by which people call it
+	Source string        `json:"source"` // ADDRESS:PATH
+	Target string        `json:"target"`
+	Lag    time.Duration `json:"lag"`
+}
+
+// Site returns the site of that name, to change it in place.
+func (w *World) Site(name string) (*Site, bool) {
+	for i := range w.Sites {
+		if w.Sites[i].Name == name {
+			return &w.Sites[i], true
+		}
+	}
+	return nil, false
+}
+
+// Check reports the first reference in the world that leads nowhere. New panics where it finds one.
+func (w *World) Check() error {
+	exports := map[string]bool{}
+	for _, e := range w.Exports {
+		if _, ok := w.Site(e.Site); !ok {
+			return fmt.Errorf("check world: export %s:%s names no site: %q", e.Address, e.Path, e.Site)
+		}
+		exports[e.Address+":"+e.Path] = true
+	}
+	for _, r := range w.Replications {
+		for _, end := range []string{r.Source, r.Target} {
+			if !exports[end] {
+				return fmt.Errorf("check world: replication of %q: no export %q", r.Domain, end)
+			}
+		}
+	}
+	for i := range w.Sites {
+		if err := w.Sites[i].check(exports); err != nil {
+			return fmt.Errorf("check world: site %q: %w", w.Sites[i].Name, err)
+		}
+	}
+	return nil
+}
+
+func (s *Site) check(exports map[string]bool) error {
+	if u, err := url.Parse(s.URL); err != nil || u.Hostname() == "" {
+		return fmt.Errorf("url %q has no host", s.URL)
+	}
+	known := map[string]bool{"": true, blankID: true}
+	add := func(id string) error {
+		if id == "" || known[id] && id != blankID {
+			return fmt.Errorf("id %q is empty or used twice", id)
+		}
+		known[id] = true
+		return nil
+	}
+	need := func(what, id string) error {
+		if !known[id] || id == "" {
+			return fmt.Errorf("%s: unknown id %q", what, id)
+		}
+		return nil
+	}
+	var errs []error
+	try := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for _, d := range s.DataCenters {
+		try(add(d.ID))
+	}
+	for _, p := range s.MACPools {
+		try(add(p.ID))
+	}
+	for _, n := range s.Networks {
+		try(add(n.ID))
+		try(need("network "+n.Name, n.DataCenterID))
+	}
+	for _, c := range s.Clusters {
+		try(add(c.ID))
+		try(need("cluster "+c.Name, c.DataCenterID))
+		try(need("cluster "+c.Name, c.MACPoolID))
+		for _, id := range c.NetworkIDs {
+			try(need("cluster "+c.Name, id))
+		}
+	}
+	for _, h := range s.Hosts {
+		try(add(h.ID))
+		try(need("host "+h.Name, h.ClusterID))
+	}
+	for _, p := range s.VNICProfiles {
+		try(add(p.ID))
+		try(need("vnic profile "+p.Name, p.NetworkID))
+	}
+	for _, d := range s.StorageDomains {
+		try(add(d.ID))
+		if !exports[d.Address+":"+d.Path] {
+			try(fmt.Errorf("storage domain %s: no export %s:%s", d.Name, d.Address, d.Path))
+		}
+	}
+	for _, t := range s.Templates {
+		if t.ID != blankID {
+			try(add(t.ID))
+			try(need("template "+t.Name, t.ClusterID))
+		}
+		for _, d := range t.Disks {
+			try(add(d.ID))
+			try(need("disk "+d.Alias, d.StorageDomainID))
+		}
+	}
+	for _, v := range s.VMs {
+		try(add(v.ID))
+		try(need("vm "+v.Name, v.ClusterID))
+		try(need("vm "+v.Name, v.TemplateID))
+		for _, n := range v.NICs {
+			try(add(n.ID))
+			if n.ProfileID != "" {
+				try(need("nic of "+v.Name, n.ProfileID))
+			}
+		}
+		for _, d := range v.Disks {
+			try(add(d.ID))
+			try(need("disk "+d.Alias, d.StorageDomainID))
+		}
+	}
+	if len(errs) > 0 {
+		return errs[0]
+	}
+	return nil
+}

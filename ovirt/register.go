@@ -1,0 +1,229 @@
+package ovirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// RegisterVM makes an unregistered VM of an active storage domain a VM of this engine, and returns it with its NICs and disks as
+// the engine has them now. A VM that the engine has already is returned as it is. The caller compares the NICs: the engine drops
+// a profile that it cannot use without a word (facts 4.5).
+func (s *Site) RegisterVM(ctx context.Context, spec RegisterSpec) (vm VM, changed bool, err error) {
+	subject := Subject{Kind: KindVM, ID: spec.VMID, Name: spec.Name}
+	ctx = patiently(ctx)
+	body := registerXML{Partial: spec.Partial, ReassignMACs: spec.ReassignBadMACs, Configuration: nicMappings(spec.NICs)}
+	if spec.ClusterID != "" {
+		body.Cluster = &refXML{ID: spec.ClusterID}
+	}
+	changed, err = s.register(ctx, registration{
+		op: OpRegisterVM, subject: subject, body: body, cluster: spec.ClusterID,
+		path: "/storagedomains/" + segment(spec.StorageDomainID) + "/vms/" + segment(spec.VMID) + "/register",
+		read: func(ctx context.Context) error {
+			vm, err = read(ctx, s, vmCall(spec.VMID, true), decodeVM)
+			return err
+		},
+	})
+	if err != nil {
+		return vm, changed, err
+	}
+	if vm.Status == "image_locked" {
+		waited, err := s.WaitVM(ctx, spec.VMID, settleTimeout, func(now VM) (bool, error) { return now.Status != "image_locked", nil })
+		if err != nil {
+			return vm, changed, s.during(OpRegisterVM, subject, err)
+		}
+		vm.Status, vm.StatusDetail = waited.Status, waited.StatusDetail
+	}
+	return vm, changed, nil
+}
+
+// settleTimeout bounds the wait for an object that is registered and still locked.
+const settleTimeout = 10 * time.Minute
+
+// RegisterTemplate makes an unregistered template of an active storage domain a template of this engine, and waits until its
+// status is ok. Versions need their base registered before.
+func (s *Site) RegisterTemplate(ctx context.Context, spec RegisterTemplateSpec) (template Template, changed bool, err error) {
+	subject := Subject{Kind: KindTemplate, ID: spec.TemplateID, Name: spec.Name}
+	ctx = patiently(ctx)
+	body := registerTemplateXML{Configuration: nicMappings(spec.NICs)}
+	if spec.ClusterID != "" {
+		body.Cluster = &refXML{ID: spec.ClusterID}
+	}
+	get := func(ctx context.Context) error {
+		template, err = s.Template(ctx, spec.TemplateID)
+		return err
+	}
+	changed, err = s.register(ctx, registration{
+		op: OpRegisterTemplate, subject: subject, body: body, read: get, cluster: spec.ClusterID,
+		path: "/storagedomains/" + segment(spec.StorageDomainID) + "/templates/" + segment(spec.TemplateID) + "/register",
+	})
+	bounded, cancel := s.o.Clock.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	for err == nil && template.Status == "locked" {
+		if err = s.pause(bounded, s.o.Tick); err == nil {
+			err = get(bounded)
+		}
+		if err != nil {
+			e := s.waitError(ctx, bounded, subject, template.Status, settleTimeout, nil, err)
+			return template, changed, s.during(OpRegisterTemplate, subject, e)
+		}
+	}
+	if err == nil && template.Status != "ok" && template.Status != "" {
+		e := s.fail(OpRegisterTemplate, subject, CodeEngineError, errors.New("it is registered and cannot be used"))
+		e.State = template.Status
+		return template, changed, e
+	}
+	return template, changed, err
+}
+
+// registration is what VMs and templates have in common.
+type registration struct {
+	op      string
+	subject Subject
+	path    string
+	cluster string
+	body    any
+	read    func(context.Context) error // reads the object: nil, or not-found, or another error
+}
+
+// register brings an object from the unregistered ones of a domain into the engine. Registering is not idempotent, and the text of
+// the refusal of a repeat changes with whatever check comes first (facts 4.6), so only a read of the object decides.
+func (s *Site) register(ctx context.Context, r registration) (changed bool, err error) {
+	exists := func(ctx context.Context) (bool, error) {
+		err := r.read(ctx)
+		if HasCode(err, CodeNotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	retry, correlation := "", ""
+	for repeats := 0; ; {
+		switch there, err := exists(ctx); {
+		case err != nil:
+			return changed, s.during(r.op, r.subject, err)
+		case there:
+			return changed, nil
+		case changed:
+			e := s.fail(r.op, r.subject, CodeEngineError, errors.New("the engine said that it was registered, and does not have it"))
+			if correlation != "" {
+				if words := s.eventWords(ctx, EventQuery{Search: correlationSearch(correlation), Max: 50}, severe); words != "" {
+					e.Err = fmt.Errorf("the engine said that it was registered, and does not have it: %s", words)
+				}
+			}
+			e.Hint = "detach and attach the storage domain to see it as unregistered again"
+			return changed, e
+		}
+		failure := s.perform(ctx, change{op: r.op, subject: r.subject, method: http.MethodPost, path: r.path, body: r.body,
+			accept: acceptAction, retry: retry, sent: &correlation})
+		switch {
+		case failure == nil:
+			changed = true
+		case failure.unknown && ctx.Err() == nil:
+			reached, err := s.settle(ctx, exists)
+			if err != nil {
+				return changed, s.during(r.op, r.subject, err)
+			}
+			if reached {
+				return true, nil
+			}
+			if repeats++; repeats >= maxRepeats {
+				return changed, failure
+			}
+			retry = unsettled(failure)
+		case failure.Code == CodeLocked && repeats < maxLocked:
+			repeats++
+			if s.pause(ctx, backoff(repeats)) != nil {
+				return changed, failure
+			}
+			retry = locked(failure)
+		case failure.Status >= 400 && failure.Code != CodeForbidden && failure.Code != CodeCredentials:
+			if there, err := exists(ctx); err == nil && there {
+				return changed, nil
+			}
+			if failure.Code == CodeNotFound && failure.Err == nil {
+				failure.Err = errors.New("the engine does not list it as unregistered on the storage domain, or the cluster does not exist")
+			}
+			return changed, failure
+		default:
+			return changed, failure
+		}
+	}
+}
+
+// maxLocked bounds the repeats of one operation against an engine lock: about a minute and a half.
+const maxLocked = 14
+
+// correlationSearch finds what one request of ours caused. Correlation ids have only letters, digits, - and _ (facts 1.4).
+func correlationSearch(correlation string) string { return "correlation_id=" + correlation }
+
+// UpdateNIC gives a NIC of a VM another vNIC profile; an empty profile takes it away. It is read back.
+func (s *Site) UpdateNIC(ctx context.Context, vmID, nicID, profileID string) (changed bool, err error) {
+	subject := Subject{Kind: KindNIC, ID: nicID}
+	ctx = patiently(ctx)
+	path := "/vms/" + segment(vmID) + "/nics/" + segment(nicID)
+	retry := ""
+	for repeats := 0; ; {
+		nic, err := read(ctx, s, call{subject: subject, path: path}, decodeNIC)
+		if err != nil {
+			return changed, s.during(OpUpdateNIC, subject, err)
+		}
+		subject.Name = nic.Name
+		if nic.ProfileID == profileID {
+			return changed, nil
+		}
+		if changed {
+			e := s.fail(OpUpdateNIC, subject, CodeEngineError, fmt.Errorf("the engine accepted vNIC profile %q, and the NIC has %q", profileID, nic.ProfileID))
+			e.Hint = "is the profile's network attached to the VM's cluster?"
+			return changed, e
+		}
+		var updated NIC
+		failure := s.perform(ctx, change{op: OpUpdateNIC, subject: subject, method: http.MethodPut, path: path,
+			body: nicXML{Profile: profileXML{ID: profileID}}, accept: acceptInto(decodeNIC, &updated), retry: retry})
+		switch {
+		case failure == nil:
+			changed = true
+		case failure.unknown && ctx.Err() == nil:
+			reached, err := s.settle(ctx, func(ctx context.Context) (bool, error) {
+				now, err := read(ctx, s, call{subject: subject, path: path}, decodeNIC)
+				return err == nil && now.ProfileID == profileID, err
+			})
+			if err != nil {
+				return changed, s.during(OpUpdateNIC, subject, err)
+			}
+			changed = reached
+			if repeats++; !reached && repeats >= maxRepeats {
+				return changed, failure
+			}
+			retry = unsettled(failure)
+		case failure.Code == CodeLocked && repeats < maxLocked:
+			repeats++
+			if s.pause(ctx, backoff(repeats)) != nil {
+				return changed, failure
+			}
+			retry = locked(failure)
+		default:
+			return changed, failure
+		}
+	}
+}
+
+// StartReached reports whether the engine has an event of a start request with that correlation id: "start requested" or
+// "started". It settles a start that was cut off, together with the VM's status; no event is no proof that nothing happened
+// when the engine has just been asked.
+func (s *Site) StartReached(ctx context.Context, correlation string) (bool, error) {
+	if correlation == "" {
+		return false, nil
+	}
+	events, err := s.Events(ctx, EventQuery{Search: correlationSearch(correlation), Max: 50})
+	if err != nil {
+		return false, err
+	}
+	for _, event := range events {
+		if event.CorrelationID == correlation && (event.Code == eventStarted || event.Code == eventStartRequested) {
+			return true, nil
+		}
+	}
+	return false, nil
+}

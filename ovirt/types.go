@@ -1,0 +1,231 @@
+package ovirt
+
+import (
+	"context"
+	"time"
+)
+
+// Subject is the engine object that a call or an error is about. Kind is one of the Kind constants; Name may be empty when only the id is known.
+type Subject struct{ Kind, ID, Name string }
+
+// The kinds of a Subject.
+const (
+	KindSite             = "site"
+	KindStorageDomain    = "storage_domain"
+	KindStorageConn      = "storage_connection"
+	KindDataCenter       = "data_center"
+	KindCluster          = "cluster"
+	KindHost             = "host"
+	KindVM               = "vm"
+	KindTemplate         = "template"
+	KindNIC              = "nic"
+	KindNetwork          = "network"
+	KindVNICProfile      = "vnic_profile"
+	KindEvent            = "event"
+	KindStatistic        = "statistic"
+	kindUnregisteredVM   = "unregistered_vm"
+	kindUnregisteredTmpl = "unregistered_template"
+)
+
+// The operations that change an engine, as Write.Op and Error.Op name them.
+const (
+	OpImportDomain     = "storage_domain.import"
+	OpAttachDomain     = "storage_domain.attach"
+	OpActivateDomain   = "storage_domain.activate"
+	OpRemoveDomain     = "storage_domain.remove"     // takes a wrong import out of the engine again; the storage is not touched
+	OpRemoveConnection = "storage_connection.remove" // removes the connection that a failed import left behind
+	OpRefreshHost      = "host.refresh"
+	OpRegisterTemplate = "template.register"
+	OpRegisterVM       = "vm.register"
+	OpUpdateNIC        = "nic.update"
+	OpStartVM          = "vm.start"
+	opRead             = "read"
+	opWait             = "wait"
+	opLogin            = "login"
+	opOpen             = "open"
+)
+
+// Product is what the API root says about the engine (facts 1.5).
+type Product struct {
+	Name, Vendor, Version string // Version is the engine's full version text
+	Major, Minor          int
+	InstanceID            string    // UUID of this engine installation: equal ids are one engine
+	Time                  time.Time // the engine's clock when it answered
+	Lab                   bool      // the engine is drrun's lab, not a real one
+}
+
+// DataCenter is one data center. Status values: facts 2.1.
+type DataCenter struct {
+	ID, Name, Status, StorageFormat string
+	Version                         string // compatibility version, such as "4.6"
+	Local                           bool
+}
+
+// Cluster is one cluster.
+type Cluster struct {
+	ID, Name, DataCenterID string
+	Version                string // compatibility version, such as "4.6"
+	Architecture, BIOSType string
+}
+
+// Host is one host. A non-responsive host keeps its old SPM value (facts 2.1).
+type Host struct {
+	ID, Name, Address, Status, ClusterID string
+	SPM                                  string // none, contending or spm
+	PowerManagement                      bool   // power management is enabled
+}
+
+// StorageDomain is one storage domain. Read from the global collection, Status is empty unless "unattached", and DataCenterID
+// tells whether it is attached; read from its data center, Status is the true one (facts 2.2).
+type StorageDomain struct {
+	ID, Name                                    string
+	Type                                        string // data, iso, export, image …
+	StorageType                                 string // nfs, iscsi, fcp, glusterfs, posixfs …
+	Status, DataCenterID                        string
+	Master                                      bool
+	Address, Path                               string
+	VFSType, MountOptions, NFSVersion, Format   string
+	LUNs                                        []LUN
+	Available, Used                             int64 // bytes, rounded to GiB by the engine; 0 when the engine has not seen the domain active
+	WarningLowSpace, CriticalSpaceActionBlocker int64 // percent, GiB
+}
+
+// LUN is one logical unit of a block storage domain. For iSCSI there is one entry per LUN and connection.
+type LUN struct {
+	ID, Address, Portal, Target string
+	Port                        int
+	Size                        int64 // bytes
+}
+
+// StorageConnection is one storage server connection.
+type StorageConnection struct {
+	ID, Type, Address, Path, VFSType, MountOptions, NFSVersion, Target string
+	Port                                                               int
+}
+
+// Network is one logical network.
+type Network struct {
+	ID, Name, DataCenterID string
+	VM                     bool // VMs may use it
+}
+
+// VNICProfile is one vNIC profile. Names are unique per network only.
+type VNICProfile struct{ ID, Name, NetworkID string }
+
+// Template is one template or template version; BaseID equals ID for a base version.
+type Template struct {
+	ID, Name, Status, ClusterID, BaseID string
+	VersionNumber                       int
+}
+
+// VM is one virtual machine. For an unregistered VM, Status is what the OVF store recorded at its last write (facts 4.2).
+type VM struct {
+	ID, Name             string
+	Status, StatusDetail string // facts 5.1; StatusDetail only while paused
+	ClusterID, HostID    string // HostID only while it runs
+	TemplateID           string
+	HAEnabled            bool
+	HAPriority           int
+	LeaseDomainID        string
+	DeleteProtected      bool
+	Memory               int64  // bytes
+	FQDN                 string // guest agent
+	GuestOS              string // guest agent: distribution and version, or the family
+	StartTime, StopTime  time.Time
+	Origin, Description  string
+	Comment              string
+	NextRun              bool // a next-run configuration exists
+	IllegalImages        bool
+	InstanceTypeID       string
+	NICs                 []NIC  // only when asked for
+	Disks                []Disk // only when asked for
+}
+
+// NIC is one network interface of a VM. ProfileID is empty for a NIC without a profile, which has no network.
+type NIC struct {
+	ID, Name, MAC, ProfileID, Interface string
+	Linked, Plugged                     bool
+}
+
+// Disk is one disk as a VM has it attached.
+type Disk struct {
+	ID, Alias, Status   string
+	StorageType         string // image, lun, cinder, managed_block_storage
+	StorageDomainIDs    []string
+	Bootable, Active    bool
+	Size                int64 // provisioned size in bytes
+	Backup, ContentType string
+	LUNID               string // direct LUN
+	Interface           string
+	Shareable, ReadOnly bool
+}
+
+// Event is one entry of the engine's audit log. Codes are stable, texts are not (facts 7.1).
+type Event struct {
+	ID, Code                             int
+	Severity, Description, CorrelationID string
+	VMID, HostID, StorageDomainID        string
+	TemplateID                           string
+	Time                                 time.Time
+	Origin                               string
+	CustomID                             int
+}
+
+// VMQuery selects VMs. An expression that the engine cannot parse finds nothing, without an error (facts 1.11).
+type VMQuery struct {
+	Search  string
+	Details bool // NICs, disks; costs the engine one internal call per VM: for inventories, never for waiting
+}
+
+// EventQuery selects events, newest first. From is exclusive; 0 means from the start. Max 0 means no limit.
+type EventQuery struct {
+	Search    string
+	From, Max int
+}
+
+// ImportSpec says which storage domain is to be imported from where. All but the file-type details are mandatory.
+type ImportSpec struct {
+	ID                                string // expected id: anything else is refused
+	Type                              string // nfs, posixfs or glusterfs
+	Address, Path                     string
+	VFSType, MountOptions, NFSVersion string
+	HostID                            string // an up host of the target data center
+}
+
+// NICTarget maps one network and profile of the source, by name, to a vNIC profile of this site, by id.
+// An empty ToProfileID means: without profile, on purpose.
+type NICTarget struct{ FromNetwork, FromProfile, ToProfileID string }
+
+// RegisterSpec says how an unregistered VM is to be registered.
+type RegisterSpec struct {
+	VMID, Name      string // Name only for messages
+	StorageDomainID string
+	ClusterID       string
+	NICs            []NICTarget
+	ReassignBadMACs bool // take MACs that are in use or out of range from the pool
+	Partial         bool // accept the loss of disks (facts 4.7)
+}
+
+// RegisterTemplateSpec says how an unregistered template is to be registered.
+type RegisterTemplateSpec struct {
+	TemplateID, Name string // Name only for messages
+	StorageDomainID  string
+	ClusterID        string
+	NICs             []NICTarget
+}
+
+// StartOptions bounds and guards StartVM.
+type StartOptions struct {
+	Timeout time.Duration // until up; default 10m
+	// MayStart is the evidence gate: called right before each start request leaves. An error keeps the request from being sent.
+	MayStart func(ctx context.Context) error
+	// Correlations of start requests that earlier attempts sent for this VM without learning their outcome: when the engine
+	// has an event of one of them, the VM was started already and is not started again.
+	Earlier []string
+}
+
+// StartResult tells what StartVM did. Times are model time; StartedAt is zero when this call requested nothing and the engine does not say.
+type StartResult struct {
+	Requested       bool
+	StartedAt, UpAt time.Time
+}

@@ -1,0 +1,640 @@
+package plans
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"drrun/lua"
+	"drrun/ovirt"
+)
+
+// StaleInventory is the age from which Check warns about an inventory.
+const StaleInventory = 24 * time.Hour
+
+// The actions that Check knows the direction of.
+const (
+	ActionFailover = "failover"
+	ActionFailback = "failback"
+)
+
+// CheckOptions say for what Check looks at the sites.
+type CheckOptions struct {
+	// Action decides which site is the target: the secondary, and for ActionFailback the primary. Empty means ActionFailover.
+	Action string
+	// Now is the model time that the age of the inventory is measured at.
+	Now time.Time
+	// PrimaryErr and SecondaryErr say why a site is nil.
+	PrimaryErr, SecondaryErr error
+	// InventoryErr says why the inventory is nil; without it the file is said to be missing.
+	InventoryErr error
+	// Speed is the factor that model time runs faster than real time with; 0 and 1 are the same. Any other is for the lab alone.
+	Speed float64
+}
+
+func (o CheckOptions) target() string {
+	if o.Action == ActionFailback {
+		return Primary
+	}
+	return Secondary
+}
+
+// Check compares a plan with its inventory and with the live sites, before an action. A nil site does not answer: that of the target
+// refuses the run, that of the source is what a failover is for. It reads each collection of each site once, whatever the number of VMs,
+// and changes nothing. Findings come back sorted by their place in the plan.
+func Check(ctx context.Context, p *Plan, inv *Inventory, primary, secondary *ovirt.Site, o CheckOptions) []Finding {
+	c := &checker{plan: p, inv: inv, o: o, targetName: o.target(), sourceName: Other(o.target())}
+	sites := map[string]*ovirt.Site{Primary: primary, Secondary: secondary}
+	reasons := map[string]error{Primary: o.PrimaryErr, Secondary: o.SecondaryErr}
+	c.inventory()
+	c.source = c.look(ctx, sites[c.sourceName], reasons[c.sourceName], c.sourceName, viewParts{vms: true})
+	c.target = c.look(ctx, sites[c.targetName], reasons[c.targetName], c.targetName, viewParts{hosts: true, vms: true, attachedIn: c.targetDataCenters})
+	c.compare()
+	return c.finish()
+}
+
+// finish sorts the findings and adds the source lines that they point at.
+func (c *checker) finish() []Finding {
+	for i := range c.findings {
+		if f := &c.findings[i]; f.Source == "" && c.plan.source != nil {
+			f.Source = c.plan.source(f.Pos)
+		}
+	}
+	SortFindings(c.findings)
+	return c.findings
+}
+
+// checker collects the findings of one Check.
+type checker struct {
+	plan                   *Plan
+	inv                    *Inventory
+	o                      CheckOptions
+	sourceName, targetName string
+	source, target         *siteView // nil where a site does not answer
+	findings               []Finding
+}
+
+func (c *checker) add(f Finding) { c.findings = append(c.findings, f) }
+
+// compare runs every check that the views allow.
+func (c *checker) compare() {
+	c.engines()
+	c.drift()
+	c.clusters()
+	c.profiles()
+	if c.target == nil {
+		return
+	}
+	c.domains()
+	c.templates()
+	c.vms()
+}
+
+func (c *checker) look(ctx context.Context, site *ovirt.Site, reason error, name string, parts viewParts) *siteView {
+	var view *siteView
+	if site != nil {
+		view, reason = look(ctx, site, parts)
+	}
+	if reason == nil && view == nil {
+		reason = errors.New("it does not answer")
+	}
+	if reason != nil {
+		c.add(c.siteFinding(name, reason))
+		return nil
+	}
+	return view
+}
+
+// siteFinding tells that a site cannot be read. For a failover a silent source is the reason to be here, not an obstacle.
+func (c *checker) siteFinding(name string, reason error) Finding {
+	code, hint := "unreachable", ""
+	var fault *ovirt.Error
+	if errors.As(reason, &fault) {
+		code, hint = string(fault.Code), fault.Hint
+	}
+	spec := c.plan.Site(name)
+	if hint == "" {
+		hint = siteHint(code, name, spec)
+	}
+	f := finding(SeverityError, ScopeRun, "site-"+code, "%s", siteReason(name, reason)).on(name, "site", "", name).at(spec.Pos).hint("%s", hint)
+	if name == c.targetName {
+		return f
+	}
+	if code == string(ovirt.CodeUnreachable) || code == string(ovirt.CodeTimeout) {
+		f.Severity = SeverityInfo
+		f.Hint = "a " + c.action() + " then needs --confirm-source-down 'YOUR NAME: WHY'; check again when the site is back"
+		return f
+	}
+	// It does answer, but tells nothing: the evidence that nothing runs there cannot be had this way, and not be waived either.
+	f.Severity = SeverityWarning
+	return f
+}
+
+// siteHint says what to do about a site that cannot be read.
+func siteHint(code, name string, spec SiteSpec) string {
+	switch ovirt.Code(code) {
+	case ovirt.CodeUnreachable, ovirt.CodeTimeout:
+		return "look whether " + engineHost(spec.URL) + " is up and can be reached from here"
+	case ovirt.CodeCredentials, ovirt.CodeForbidden:
+		secret := name + "_password"
+		if spec.Password != nil {
+			secret = spec.Password.Name()
+		}
+		return fmt.Sprintf("compare %s, and the username: admin@internal, or admin@ovirt@internal where the engine uses Keycloak (oVirt 4.5)", SecretVariable(secret))
+	case ovirt.CodeTLS:
+		return "fetch the engine's CA again: https://" + engineHost(spec.URL) + "/ovirt-engine/services/pki-resource?resource=ca-certificate&format=X509-PEM-CA"
+	case ovirt.CodeNotAnEngine:
+		return "correct the url: https://" + engineHost(spec.URL) + "/ovirt-engine/api"
+	}
+	return ""
+}
+
+func (c *checker) action() string {
+	if c.o.Action == "" {
+		return ActionFailover
+	}
+	return c.o.Action
+}
+
+// siteReason names the site once, whether or not the reason does.
+func siteReason(name string, reason error) string {
+	text := reason.Error()
+	if strings.Contains(text, name) {
+		return text
+	}
+	return fmt.Sprintf("site %q: %s", name, text)
+}
+
+func (c *checker) targetDataCenters(v *siteView) []string {
+	var ids []string
+	for _, d := range c.plan.StorageDomains {
+		if dc := v.dataCenterNamed(d.Side(c.targetName).DataCenter); dc != nil && !slices.Contains(ids, dc.ID) {
+			ids = append(ids, dc.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (c *checker) inventory() {
+	file := InventoryFile(c.plan.File)
+	if c.inv == nil {
+		f := finding(SeverityWarning, ScopeRun, "inventory-missing", "there is no inventory %s: what ran, and which clusters and networks the VMs use, is known only while site %q answers", file, Primary).
+			at(c.plan.Pos).hint("write it while the primary site is up: drrun generate")
+		if c.o.InventoryErr != nil && !isNotExist(c.o.InventoryErr) {
+			f = finding(SeverityError, ScopeRun, "inventory-unreadable", "%s", c.o.InventoryErr.Error()).at(c.plan.Pos).hint("repair or remove the file %s", file)
+		}
+		c.add(f)
+		return
+	}
+	if c.inv.Plan != "" && c.plan.Name != "" && c.inv.Plan != c.plan.Name {
+		c.add(finding(SeverityWarning, ScopeRun, "inventory-of-other-plan", "the inventory %s is that of plan %q, not of %q", file, c.inv.Plan, c.plan.Name).at(c.plan.Pos))
+	}
+	if age := c.inv.Age(c.o.Now); age > StaleInventory {
+		c.add(finding(SeverityWarning, ScopeRun, "inventory-stale", "the inventory is %s old (taken %s): VMs that were started, stopped or changed since are not in it", ageText(age), c.inv.Taken.Format(time.RFC3339)).
+			at(c.plan.Pos).hint("generate the plan again while the primary site is up, and compare"))
+	}
+	planned := make(map[string]bool, len(c.plan.VMs))
+	for _, vm := range c.plan.VMs {
+		planned[vm.ID] = true
+	}
+	recorded := make(map[string]bool, len(c.inv.VMs))
+	var missing []string
+	for _, vm := range c.inv.VMs {
+		recorded[vm.ID] = true
+		if !planned[vm.ID] {
+			missing = append(missing, vm.Name)
+		}
+	}
+	if len(missing) > 0 {
+		c.add(finding(SeverityInfo, ScopeRun, "vm-not-in-plan", "left out of the plan, and so never registered: %s of the inventory (%s)", countVMs(len(missing)), nameList(missing, 8)).at(c.plan.Pos))
+	}
+	for _, vm := range c.plan.VMs {
+		if vm.ID != "" && !recorded[vm.ID] {
+			c.add(finding(SeverityWarning, ScopeVM, "vm-not-in-inventory", "VM %q (%s) is not in the inventory: nothing is known of its disks, networks and state", vm.Name, vm.ID).
+				on(c.sourceName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("compare its id with the engine's, or generate the plan again"))
+		}
+	}
+}
+
+func ageText(age time.Duration) string {
+	if age >= 48*time.Hour {
+		return fmt.Sprintf("%d days", int(age/(24*time.Hour)))
+	}
+	return fmt.Sprintf("%d hours", int(age/time.Hour))
+}
+
+func (c *checker) engines() {
+	if c.source != nil && c.target != nil && c.source.product.InstanceID != "" && c.source.product.InstanceID == c.target.product.InstanceID {
+		c.add(finding(SeverityError, ScopeRun, "sites-same-engine", "both sites are one engine (instance id %s)", c.target.product.InstanceID).
+			on(c.targetName, "site", "", c.targetName).at(c.plan.Site(c.targetName).Pos).hint("give the address of the other site's engine"))
+	}
+	if c.inv != nil {
+		for _, v := range []*siteView{c.source, c.target} {
+			if v == nil {
+				continue
+			}
+			if was := c.inv.Site(v.name).InstanceID; was != "" && v.product.InstanceID != "" && was != v.product.InstanceID {
+				c.add(finding(SeverityWarning, ScopeRun, "engine-replaced", "site %q is not the engine of the inventory (instance id %s, was %s)", v.name, v.product.InstanceID, was).
+					on(v.name, "site", "", v.name).at(c.plan.Site(v.name).Pos).hint("if the engine was installed anew, generate the plan again"))
+			}
+		}
+	}
+	if c.o.Speed == 0 || c.o.Speed == 1 {
+		return
+	}
+	for _, v := range []*siteView{c.source, c.target} {
+		if v != nil && !v.product.Lab {
+			c.add(finding(SeverityError, ScopeRun, "speed-not-lab", "DRRUN_SPEED is %g, but site %q is a real engine: every wait and time-out would be too short", c.o.Speed, v.name).
+				on(v.name, "site", "", v.name).at(c.plan.Site(v.name).Pos).hint("unset DRRUN_SPEED"))
+		}
+	}
+}
+
+// drift tells what changed at a live source since the plan was written.
+func (c *checker) drift() {
+	if c.source == nil {
+		return
+	}
+	domainIDs := make([]string, 0, len(c.plan.StorageDomains))
+	for _, d := range c.plan.StorageDomains {
+		domainIDs = append(domainIDs, d.ID)
+		if c.source.domain(d.ID) == nil {
+			c.add(finding(SeverityWarning, ScopeStorageDomain, "domain-not-at-source", "site %q does not know storage domain %q (%s)", c.sourceName, d.Name, d.ID).
+				on(c.sourceName, "storage_domain", d.ID, d.Name).at(d.Pos))
+		}
+	}
+	planned := make(map[string]bool, len(c.plan.VMs))
+	for _, vm := range c.plan.VMs {
+		planned[vm.ID] = true
+	}
+	there := make(map[string]bool, len(c.source.vms))
+	var fresh []string
+	for _, vm := range c.source.vms {
+		there[vm.ID] = true
+		known := planned[vm.ID]
+		if c.inv != nil && !known {
+			_, known = c.inv.VM(vm.ID)
+		}
+		if !known && !isHostedEngine(vm) && hasDiskOn(vm, domainIDs) {
+			fresh = append(fresh, vm.Name)
+		}
+	}
+	if len(fresh) > 0 {
+		c.add(finding(SeverityWarning, ScopeRun, "vm-new-at-source", "neither in the plan nor in its inventory: %s on the plan's storage domains (%s)", countVMs(len(fresh)), nameList(fresh, 8)).
+			on(c.sourceName, "site", "", c.sourceName).at(c.plan.Pos).hint("generate the plan again into another file, and take over what is new"))
+	}
+	for _, vm := range c.plan.VMs {
+		if vm.ID != "" && !there[vm.ID] {
+			c.add(finding(SeverityWarning, ScopeVM, "vm-not-at-source", "site %q has no VM %q (%s)", c.sourceName, vm.Name, vm.ID).
+				on(c.sourceName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("if it was removed there, take it out of the plan"))
+		}
+	}
+}
+
+// clusters checks the cluster map on both sides, and that it covers the VMs.
+func (c *checker) clusters() {
+	mapped := map[string]bool{}
+	targetDCs := map[string]bool{}
+	for _, d := range c.plan.StorageDomains {
+		if dc := d.Side(c.targetName).DataCenter; dc != "" {
+			targetDCs[dc] = true
+		}
+	}
+	for _, m := range c.plan.Mappings.Clusters {
+		from, to := m.Side(c.sourceName), m.Side(c.targetName)
+		mapped[from] = true
+		if from != "" {
+			c.knownCluster(m, from)
+		}
+		if to == "" || c.target == nil {
+			continue
+		}
+		fail := func(code, hint, format string, args ...any) {
+			c.add(finding(SeverityError, ScopeRun, code, format, args...).on(c.targetName, "cluster", "", to).at(m.sidePos(c.targetName)).hint("%s", hint))
+		}
+		cluster := c.target.clusterNamed(to)
+		if cluster == nil {
+			var names []string
+			for _, other := range c.target.clusters {
+				names = append(names, other.Name)
+			}
+			fail("cluster-missing", didYouMean(to, names, "it has: "+nameList(names, 8)), "site %q has no cluster %q", c.targetName, to)
+			continue
+		}
+		if dc := c.target.dataCenterName(cluster.DataCenterID); len(targetDCs) > 0 && !targetDCs[dc] {
+			fail("cluster-data-center", "name a cluster of the data center that the storage domains are attached to", "cluster %q of site %q belongs to data center %q, which gets no storage domain of the plan", to, c.targetName, dc)
+			continue
+		}
+		if c.inv != nil {
+			if was, ok := c.inv.Site(c.sourceName).Cluster(from); ok && was.Architecture != "" && cluster.Architecture != "" && was.Architecture != cluster.Architecture {
+				fail("cluster-architecture", "name a cluster of that architecture", "VMs of cluster %q (%s) cannot run in cluster %q of site %q (%s)", from, was.Architecture, to, c.targetName, cluster.Architecture)
+			}
+		}
+		if !slices.ContainsFunc(c.target.hosts, func(h ovirt.Host) bool { return h.ClusterID == cluster.ID && h.Status == "up" }) {
+			fail("no-host-up", "start or repair a host there", "cluster %q of site %q has no host that is up", to, c.targetName)
+		}
+	}
+	if c.inv == nil || c.sourceName != Primary {
+		return // only the inventory knows where a VM lived, and it is the primary site's
+	}
+	for _, vm := range c.plan.VMs {
+		if record, ok := c.inv.VM(vm.ID); ok && record.Cluster != "" && !mapped[record.Cluster] {
+			c.add(finding(SeverityError, ScopeVM, "cluster-unmapped", "VM %q runs in cluster %q, which mappings.clusters does not name", vm.Name, record.Cluster).
+				on(c.sourceName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("add { primary = %s, secondary = \"…\" } to mappings.clusters", luaString(record.Cluster)))
+		}
+	}
+}
+
+// knownCluster warns about a cluster name that the source does not have.
+func (c *checker) knownCluster(m ClusterMapping, name string) {
+	names, known := c.sourceClusters()
+	if !known || slices.Contains(names, name) {
+		return
+	}
+	c.add(finding(SeverityWarning, ScopeRun, "cluster-missing", "site %q has no cluster %q", c.sourceName, name).on(c.sourceName, "cluster", "", name).
+		at(m.sidePos(c.sourceName)).hint("%s", didYouMean(name, names, "it has: "+nameList(names, 8))))
+}
+
+// sourceClusters returns the cluster names of the source: live ones, else those of the inventory.
+func (c *checker) sourceClusters() (names []string, known bool) {
+	switch {
+	case c.source != nil:
+		for _, cluster := range c.source.clusters {
+			names = append(names, cluster.Name)
+		}
+	case c.inv != nil:
+		for _, cluster := range c.inv.Site(c.sourceName).Clusters {
+			names = append(names, cluster.Name)
+		}
+	default:
+		return nil, false
+	}
+	return names, true
+}
+
+// profiles checks the vNIC profile map on both sides, and that it covers the VMs' NICs.
+func (c *checker) profiles() {
+	var target map[ProfileRef]bool
+	if c.target != nil {
+		target = c.target.profileRefs()
+	}
+	var source map[ProfileRef]bool
+	switch {
+	case c.source != nil:
+		source = c.source.profileRefs()
+	case c.inv != nil:
+		source = map[ProfileRef]bool{}
+		for _, ref := range c.inv.Site(c.sourceName).Profiles {
+			source[ref] = true
+		}
+	}
+	mapped := map[ProfileRef]bool{}
+	for _, m := range c.plan.Mappings.VNICProfiles {
+		from, to := m.Side(c.sourceName), m.Side(c.targetName)
+		mapped[from] = true
+		if from != (ProfileRef{}) && source != nil {
+			if _, ok := source[from]; !ok {
+				c.add(finding(SeverityWarning, ScopeRun, "profile-missing", "site %q has no vNIC profile %s", c.sourceName, from).on(c.sourceName, "vnic_profile", "", from.String()).
+					at(m.sidePos(c.sourceName)).hint("%s", nearProfile(from, source)))
+			}
+		}
+		if to == (ProfileRef{}) || target == nil {
+			continue
+		}
+		f := finding(SeverityError, ScopeRun, "profile-missing", "site %q has no vNIC profile %s", c.targetName, to).on(c.targetName, "vnic_profile", "", to.String()).at(m.sidePos(c.targetName))
+		if vm, ok := target[to]; !ok {
+			c.add(f.hint("%s", nearProfile(to, target)))
+		} else if !vm {
+			f.Code, f.Message = "network-not-vm", fmt.Sprintf("network %q of site %q carries no VMs: a NIC cannot use it", to.Network, c.targetName)
+			c.add(f.hint("name a profile of a VM network"))
+		}
+	}
+	if c.inv == nil || c.sourceName != Primary {
+		return
+	}
+	for _, vm := range c.plan.VMs {
+		record, ok := c.inv.VM(vm.ID)
+		if !ok {
+			continue
+		}
+		for _, nic := range record.NICs {
+			if nic.Profile != nil && !mapped[*nic.Profile] {
+				c.add(finding(SeverityError, ScopeVM, "profile-unmapped", "VM %q: its %s uses vNIC profile %s, which mappings.vnic_profiles does not name", vm.Name, nic.Name, nic.Profile).
+					on(c.sourceName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("add { primary = %s, secondary = … } to mappings.vnic_profiles", profileRef(*nic.Profile, "")))
+			}
+		}
+	}
+}
+
+func nearProfile(ref ProfileRef, known map[ProfileRef]bool) string {
+	var names []string
+	for other := range known {
+		names = append(names, other.String())
+	}
+	slices.Sort(names)
+	return didYouMean(ref.String(), names, "it has: "+nameList(names, 6))
+}
+
+// domains checks the places that the storage domains go to.
+func (c *checker) domains() {
+	for _, d := range c.plan.StorageDomains {
+		side := d.Side(c.targetName)
+		add := func(severity, code, hint string, pos lua.Pos, format string, args ...any) {
+			c.add(finding(severity, ScopeStorageDomain, code, format, args...).on(c.targetName, "storage_domain", d.ID, d.Name).at(pos).hint("%s", hint))
+		}
+		dc := c.dataCenter(d, side, add)
+		if d.ID == "" {
+			continue
+		}
+		for i := range c.target.domains {
+			c.meet(d, side, dc, &c.target.domains[i], add)
+		}
+	}
+}
+
+type addDomainFinding func(severity, code, hint string, pos lua.Pos, format string, args ...any)
+
+// dataCenter checks the target data center of one domain and returns it when it exists.
+func (c *checker) dataCenter(d StorageDomain, side DomainSide, add addDomainFinding) *ovirt.DataCenter {
+	if side.DataCenter == "" {
+		return nil
+	}
+	dc := c.target.dataCenterNamed(side.DataCenter)
+	if dc == nil {
+		var names []string
+		for _, other := range c.target.dataCenters {
+			names = append(names, other.Name)
+		}
+		add(SeverityError, "data-center-missing", didYouMean(side.DataCenter, names, "it has: "+nameList(names, 8)), side.Pos, "site %q has no data center %q", c.targetName, side.DataCenter)
+		return nil
+	}
+	switch {
+	case dc.Local:
+		add(SeverityError, "data-center-local", "name one with shared storage", side.Pos, "data center %q of site %q is for local storage", dc.Name, c.targetName)
+		return dc
+	case dc.Status != "up" && dc.Status != "uninitialized":
+		add(SeverityError, "data-center-down", "bring it up in the engine first", side.Pos, "data center %q of site %q is %s: storage domains can be attached only while it is up", dc.Name, c.targetName, dc.Status)
+	}
+	up := slices.ContainsFunc(c.target.hosts, func(h ovirt.Host) bool {
+		cluster := c.target.cluster(h.ClusterID)
+		return h.Status == "up" && cluster != nil && cluster.DataCenterID == dc.ID
+	})
+	if !up {
+		add(SeverityError, "no-host-up", "start or repair a host there", side.Pos, "data center %q of site %q has no host that is up: nothing can reach the storage", dc.Name, c.targetName)
+	}
+	if c.inv != nil && dc.Status == "up" {
+		for _, was := range c.inv.Domains {
+			if was.ID != d.ID || was.Format == "" || dc.StorageFormat == "" || was.Format == dc.StorageFormat {
+				continue
+			}
+			// The formats are v1 … v5: they compare as text.
+			if was.Format < dc.StorageFormat {
+				add(SeverityError, "storage-format-upgrade", "attach it to a data center of that format, or upgrade the primary site first", side.Pos,
+					"storage domain %q has format %s; data center %q of site %q would upgrade it to %s, which the primary site may not read and cannot be undone", d.Name, was.Format, dc.Name, c.targetName, dc.StorageFormat)
+			} else {
+				add(SeverityError, "storage-format-newer", "upgrade that data center first", side.Pos, "storage domain %q has format %s; data center %q of site %q reads only up to %s", d.Name, was.Format, dc.Name, c.targetName, dc.StorageFormat)
+			}
+		}
+	}
+	return dc
+}
+
+// meet compares a domain of the plan with one that the target has.
+func (c *checker) meet(d StorageDomain, side DomainSide, dc *ovirt.DataCenter, there *ovirt.StorageDomain, add addDomainFinding) {
+	place := placeOf(*there)
+	switch {
+	case strings.EqualFold(there.ID, d.ID):
+		switch {
+		case side.Place.Path != "" && place.Path != "" && !place.SamePlace(side.Place):
+			add(SeverityError, "domain-elsewhere", "remove it there without formatting, or correct the plan", d.Pos, "site %q knows storage domain %q (%s) already, at %s instead of %s", c.targetName, there.Name, there.ID, place, side.Place)
+		case there.DataCenterID != "" && (dc == nil || there.DataCenterID != dc.ID):
+			add(SeverityError, "domain-in-other-data-center", "detach it there, or correct the plan", d.Pos, "storage domain %q is attached to data center %q of site %q, not to %q", there.Name, c.target.dataCenterName(there.DataCenterID), c.targetName, side.DataCenter)
+		case there.DataCenterID == "":
+			add(SeverityInfo, "domain-known", "", d.Pos, "storage domain %q is known to site %q already, unattached: it will be attached as it is", there.Name, c.targetName)
+		case there.Status == "active":
+			add(SeverityInfo, "domain-active", "", d.Pos, "storage domain %q is active at site %q already: it will not be imported again", there.Name, c.targetName)
+		default:
+			add(SeverityInfo, "domain-known", "", d.Pos, "storage domain %q is attached at site %q already, %s: it will be activated", there.Name, c.targetName, textOr(there.Status, "in an unknown state"))
+		}
+	case d.Name != "" && there.Name == d.Name:
+		add(SeverityError, "domain-name-in-use", "rename or remove that storage domain at site \""+c.targetName+"\"", d.Pos, "site %q has another storage domain named %q (%s): the import of %s would be refused", c.targetName, there.Name, there.ID, d.ID)
+	case side.Place.Path != "" && place.SamePlace(side.Place):
+		add(SeverityError, "storage-taken", "name the replica of this storage domain", side.Pos, "%s is storage domain %q (%s) at site %q, not %q", side.Place, there.Name, there.ID, c.targetName, d.Name)
+	}
+}
+
+func textOr(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// templates checks that every template that a VM needs is there or comes along.
+func (c *checker) templates() {
+	byID := map[string]bool{blankTemplate: true}
+	byName := map[string]string{}
+	for _, t := range c.target.templates {
+		byID[t.ID] = true
+		byName[t.Name] = t.ID
+	}
+	coming := map[string]bool{}
+	comingNames := map[string]bool{}
+	for _, t := range c.plan.Templates {
+		coming[t.ID] = true
+		comingNames[t.Name] = true
+	}
+	for _, t := range c.plan.Templates {
+		if other := byName[t.Name]; other != "" && !byID[t.ID] && !coming[other] {
+			c.add(finding(SeverityError, ScopeRun, "template-name-in-use", "site %q has another template named %q (%s): the registration of %s would be refused", c.targetName, t.Name, other, t.ID).
+				on(c.targetName, "template", t.ID, t.Name).at(t.Pos).hint("rename that template at site %q", c.targetName))
+		}
+		if c.inv != nil && c.sourceName == Primary && !slices.ContainsFunc(c.inv.Sites.Primary.Templates, func(e InventoryEntity) bool { return e.ID == t.ID }) {
+			c.add(finding(SeverityWarning, ScopeRun, "template-unknown", "template %q (%s) is not in the inventory", t.Name, t.ID).on(c.sourceName, "template", t.ID, t.Name).at(t.Pos).
+				hint("compare its id with the engine's, or generate the plan again"))
+		}
+	}
+	if c.inv == nil {
+		return
+	}
+	for _, vm := range c.plan.VMs {
+		record, ok := c.inv.VM(vm.ID)
+		if !ok || record.TemplateID == "" || byID[record.TemplateID] || coming[record.TemplateID] {
+			continue
+		}
+		name := record.TemplateID
+		for _, t := range c.inv.Sites.Primary.Templates {
+			if t.ID == record.TemplateID {
+				name = fmt.Sprintf("%s (%s)", t.Name, t.ID)
+			}
+		}
+		c.add(finding(SeverityError, ScopeVM, "template-missing", "VM %q is based on template %s, which is neither at site %q nor in the plan's templates", vm.Name, name, c.targetName).
+			on(c.targetName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("add it to templates, or make the VM independent of it at the primary site"))
+	}
+}
+
+// vms checks that the target has room for the names and addresses of the VMs.
+func (c *checker) vms() {
+	byID := make(map[string]*ovirt.VM, len(c.target.vms))
+	byName := make(map[string][]*ovirt.VM, len(c.target.vms))
+	byMAC := map[string]*ovirt.VM{}
+	for i := range c.target.vms {
+		vm := &c.target.vms[i]
+		byID[vm.ID] = vm
+		byName[vm.Name] = append(byName[vm.Name], vm)
+		for _, nic := range vm.NICs {
+			if nic.MAC != "" {
+				byMAC[strings.ToLower(nic.MAC)] = vm
+			}
+		}
+	}
+	dataCenters := c.targetDataCenters(c.target)
+	for _, vm := range c.plan.VMs {
+		add := func(severity, code, hint, format string, args ...any) {
+			c.add(finding(severity, ScopeVM, code, format, args...).on(c.targetName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("%s", hint))
+		}
+		if there := byID[vm.ID]; there != nil && vm.ID != "" {
+			add(SeverityInfo, "vm-known", "", "VM %q is registered at site %q already and is %s", there.Name, c.targetName, textOr(there.Status, "in an unknown state"))
+			continue // its name and addresses are its own
+		}
+		for _, there := range byName[vm.Name] {
+			// Names are unique in a data center.
+			if cluster := c.target.cluster(there.ClusterID); vm.Name != "" && (cluster == nil || slices.Contains(dataCenters, cluster.DataCenterID)) {
+				add(SeverityError, "vm-name-in-use", "rename or remove that VM at site \""+c.targetName+"\"", "site %q has another VM named %q (%s): the registration would be refused", c.targetName, there.Name, there.ID)
+			}
+		}
+		if c.inv == nil {
+			continue
+		}
+		record, ok := c.inv.VM(vm.ID)
+		if !ok {
+			continue
+		}
+		for _, nic := range record.NICs {
+			there := byMAC[nic.MAC]
+			if there == nil || nic.MAC == "" {
+				continue
+			}
+			// The pool of a cluster refuses an address that it has given out; with another pool it is merely twice in the world.
+			severity, text := SeverityWarning, "two machines with one address disturb each other"
+			if target := c.targetCluster(record.Cluster); target != nil && target.ID == there.ClusterID {
+				severity, text = SeverityError, "the registration would be refused"
+			}
+			add(severity, "mac-in-use", "give one of them another address", "VM %q: the address %s of its %s belongs to VM %q at site %q: %s", vm.Name, nic.MAC, nic.Name, there.Name, c.targetName, text)
+		}
+	}
+}
+
+// targetCluster returns the cluster of the target that takes the VMs of a source cluster.
+func (c *checker) targetCluster(name string) *ovirt.Cluster {
+	for _, m := range c.plan.Mappings.Clusters {
+		if m.Side(c.sourceName) == name {
+			return c.target.clusterNamed(m.Side(c.targetName))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,305 @@
+package plans
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"drrun/lua"
+	"drrun/stdlib"
+)
+
+// workflowNames are the workflows that a plan can replace.
+var workflowNames = []string{"failover", "failback"}
+
+// planClass is the plan as Lua sees it: in the plan file to add hooks to, in a run as ctx.plan.
+var planClass = &lua.Class{
+	Name: "plan",
+	Doc:  "A plan. Add hooks with plan:on and plan:use, replace a workflow by assigning plan.failover, add actions to plan.actions.",
+	Fields: []lua.Field{
+		{Name: "name", Type: "string", Doc: "Name of the plan.", Get: func(self any) any { return self.(*Plan).Name }},
+		{Name: "params", Type: "table", Doc: "The plan's own parameters; a run's are in ctx.params.", Get: func(self any) any { return self.(*Plan).Params }},
+		{Name: "sites", Type: "table", Doc: "url and username of both sites.", Get: func(self any) any { return self.(*Plan).luaSites() }},
+		{Name: "storage_domains", Type: "table", Doc: "The storage domains.", Get: func(self any) any { return self.(*Plan).luaDomains() }},
+		{Name: "mappings", Type: "table", Doc: "The mappings.", Get: func(self any) any { return self.(*Plan).luaMappings() }},
+		{Name: "templates", Type: "table", Doc: "The templates.", Get: func(self any) any { return self.(*Plan).luaTemplates() }},
+		{Name: "vms", Type: "table", Doc: "The VMs, with the defaults filled in.", Get: func(self any) any { return self.(*Plan).luaVMs() }},
+		{Name: "actions", Type: "plan_actions", Doc: "Actions of the plan's own: plan.actions.NAME = function(ctx) … end, run by drrun run PLAN NAME.", Get: func(self any) any { return self.(*Plan).actions() }},
+		{Name: "failover", Type: "function?", Doc: "The plan's own failover; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("failover") }},
+		{Name: "failback", Type: "function?", Doc: "The plan's own failback; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("failback") }},
+	},
+	Methods: []lua.Func{onMethod(), useMethod()},
+	Set:     setWorkflow,
+	String:  func(self any) string { return fmt.Sprintf("plan %q", self.(*Plan).Name) },
+}
+
+// actionsClass is plan.actions.
+var actionsClass = &lua.Class{
+	Name: "plan_actions",
+	Doc:  "The plan's own actions, by name.",
+	Index: func(self any, key string) (any, bool) {
+		action, ok := self.(*Plan).Actions[key]
+		return action, ok
+	},
+	Set: func(c *lua.Call, key string, value any) error {
+		p := c.Self.(*Plan)
+		function, ok := value.(*lua.Function)
+		switch {
+		case p.sealed:
+			return assignError(c, "actions."+key, "plan-sealed", "actions are added while the plan is read, not in a run")
+		case !ok:
+			return assignError(c, "actions."+key, "bad-argument", "must be a function (ctx)")
+		case slices.Contains(reservedActions, key):
+			return assignError(c, "actions."+key, "reserved-name", "drrun has a command of this name")
+		case p.Actions[key] != nil:
+			p.findings = append(p.findings, assignError(c, "actions."+key, "assigned-twice", "is assigned twice; the first one is at %s", p.Actions[key].Pos()))
+			return nil
+		}
+		p.Actions[key] = function
+		return nil
+	},
+	String: func(any) string { return "plan.actions" },
+}
+
+// reservedActions are names that mean something else on the command line.
+var reservedActions = []string{"failover", "failback", "check", "generate", "resume", "rollback", "abort", "status", "history", "rehearse", "test"}
+
+func (p *Plan) actions() *lua.Object { return lua.NewObject(actionsClass, p) }
+
+func (p *Plan) workflow(name string) any {
+	if function := p.Workflows[name]; function != nil {
+		return function
+	}
+	return nil
+}
+
+// assignError is the finding about an assignment to a plan's field.
+func assignError(c *lua.Call, field, code, format string, args ...any) *lua.Diagnostic {
+	d := c.Errorf(code, "", format, args...)
+	d.Subject = "plan." + field
+	return d
+}
+
+// setWorkflow takes plan.failover = function … and refuses every other assignment: a misspelt name must not pass in silence.
+func setWorkflow(c *lua.Call, key string, value any) error {
+	p := c.Self.(*Plan)
+	if p.sealed {
+		return assignError(c, key, "plan-sealed", "a plan is not changed in a run")
+	}
+	if slices.Contains(workflowNames, key) {
+		function, ok := value.(*lua.Function)
+		if !ok {
+			return assignError(c, key, "bad-argument", "must be a function (ctx)")
+		}
+		if before := p.Workflows[key]; before != nil {
+			p.findings = append(p.findings, assignError(c, key, "assigned-twice", "is assigned twice; the first one is at %s", before.Pos()))
+			return nil
+		}
+		p.Workflows[key] = function
+		return nil
+	}
+	d := assignError(c, key, "unknown-field", "cannot be assigned: a plan takes %s and actions", strings.Join(workflowNames, ", "))
+	switch {
+	case slices.Contains(stdlib.HookPointNames(), key):
+		d.Hint = fmt.Sprintf("add a hook: plan:on(%q, function(ctx, subject) … end)", key)
+	case key == "actions":
+		d.Hint = "assign each action: plan.actions.NAME = function(ctx) … end"
+	default:
+		d.Hint = didYouMean(key, workflowNames, "an action of your own: plan.actions."+key+" = function(ctx) … end")
+	}
+	p.findings = append(p.findings, d)
+	return nil
+}
+
+func onMethod() lua.Func {
+	return lua.Func{
+		Name: "on", Effect: lua.Pure, Returns: "nil", Lenient: true,
+		Doc: "Adds a handler to a hook point. Several handlers of one point run in the order in which they were added.",
+		Params: []lua.Param{
+			{Name: "point", Type: lua.String, Positional: true, Doc: "The hook point, such as \"after_rank\"."},
+			{Name: "handler", Type: lua.FunctionType, Positional: true, Doc: "function(ctx, subject)."},
+			{Name: "as", Type: lua.String, Optional: true, Doc: "Name of the handler in the journal. Needed from the second handler of a point on. Default: \"plan\"."},
+			{Name: "timeout", Type: lua.Duration, Optional: true, Doc: "How long it may run. Default: \"10m\"."},
+			{Name: "on_error", Type: lua.Enum(OnErrorStop, OnErrorContinue), Optional: true, Doc: "What its error does. Default: \"stop\"."},
+			{Name: "on_cut", Type: lua.Enum("ask", "retry"), Optional: true, Doc: "What a resumed run does when it was cut in the middle. Default: \"ask\" where storage or hosts are changed, else \"retry\"."},
+		},
+		Run: func(c *lua.Call) (any, error) {
+			p := c.Self.(*Plan)
+			if p.sealed {
+				return nil, c.Errorf("plan-sealed", "point", "hooks are added while the plan is read, not in a run")
+			}
+			if found := c.Findings(); len(found) > 0 {
+				p.findings = append(p.findings, found...)
+				return nil, nil
+			}
+			h := Hook{Point: c.String("point"), Handler: "plan", Func: c.Func("handler"), Timeout: DefaultHookTimeout, Pos: c.At("point")}
+			if c.Has("as") {
+				h.Handler = c.String("as")
+			}
+			if c.Has("timeout") {
+				h.Timeout = c.Duration("timeout")
+			}
+			if c.Has("on_error") {
+				h.OnError = c.String("on_error")
+			}
+			if c.Has("on_cut") {
+				h.OnCut = c.String("on_cut")
+			}
+			p.addHook(c, "point", h)
+			return nil, nil
+		},
+	}
+}
+
+// addHook adds a handler, or a finding that says why it cannot be one: the file goes on, so that all findings come at once.
+func (p *Plan) addHook(c *lua.Call, arg string, h Hook) {
+	refuse := func(code, hint, format string, args ...any) {
+		d := c.Errorf(code, arg, format, args...)
+		d.Hint = hint
+		p.findings = append(p.findings, d)
+	}
+	points := stdlib.HookPointNames()
+	if !slices.Contains(points, h.Point) {
+		refuse("unknown-hook", didYouMean(h.Point, points, "the hook points are: "+strings.Join(points, ", ")), "there is no hook point %q", h.Point)
+		return
+	}
+	if h.Handler == "" {
+		refuse("bad-argument", "give it a name", "the name of a handler of %q is empty", h.Point)
+		return
+	}
+	for _, other := range p.Hooks {
+		if other.Point == h.Point && other.Handler == h.Handler {
+			refuse("hook-twice", "name them apart with as = \"NAME\": the journal tells handlers apart by name", "hook point %q has a handler named %q already, at %s", h.Point, h.Handler, other.Pos)
+			return
+		}
+	}
+	p.Hooks = append(p.Hooks, h)
+}
+
+func useMethod() lua.Func {
+	return lua.Func{
+		Name: "use", Effect: lua.Pure, Returns: "nil", Lenient: true,
+		Doc: "Adds the hooks of a library. plan:use(require \"site.netapp\" { vserver = \"svm_dr\" })",
+		Params: []lua.Param{
+			{Name: "library", Type: lua.ObjectType(libraryClass), Positional: true, Doc: "What dr.library returned, called with its options where it has some."},
+			{Name: "as", Type: lua.String, Optional: true, Doc: "Name of its handlers, to use one library twice. Default: the library's name."},
+		},
+		Run: func(c *lua.Call) (any, error) {
+			p := c.Self.(*Plan)
+			if p.sealed {
+				return nil, c.Errorf("plan-sealed", "library", "libraries are added while the plan is read, not in a run")
+			}
+			if found := c.Findings(); len(found) > 0 {
+				p.findings = append(p.findings, found...)
+				return nil, nil
+			}
+			lib := c.Value("library").(*lua.Object).Self().(*library)
+			name := lib.name
+			if c.Has("as") {
+				name = c.String("as")
+			}
+			options := lib.options
+			if !lib.configured {
+				var problems []string
+				if options, problems = lib.configure(nil); len(problems) > 0 {
+					p.findings = append(p.findings, lib.optionsFindings(c, "library", problems)...)
+				}
+			}
+			if at := slices.IndexFunc(p.Libraries, func(l Library) bool { return l.Name == name }); at >= 0 {
+				d := c.Errorf("library-twice", "library", "a library named %q is in use already, at %s", name, p.Libraries[at].Pos)
+				d.Hint = "name them apart: plan:use(LIBRARY, { as = \"NAME\" })"
+				p.findings = append(p.findings, d)
+				return nil, nil
+			}
+			p.Libraries = append(p.Libraries, Library{Name: name, Version: lib.version, Options: options, Check: lib.check, Pos: c.At("library")})
+			for _, point := range stdlib.HookPointNames() {
+				if handler := lib.hooks[point]; handler != nil {
+					p.addHook(c, "library", Hook{Point: point, Handler: name, Func: handler, Timeout: DefaultHookTimeout, Options: options, Pos: c.At("library")})
+				}
+			}
+			return nil, nil
+		},
+	}
+}
+
+// What Lua sees of a plan: plain tables with every default filled in. Passwords are not among them.
+
+func (p *Plan) luaSites() any {
+	sites := map[string]any{}
+	for _, name := range []string{Primary, Secondary} {
+		sites[name] = map[string]any{"url": p.Site(name).URL, "username": p.Site(name).Username}
+	}
+	return sites
+}
+
+func (p *Plan) luaDomains() any {
+	side := func(s DomainSide) any {
+		m := map[string]any{"data_center": s.DataCenter}
+		for key, value := range map[string]string{"url": s.URL, "nfs_version": s.NFSVersion, "mount_options": s.MountOptions} {
+			if value != "" {
+				m[key] = value
+			}
+		}
+		return m
+	}
+	out := make([]any, len(p.StorageDomains))
+	for i, d := range p.StorageDomains {
+		m := map[string]any{"name": d.Name, "id": d.ID, "type": d.Type, Primary: side(d.Primary), Secondary: side(d.Secondary)}
+		if d.Group != "" {
+			m["group"] = d.Group
+		}
+		out[i] = m
+	}
+	return out
+}
+
+func (p *Plan) luaMappings() any {
+	ref := func(r ProfileRef) any {
+		return map[string]any{"data_center": r.DataCenter, "network": r.Network, "profile": r.Profile}
+	}
+	clusters := make([]any, len(p.Mappings.Clusters))
+	for i, m := range p.Mappings.Clusters {
+		clusters[i] = map[string]any{Primary: m.Primary, Secondary: m.Secondary}
+	}
+	profiles := make([]any, len(p.Mappings.VNICProfiles))
+	for i, m := range p.Mappings.VNICProfiles {
+		entry := map[string]any{Primary: ref(m.Primary), Secondary: ref(m.Secondary)}
+		if m.Test != (ProfileRef{}) {
+			entry["test"] = ref(m.Test)
+		}
+		profiles[i] = entry
+	}
+	return map[string]any{"clusters": clusters, "vnic_profiles": profiles}
+}
+
+func (p *Plan) luaTemplates() any {
+	out := make([]any, len(p.Templates))
+	for i, t := range p.Templates {
+		out[i] = map[string]any{"name": t.Name, "id": t.ID}
+	}
+	return out
+}
+
+func (p *Plan) luaVMs() any {
+	out := make([]any, len(p.VMs))
+	for i, vm := range p.VMs {
+		after := make([]any, len(vm.After))
+		for j, name := range vm.After {
+			after[j] = name
+		}
+		m := map[string]any{"name": vm.Name, "id": vm.ID, "rank": float64(vm.Rank), "after": after, "required": vm.Required, "on_error": vm.OnError,
+			"grace": vm.Grace.Seconds(), "force_stop": vm.ForceStop, "boot": vm.Boot.String()}
+		switch vm.Start {
+		case StartAsBefore:
+			m["start"] = StartAsBefore
+		default:
+			m["start"] = vm.Start == StartYes
+		}
+		out[i] = m
+	}
+	return out
+}
+
+// ActionNames returns the names of the plan's own actions, sorted.
+func (p *Plan) ActionNames() []string { return slices.Sorted(maps.Keys(p.Actions)) }

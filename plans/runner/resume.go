@@ -1,0 +1,107 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"drrun/engine"
+	"drrun/stdlib"
+)
+
+// reopen takes the locks of an interrupted run, opens its journal and makes its snapshot the plan to load.
+func (a *attempt) reopen(info *engine.RunInfo) error {
+	a.result.Run = info.ID
+	if info.Err != nil {
+		return refuse("journal", "", fmt.Errorf("read the journal of run %s: %w", info.ID, info.Err))
+	}
+	if !info.Unfinished() && info.Status != StatusPartial {
+		return refuse("finished-run", "", fmt.Errorf("run %s has ended (%s): there is nothing to resume", info.ID, info.Status))
+	}
+	if err := a.lock(info.Head.Domains); err != nil {
+		return err
+	}
+	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact))
+	if err != nil {
+		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
+	}
+	a.run = run
+	snapshot, err := run.Snapshot()
+	if err != nil {
+		return refuse("snapshot", "", fmt.Errorf("read the snapshot of run %s: %w", info.ID, err))
+	}
+	described, readFile, err := unpack(snapshot)
+	if err != nil {
+		return refuse("snapshot", "", fmt.Errorf("run %s: %w", info.ID, err))
+	}
+	a.PlanFile, a.LibDirs, a.readFile = described.Plan, described.Libs, readFile
+	if len(info.Head.Params) > 0 {
+		if err := json.Unmarshal(info.Head.Params, &a.Params); err != nil {
+			return refuse("journal", "", fmt.Errorf("read the parameters of run %s: %w", info.ID, err))
+		}
+	}
+	return nil
+}
+
+// prepareResume opens the sites and gives the session the facts that the run began with.
+func (a *attempt) prepareResume(ctx context.Context) error {
+	if err := a.open(ctx); err != nil {
+		return err
+	}
+	facts, err := a.recordedFacts(ctx)
+	if err != nil {
+		return err
+	}
+	confirmation, err := a.precheckEvidence(ctx, facts)
+	if err != nil {
+		return err
+	}
+	if err := a.wire(facts); err != nil {
+		return err
+	}
+	a.session.RestoreOVFStatus(ovfStatuses(a.Env, a.StateDir, a.run.ID()))
+	if confirmation != nil {
+		return a.session.TakeConfirmation(*confirmation)
+	}
+	return nil
+}
+
+// recordedFacts returns the facts of the run. A run that was cut before it had recorded them changed nothing: they are
+// gathered now, after the same check that a new run passes.
+func (a *attempt) recordedFacts(ctx context.Context) (*stdlib.Facts, error) {
+	if len(a.run.Facts()) > 0 {
+		var facts stdlib.Facts
+		if err := json.Unmarshal(a.run.Facts(), &facts); err != nil {
+			return nil, fmt.Errorf("read the facts of run %s: %w", a.run.ID(), err)
+		}
+		return &facts, nil
+	}
+	facts, err := a.gatherChecked(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.run.SetFacts(facts); err != nil {
+		return nil, refuse("state", "the state folder must be writable: "+a.StateDir, fmt.Errorf("record the facts: %w", err))
+	}
+	return facts, nil
+}
+
+// ovfStatuses returns the statuses that earlier attempts read from the OVF stores: a registered VM shows them no more.
+func ovfStatuses(env engine.Env, stateDir, id string) map[string]string {
+	statuses := map[string]string{}
+	info, err := engine.ReadRun(env, stateDir, id)
+	if err != nil {
+		return statuses // the run is open already, so its journal was readable: nothing to add
+	}
+	for _, record := range info.Records {
+		if record.Note != "ovf_status" || record.Subject == nil {
+			continue
+		}
+		var data struct{ Status string }
+		if errors.Join(json.Unmarshal(record.Data, &data)) == nil {
+			statuses[record.Subject.ID] = data.Status
+		}
+	}
+	return statuses
+}

@@ -1,0 +1,527 @@
+// Package runner runs plans: it opens the sites, checks, takes the locks and the facts, wires the Lua workflow to a journaled
+// run, and says at the end what became of everything. Start begins a run, Resume goes on with one that was cut or stopped.
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"drrun/engine"
+	"drrun/lua"
+	"drrun/ovirt"
+	"drrun/plans"
+	"drrun/stdlib"
+)
+
+// Options says what to run and how this process reaches the world.
+type Options struct {
+	Env      engine.Env
+	PlanFile string
+	Action   string // failover
+	StateDir string
+	LibDirs  []string
+	Params   map[string]any // over the plan's own
+	// ConfirmSourceDown is 'NAME: REASON', a person's word for this attempt; "" for none.
+	ConfirmSourceDown string
+	Asker             engine.Asker
+	// CanAnswer tells whether the asker has, or can get, an answer to a question of that name.
+	CanAnswer func(name string) bool
+	Secrets   plans.SecretResolver
+	// Transport returns the HTTP transport for a site; nil means the client's own.
+	Transport func(site string) http.RoundTripper
+	// Speed is by how much model time is faster than the wall; anything but 1 is refused against an engine that is not the lab.
+	Speed    float64
+	Observe  func(engine.Event)             // progress; may be nil
+	Findings func([]plans.Finding)          // what the check found, before anything starts; may be nil
+	Began    func(run string, total Totals) // the run exists; may be nil
+	Version  string
+	Host     string
+	User     string
+}
+
+// Totals says how much a run has before it.
+type Totals struct{ StorageDomains, VMs int }
+
+// failure is an error that already knows how the action ends.
+type failure struct {
+	exit   int
+	status string
+	code   string
+	hint   string
+	err    error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func refuse(code, hint string, err error) error {
+	return &failure{exit: ExitRefused, status: StatusRefused, code: code, hint: hint, err: err}
+}
+
+func invalid(code, hint string, err error) error {
+	return &failure{exit: ExitInvalid, status: StatusInvalid, code: code, hint: hint, err: err}
+}
+
+// attempt is one process's work on a run.
+type attempt struct {
+	Options
+	started  time.Time
+	result   *Result
+	runtime  *lua.Runtime
+	plan     *plans.Plan
+	source   *ovirt.Site
+	target   *ovirt.Site
+	session  *stdlib.Session
+	run      *engine.Run
+	readFile func(string) ([]byte, error)
+	secrets  []string // revealed, for the text filter
+	unlock   func()
+	snapshot map[string][]byte
+}
+
+func newAttempt(o Options) *attempt {
+	a := &attempt{Options: o, started: o.Env.Clock.Now(), readFile: o.Env.FS.ReadFile}
+	a.result = &Result{Schema: ResultSchema, Action: o.Action, Started: a.started,
+		StorageDomains: []ObjectResult{}, VMs: []ObjectResult{}, Findings: []plans.Finding{}, Requests: map[string]Counters{}}
+	return a
+}
+
+// Check loads the plan and, unless offline, compares it with both sites. It changes nothing.
+func Check(soft, hard context.Context, o Options, offline bool) *Result {
+	a := newAttempt(o)
+	return a.conclude(soft, a.within(soft, hard, "check", func(t *engine.Task) error {
+		if err := a.load(t); err != nil {
+			return err
+		}
+		if offline {
+			return nil
+		}
+		var err error
+		t.Release(func() {
+			if err = a.open(t.Ctx()); err == nil {
+				_, err = a.check(t.Ctx())
+			}
+		})
+		return err
+	}))
+}
+
+// Start begins a run of a plan's action. soft is cancelled by the first Ctrl-C, hard by the second.
+func Start(soft, hard context.Context, o Options) *Result {
+	a := newAttempt(o)
+	return a.conclude(soft, a.within(soft, hard, o.Action, func(t *engine.Task) error {
+		if err := a.load(t); err != nil {
+			return err
+		}
+		var err error
+		t.Release(func() { err = a.prepare(t.Ctx()) })
+		if err != nil {
+			return err
+		}
+		return a.perform(t)
+	}))
+}
+
+// Resume goes on with a run on the text that it began with. Evidence and confirmations of earlier attempts do not count.
+func Resume(soft, hard context.Context, id string, o Options) *Result {
+	a := newAttempt(o)
+	info, err := engine.ReadRun(o.Env, o.StateDir, id)
+	if err != nil {
+		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
+	}
+	a.Action, a.result.Action = info.Head.Action, info.Head.Action
+	return a.conclude(soft, a.within(soft, hard, info.Head.Action, func(t *engine.Task) error {
+		var err error
+		t.Release(func() { err = a.reopen(info) })
+		if err != nil {
+			return err
+		}
+		if err := a.load(t); err != nil {
+			return err
+		}
+		t.Release(func() { err = a.prepareResume(t.Ctx()) })
+		if err != nil {
+			return err
+		}
+		return a.perform(t)
+	}))
+}
+
+func (a *attempt) within(soft, hard context.Context, name string, main func(*engine.Task) error) error {
+	return engine.NewScheduler(a.Env).Run(soft, hard, name, main)
+}
+
+// load reads the plan with its libraries.
+func (a *attempt) load(t *engine.Task) error {
+	folder := filepath.Dir(a.PlanFile)
+	a.runtime = lua.New(lua.Options{
+		Modules:  append([]lua.Module{plans.DR(plans.Options{Secrets: a.Secrets, ReadFile: a.readFile})}, stdlib.Modules()...),
+		Embedded: stdlib.Embedded(),
+		Path:     append([]string{folder, filepath.Join(folder, "lib")}, a.LibDirs...),
+		ReadFile: a.readFile,
+		Print: func(text string) {
+			if a.run != nil {
+				a.run.Note("log", engine.Subject{}, map[string]any{"text": text})
+			}
+		},
+		MathSeed: a.Env.Rand(),
+	})
+	plan, diagnostics := plans.Load(t, a.runtime, a.PlanFile)
+	if len(diagnostics) > 0 {
+		a.result.Findings = plans.FromDiagnostics(diagnostics)
+		if plan == nil || slices.ContainsFunc(diagnostics, func(d *lua.Diagnostic) bool { return d.Severity == "" || d.Severity == plans.SeverityError }) {
+			a.report(a.result.Findings)
+			return invalid("plan", "correct the plan, then: drrun check "+a.PlanFile, fmt.Errorf("the plan %s has errors; nothing was done", a.PlanFile))
+		}
+	}
+	a.plan, a.result.Plan = plan, plan.Name
+	return nil
+}
+
+func (a *attempt) report(findings []plans.Finding) {
+	if a.Findings != nil && len(findings) > 0 {
+		a.Findings(findings)
+	}
+}
+
+// directions names the sites of the action.
+func (a *attempt) directions() (source, target string) {
+	if a.Action == "failback" {
+		return plans.Secondary, plans.Primary
+	}
+	return plans.Primary, plans.Secondary
+}
+
+// open makes the clients of both sites. The target must let us in; the source may be silent.
+func (a *attempt) open(ctx context.Context) error {
+	sourceName, targetName := a.directions()
+	targetOptions, err := a.siteOptions(ctx, targetName)
+	if err != nil {
+		return invalid("secret", "", err)
+	}
+	if a.target, err = ovirt.Open(ctx, targetOptions); err != nil {
+		return refuse(codeOf(err), hintOf(err), fmt.Errorf("open site %s, which is to take over: %w", targetName, err))
+	}
+	product, err := a.target.Product(ctx)
+	if err != nil {
+		return refuse(codeOf(err), hintOf(err), err)
+	}
+	if a.Speed != 1 && !product.Lab {
+		return refuse("not-the-lab", "unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s at %s is a real engine", a.Speed, targetName, a.target.URL()))
+	}
+	// A secret of the dead site may be as unreachable as the site. Without it a source that answers proves nothing.
+	sourceOptions, err := a.siteOptions(ctx, sourceName)
+	if err != nil {
+		sourceOptions.Username, sourceOptions.Password = a.plan.Site(sourceName).Username, "not-known"
+		a.warn(fmt.Sprintf("%v: if %s answers, what it holds cannot be read", err, sourceName))
+	}
+	if a.source, err = ovirt.New(sourceOptions); err != nil {
+		return invalid("site", "", err)
+	}
+	return nil
+}
+
+func (a *attempt) warn(text string) { a.result.Warnings = append(a.result.Warnings, text) }
+
+func (a *attempt) siteOptions(ctx context.Context, name string) (ovirt.Options, error) {
+	spec := a.plan.Site(name)
+	options := ovirt.Options{
+		Name: name, URL: spec.URL, Username: spec.Username, CAFile: spec.CAFile, Insecure: spec.Insecure,
+		Clock: a.Env.Clock, Go: a.Env.Go, OnWrite: stdlib.WriteHook(func() *stdlib.Session { return a.session }),
+	}
+	if a.Transport != nil {
+		options.Transport = a.Transport(name)
+	}
+	if spec.CAFile != "" {
+		ca, err := a.readFile(a.plan.Path(spec.CAFile))
+		if err != nil {
+			return options, fmt.Errorf("read the CA file of site %s: %w", name, err)
+		}
+		options.CA = ca
+		a.keep(a.plan.Path(spec.CAFile), ca)
+	}
+	if spec.Password == nil {
+		return options, fmt.Errorf("site %s has no password in the plan", name)
+	}
+	password, err := spec.Password.Reveal(ctx)
+	if err != nil {
+		return options, fmt.Errorf("password of site %s: %w", name, err)
+	}
+	options.Password = password
+	if len(password) >= shortestRedacted {
+		a.secrets = append(a.secrets, password)
+	}
+	return options, nil
+}
+
+// shortestRedacted keeps the text filter from tearing words apart where a lab's password is "vm". Secrets never get that far
+// by design; the filter is the second net.
+const shortestRedacted = 6
+
+// redact is the second net under secrets: no revealed password passes into journal, report or output.
+func (a *attempt) redact(text string) string {
+	for _, secret := range a.secrets {
+		text = strings.ReplaceAll(text, secret, "<secret>")
+	}
+	return text
+}
+
+// check compares the plan with the sites. It returns the inventory, nil when there is none.
+func (a *attempt) check(ctx context.Context) (*plans.Inventory, error) {
+	file := plans.InventoryFile(a.PlanFile)
+	inventory, inventoryErr := plans.ReadInventory(a.readFile, a.PlanFile)
+	if inventoryErr == nil {
+		if text, err := a.readFile(file); err == nil {
+			a.keep(file, text)
+		}
+	}
+	options := plans.CheckOptions{Action: a.Action, Now: a.Env.Clock.Now(), InventoryErr: inventoryErr, Speed: a.Speed}
+	sites := map[string]*ovirt.Site{}
+	reasons := map[string]error{}
+	for _, site := range []*ovirt.Site{a.source, a.target} {
+		if reach := site.Probe(ctx); reach.Answers {
+			sites[site.Name()] = site
+		} else {
+			reasons[site.Name()] = errors.New(reach.Text)
+		}
+	}
+	options.PrimaryErr, options.SecondaryErr = reasons[plans.Primary], reasons[plans.Secondary]
+	findings := plans.Check(ctx, a.plan, inventory, sites[plans.Primary], sites[plans.Secondary], options)
+	a.result.Findings = append(a.result.Findings, findings...)
+	a.report(findings)
+	if plans.HasErrors(findings) {
+		return nil, refuse("check", "put right what the check found, then: drrun check "+a.PlanFile, errors.New("the check found errors; nothing was changed"))
+	}
+	return inventory, nil
+}
+
+// prepare does all that can refuse a new run, and creates it last: up to there nothing is written anywhere.
+func (a *attempt) prepare(ctx context.Context) error {
+	if err := a.open(ctx); err != nil {
+		return err
+	}
+	facts, err := a.gatherChecked(ctx)
+	if err != nil {
+		return err
+	}
+	if err := a.refuseUnfinished(); err != nil {
+		return err
+	}
+	confirmation, err := a.precheckEvidence(ctx, facts)
+	if err != nil {
+		return err
+	}
+	if err := a.precheckAnswers(facts); err != nil {
+		return err
+	}
+	if err := a.lock(a.domainIDs()); err != nil {
+		return err
+	}
+	if err := a.create(facts); err != nil {
+		return err
+	}
+	if err := a.wire(facts); err != nil {
+		return err
+	}
+	if confirmation != nil {
+		return a.session.TakeConfirmation(*confirmation)
+	}
+	return nil
+}
+
+// gatherChecked checks the plan against the sites and gathers the facts of a run from both.
+func (a *attempt) gatherChecked(ctx context.Context) (*stdlib.Facts, error) {
+	inventory, err := a.check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	source, target := a.directions()
+	view, err := readTarget(ctx, a.target)
+	if err != nil {
+		return nil, refuse(codeOf(err), hintOf(err), err)
+	}
+	facts, err := gather(a.plan, inventory, view, a.Action, source, target, a.Env.Clock.Now())
+	if err != nil {
+		return nil, refuse("facts", "run drrun check "+a.PlanFile, err)
+	}
+	return facts, nil
+}
+
+func (a *attempt) domainIDs() []string {
+	ids := make([]string, len(a.plan.StorageDomains))
+	for i, domain := range a.plan.StorageDomains {
+		ids[i] = domain.ID
+	}
+	return ids
+}
+
+// refuseUnfinished refuses an action while another run on one of its storage domains is unfinished.
+func (a *attempt) refuseUnfinished() error {
+	runs, err := engine.ListRuns(a.Env, a.StateDir)
+	if err != nil {
+		return refuse("state", "", fmt.Errorf("read the state folder %s: %w", a.StateDir, err))
+	}
+	for _, run := range runs {
+		if run.Unfinished() && len(run.Touches(a.domainIDs())) > 0 {
+			return refuse("unfinished-run", "go on with it: drrun resume "+run.ID,
+				fmt.Errorf("run %s (%s of plan %q, begun %s) is unfinished and works on the same storage domains", run.ID, run.Head.Action, run.Head.Plan, run.Started.Format(time.RFC3339)))
+		}
+	}
+	return nil
+}
+
+// precheckEvidence refuses, before a run exists, where the gate is bound to say no.
+func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*stdlib.Confirmation, error) {
+	var confirmation *stdlib.Confirmation
+	if a.ConfirmSourceDown != "" {
+		var err error
+		if confirmation, err = stdlib.ParseConfirmation(a.ConfirmSourceDown, a.Env.Clock.Now()); err != nil {
+			return nil, invalid("confirmation", "", err)
+		}
+	}
+	gate := stdlib.NewGate(a.Env.Clock, facts.Source, time.Second, func(ctx context.Context) (bool, []string, string) {
+		return stdlib.LookAt(ctx, a.source, facts.Domains)
+	}, nil)
+	if confirmation != nil {
+		gate.Confirm(*confirmation)
+	}
+	verdict, err := gate.Require(ctx)
+	if err == nil || !verdict.Answers && a.canAnswer("confirm_source_down") {
+		return confirmation, nil
+	}
+	a.result.Evidence = &verdict
+	return nil, refuse("no-evidence", hintOf(err), err)
+}
+
+func (a *attempt) canAnswer(name string) bool { return a.CanAnswer != nil && a.CanAnswer(name) }
+
+// precheckAnswers refuses where the run would stop at the promotion of the storage for want of an answer.
+func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
+	if a.plan.Workflows[a.Action] != nil || len(a.plan.HooksAt("promote_storage")) > 0 {
+		return nil
+	}
+	for _, domain := range facts.Domains {
+		if name := "promote_storage:" + domain.Group; !a.canAnswer(name) {
+			return refuse("needs-answer", "make the copy writable at the array, then add: --answer 'promote_storage=writable,as_of=TIME' (or as_of=unknown)",
+				fmt.Errorf("the plan has no hook promote_storage, and nobody can be asked whether the storage of group %q is writable on site %s", domain.Group, facts.Target))
+		}
+	}
+	return nil
+}
+
+func (a *attempt) lock(domainIDs []string) error {
+	holder := fmt.Sprintf("%s@%s, %s of plan %s since %s", a.User, a.Host, a.Action, a.PlanFile, a.started.Format(time.RFC3339))
+	unlock, err := engine.LockDomains(a.Env, a.StateDir, domainIDs, holder)
+	var locked *engine.LockedError
+	if errors.As(err, &locked) {
+		return refuse("locked", "wait for it to end, or stop it; drrun history shows the runs", err)
+	}
+	if err != nil {
+		return refuse("state", "the state folder must be writable: "+a.StateDir, err)
+	}
+	a.unlock = unlock
+	return nil
+}
+
+func (a *attempt) create(facts *stdlib.Facts) error {
+	for path, text := range a.runtime.Files() {
+		a.keep(path, text)
+	}
+	snapshot, err := pack(a.PlanFile, a.LibDirs, a.snapshot)
+	if err != nil {
+		return err
+	}
+	params, err := json.Marshal(a.params())
+	if err != nil {
+		return invalid("params", "", fmt.Errorf("parameters: %w", err))
+	}
+	a.run, err = engine.CreateRun(a.Env, a.StateDir, engine.Head{
+		Plan: a.plan.Name, PlanFile: a.PlanFile, Action: a.Action, Source: facts.Source, Target: facts.Target,
+		Domains: a.domainIDs(), Params: params, Version: a.Version, Host: a.Host, User: a.User,
+	}, snapshot, engine.WithRedactor(a.redact))
+	if err != nil {
+		return refuse("state", "the state folder must be writable: "+a.StateDir, fmt.Errorf("create the run: %w", err))
+	}
+	if err := a.run.SetFacts(facts); err != nil {
+		return refuse("state", "the state folder must be writable: "+a.StateDir, fmt.Errorf("record the facts: %w", err))
+	}
+	return nil
+}
+
+func (a *attempt) params() map[string]any {
+	merged := map[string]any{}
+	for _, layer := range []map[string]any{a.plan.Params, a.Params} {
+		for key, value := range layer {
+			merged[key] = value
+		}
+	}
+	return merged
+}
+
+// wire joins run, facts, plan and sites to the session that the workflow sees.
+func (a *attempt) wire(facts *stdlib.Facts) error {
+	a.result.Run = a.run.ID()
+	s := stdlib.NewSession(a.Env, a.run, facts, a.source, a.target)
+	s.Plan, s.Params = a.plan.Object, a.params()
+	for _, hook := range a.plan.Hooks {
+		s.Hooks[hook.Point] = append(s.Hooks[hook.Point], stdlib.Handler{
+			Point: hook.Point, Name: hook.Handler, Func: hook.Func, Timeout: hook.Timeout, OnCut: hook.OnCut, OnError: hook.OnError, Options: hook.Options,
+		})
+	}
+	for _, vm := range a.plan.VMs {
+		s.Conditions[vm.ID] = vm.Boot
+	}
+	subject := engine.Subject{Kind: "site", Site: facts.Source, Name: facts.Source}
+	s.Gate = stdlib.NewGate(a.Env.Clock, facts.Source, s.Tick, func(ctx context.Context) (bool, []string, string) {
+		return stdlib.LookAt(ctx, a.source, facts.Domains)
+	}, func(verdict stdlib.Verdict) {
+		a.run.Note("evidence", subject, verdict)
+		a.result.Evidence = &verdict
+	})
+	a.run.SetAsker(a.Asker)
+	if a.Observe != nil {
+		a.run.Observe(a.Observe)
+	}
+	if a.Began != nil {
+		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs)})
+	}
+	a.session = s
+	return nil
+}
+
+// perform runs the workflow with the hooks around it.
+func (a *attempt) perform(t *engine.Task) error {
+	workflow := a.plan.Workflows[a.Action]
+	if workflow == nil {
+		builtin, err := a.runtime.Require(t, "dr."+a.Action)
+		if err != nil {
+			return err
+		}
+		workflow = builtin.(*lua.Function)
+	}
+	subject := engine.Subject{Kind: "run", ID: a.run.ID(), Name: a.Action}
+	ctx := a.session.Context()
+	_, err := a.session.RunHook(t, "before_run", subject, map[string]any{"kind": "run", "id": a.run.ID(), "action": a.Action})
+	if err == nil {
+		_, err = workflow.Call(t, ctx)
+	}
+	domains, vms := boardOf(a.run, a.session.Facts)
+	if err == nil {
+		_, err = a.session.RunHook(t, "after_run", subject, stdlib.Decoded(map[string]any{"status": statusOf(domains, vms), "storage_domains": domains, "vms": vms}))
+	}
+	return err
+}
+
+func statusOf(domains, vms []ObjectResult) string {
+	if complete(domains, vms) {
+		return StatusDone
+	}
+	return StatusPartial
+}

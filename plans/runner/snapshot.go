@@ -1,0 +1,60 @@
+package runner
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+)
+
+// manifest says which file of a run's snapshot stands for which path, so that a resumed run resolves every
+// require and every CA file exactly as the first attempt did.
+type manifest struct {
+	Plan  string            `json:"plan"`
+	Libs  []string          `json:"libs,omitempty"`
+	Files map[string]string `json:"files"` // path as it was given → name in the snapshot
+}
+
+const manifestName = "manifest.json"
+
+// keep remembers a file that the run depends on, for its snapshot.
+func (a *attempt) keep(path string, text []byte) {
+	if a.snapshot == nil {
+		a.snapshot = map[string][]byte{}
+	}
+	a.snapshot[path] = text
+}
+
+// pack names the kept files for the snapshot folder, in the order of their paths.
+func pack(plan string, libs []string, kept map[string][]byte) (map[string][]byte, error) {
+	m := manifest{Plan: plan, Libs: libs, Files: map[string]string{}}
+	packed := map[string][]byte{}
+	for i, path := range slices.Sorted(maps.Keys(kept)) {
+		name := fmt.Sprintf("%03d-%s", i, filepath.Base(path))
+		m.Files[path] = name
+		packed[name] = kept[path]
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("describe the snapshot: %w", err)
+	}
+	packed[manifestName] = text
+	return packed, nil
+}
+
+// unpack returns the manifest of a snapshot and a ReadFile that sees exactly its files.
+func unpack(snapshot map[string][]byte) (*manifest, func(string) ([]byte, error), error) {
+	var m manifest
+	if err := json.Unmarshal(snapshot[manifestName], &m); err != nil {
+		return nil, nil, fmt.Errorf("read the snapshot's manifest: %w", err)
+	}
+	return &m, func(path string) ([]byte, error) {
+		name, known := m.Files[path]
+		if !known {
+			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+		}
+		return snapshot[name], nil
+	}, nil
+}

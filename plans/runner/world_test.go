@@ -1,0 +1,203 @@
+package runner_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"drrun/engine"
+	"drrun/engine/sim"
+	"drrun/ovirt"
+	"drrun/ovirt/lab"
+	"drrun/plans"
+	"drrun/plans/runner"
+)
+
+// pair is two simulated sites, a disk with a plan on it, and the virtual time that all of it shares.
+type pair struct {
+	t     *testing.T
+	world *sim.World
+	lab   *lab.Lab
+	disk  *sim.FS
+	out   []engine.Event
+}
+
+// newPair makes the two-site world and generates the plan of it, with VMs that have been running for a while.
+func newPair(t *testing.T, seed uint64, options lab.TwoSitesOptions) *pair {
+	t.Helper()
+	world := sim.New(seed)
+	t.Cleanup(world.Close)
+	p := &pair{t: t, world: world, lab: lab.New(lab.TwoSites(options), world.Clock(), seed), disk: world.Disk()}
+	p.generate(options)
+	return p
+}
+
+// do runs something in virtual time.
+func (p *pair) do(fn func(env engine.Env)) {
+	group := p.world.Group("drrun")
+	group.Run(func() { fn(group.Env()) })
+}
+
+func (p *pair) open(env engine.Env, name, url, user, password string) *ovirt.Site {
+	site, err := ovirt.Open(context.Background(), ovirt.Options{
+		Name: name, URL: url, Username: user, Password: password, Transport: p.lab.Transport(), Clock: env.Clock, Go: env.Go,
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return site
+}
+
+func (p *pair) generate(options lab.TwoSitesOptions) {
+	p.do(func(env engine.Env) {
+		domains := max(options.Domains, 1)
+		var from, to []string
+		for i := range domains {
+			from = append(from, "nfs://192.168.122.210:/"+lab.DomainName(i))
+			to = append(to, "nfs://192.168.122.210:/"+lab.DomainName(i)+"_replica")
+		}
+		primary := p.open(env, "primary", lab.PrimaryURL, lab.PrimaryUsername, lab.PrimaryPassword)
+		secondary := p.open(env, "secondary", lab.SecondaryURL, lab.SecondaryUsername, lab.SecondaryPassword)
+		made, err := plans.Generate(context.Background(), plans.GenerateOptions{
+			Name: "Plan_Recovery", File: "/site/plan.lua", Primary: primary, Secondary: secondary,
+			PrimarySpec:    plans.SiteSpec{URL: lab.PrimaryURL, Username: lab.PrimaryUsername, Insecure: true},
+			SecondarySpec:  plans.SiteSpec{URL: lab.SecondaryURL, Username: lab.SecondaryUsername, Insecure: true},
+			PrimaryStorage: strings.Join(from, ";"), SecondaryStorage: strings.Join(to, ";"), Now: env.Clock.Now(),
+		})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		inventory, err := made.Inventory.Encode()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.write("/site/plan.lua", string(made.Plan))
+		p.write("/site/plan.inventory.json", string(inventory))
+	})
+}
+
+func (p *pair) write(path, text string) {
+	if err := p.disk.MkdirAll(path[:strings.LastIndex(path, "/")]); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.disk.WriteFile(path, []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *pair) read(path string) string {
+	text, err := p.disk.ReadFile(path)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// edit replaces text of the plan by hand.
+func (p *pair) edit(old, new string) {
+	p.t.Helper()
+	text := p.read("/site/plan.lua")
+	if !strings.Contains(text, old) {
+		p.t.Fatalf("the plan has no %q:\n%s", old, text)
+	}
+	p.write("/site/plan.lua", strings.Replace(text, old, new, 1))
+}
+
+// answers is a person at a terminal, or nobody.
+type answers map[string]string
+
+func (a answers) Ask(_ context.Context, q engine.Question) (string, error) {
+	name, _, _ := strings.Cut(q.Name, ":")
+	if answer, ok := a[q.Name]; ok {
+		return answer, nil
+	}
+	if answer, ok := a[name]; ok {
+		return answer, nil
+	}
+	return "", engine.ErrNoAnswer
+}
+
+func (a answers) can(question string) bool {
+	_, err := a.Ask(context.Background(), engine.Question{Name: question})
+	return err == nil
+}
+
+const confirmed = "Ann: saw the smoke"
+
+var writable = answers{"promote_storage": "writable,as_of=unknown"}
+
+func (p *pair) options(env engine.Env, a answers) runner.Options {
+	secrets := map[string]string{
+		"DRRUN_SECRET_PRIMARY_PASSWORD": lab.PrimaryPassword, "DRRUN_SECRET_SECONDARY_PASSWORD": lab.SecondaryPassword,
+	}
+	return runner.Options{
+		Env: env, PlanFile: "/site/plan.lua", Action: "failover", StateDir: "/state", Asker: a, CanAnswer: a.can, Speed: 1,
+		ConfirmSourceDown: confirmed, Version: "test", Host: "host", User: "user",
+		Secrets:   plans.SecretResolver{Env: func(name string) (string, bool) { v, ok := secrets[name]; return v, ok }, ReadFile: p.disk.ReadFile},
+		Transport: func(string) http.RoundTripper { return p.lab.Transport() },
+		Observe:   func(e engine.Event) { p.out = append(p.out, e) },
+	}
+}
+
+// failover runs the plan; change adjusts the options.
+func (p *pair) failover(change func(*runner.Options)) *runner.Result {
+	p.t.Helper()
+	var result *runner.Result
+	p.do(func(env engine.Env) {
+		o := p.options(env, writable)
+		if change != nil {
+			change(&o)
+		}
+		result = runner.Start(context.Background(), context.Background(), o)
+	})
+	return result
+}
+
+func (p *pair) resume(id string, change func(*runner.Options)) *runner.Result {
+	p.t.Helper()
+	var result *runner.Result
+	p.do(func(env engine.Env) {
+		o := p.options(env, writable)
+		if change != nil {
+			change(&o)
+		}
+		result = runner.Resume(context.Background(), context.Background(), id, o)
+	})
+	return result
+}
+
+// lose makes the primary site vanish and its replica writable.
+func (p *pair) lose() {
+	p.lab.Disaster("primary")
+	for _, domain := range p.lab.View().Sites["primary"].StorageDomains {
+		if strings.HasPrefix(domain.Name, "nfs_ds") {
+			if err := p.lab.Promote(domain.Name); err != nil {
+				p.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// expect checks how an action ended and says why when it is another end.
+func expect(t *testing.T, r *runner.Result, exit int) {
+	t.Helper()
+	if r.Exit == exit {
+		return
+	}
+	var findings bytes.Buffer
+	plans.RenderFindings(&findings, r.Findings)
+	t.Fatalf("exit %d (%s), want %d: %+v\n%s", r.Exit, r.Status, exit, r.Error, findings.String())
+}
+
+// changes returns what changed the engines, in order.
+func (p *pair) changes() []lab.LogEntry {
+	var changing []lab.LogEntry
+	for _, entry := range p.lab.Log() {
+		if entry.Changing {
+			changing = append(changing, entry)
+		}
+	}
+	return changing
+}

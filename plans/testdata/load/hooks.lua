@@ -1,0 +1,43 @@
+local dr = require "dr"
+
+local plan = dr.plan {
+  name = "Test",
+  sites = {
+    primary   = { url = "https://engine1.example/ovirt-engine/api", username = "admin@internal", password = dr.secret "primary_password" },
+    secondary = { url = "https://engine2.example/ovirt-engine/api", username = "admin@internal", password = dr.secret "secondary_password" },
+  },
+  storage_domains = {
+    { name = "nfs_ds", id = "00000005-0000-4000-8000-000000000001", type = "nfs",
+      primary   = { data_center = "Default", url = "nfs://192.168.122.210:/nfs_ds" },
+      secondary = { data_center = "Default", url = "nfs://192.168.122.210:/nfs_ds_replica" } },
+  },
+  mappings = {
+    clusters = { { primary = "Prod", secondary = "Prod" } },
+    vnic_profiles = {
+      { primary   = { data_center = "Default", network = "lan", profile = "lan" },
+        secondary = { data_center = "Default", network = "lan", profile = "lan" } },
+    },
+  },
+  vms = {
+    { name = "vm1", id = "00000007-0000-4000-8000-000000000001" },
+  },
+}
+
+plan:on("before_rnk", function(ctx) end)
+plan:on("lunch", function(ctx) end)
+plan:on("after_run", function(ctx) end)
+plan:on("after_run", function(ctx) end)
+plan:on("after_rank", function(ctx) end, { as = "x" })
+plan:on("after_rank", function(ctx) end, { as = "x" })
+plan.before_run = function(ctx) end
+plan.failovr = function(ctx) end
+plan.failover = function(ctx) end
+plan.failover = function(ctx) end
+plan.actions.a = function(ctx) end
+plan.actions.a = function(ctx) end
+plan:use(require "site")
+plan:use(require "site" { vserver = 5, wiat = "1s" })
+plan:use(require "site" { vserver = "a" })
+plan:use(require "site" { vserver = "b" })
+
+return plan

@@ -1,0 +1,26 @@
+local dr = require "dr"
+
+local plan = dr.plan {
+  name = "Test",
+  sites = {
+    primary   = { url = "https://engine1.example", username = "admin@internal", password = "hunter2", cafile = "ca.pem" },
+    secondary = { url = "https://admin:hunter2@engine2.example", username = "admin@internal", pasword = "hunter2" },
+  },
+  storage_domains = {
+    { name = "nfs_ds", id = "00000005-0000-4000-8000-000000000001", type = "nfs",
+      primary   = { data_center = "Default", url = "nfs://192.168.122.210:/nfs_ds" },
+      secondary = { data_center = "Default", url = "nfs://192.168.122.210:/nfs_ds_replica" } },
+  },
+  mappings = {
+    clusters = { { primary = "Prod", secondary = "Prod" } },
+    vnic_profiles = {
+      { primary   = { data_center = "Default", network = "lan", profile = "lan" },
+        secondary = { data_center = "Default", network = "lan", profile = "lan" } },
+    },
+  },
+  vms = {
+    { name = "vm1", id = "00000007-0000-4000-8000-000000000001" },
+  },
+}
+
+return plan

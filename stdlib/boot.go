@@ -1,0 +1,144 @@
+package stdlib
+
+import (
+	"fmt"
+	"time"
+
+	"drrun/lua"
+)
+
+// DefaultConditionTimeout bounds every boot condition that names no time-out of its own.
+const DefaultConditionTimeout = 10 * time.Minute
+
+// The kinds of boot condition.
+const (
+	ConditionWait       = "wait"        // a delay, counted from the moment the VM was seen up
+	ConditionGuestAgent = "guest_agent" // the guest agent reports the guest's name or operating system
+	ConditionAll        = "all"         // every one of Of holds
+	ConditionAny        = "any"         // at least one of Of holds
+	ConditionLua        = "lua"         // the function Func(ctx, vm) returns true
+)
+
+// Condition says when a started VM counts as running. The zero value is no condition: up is enough.
+type Condition struct {
+	Kind    string
+	Delay   time.Duration // ConditionWait: how long after up
+	Timeout time.Duration // how long after up the condition may take; 0 means DefaultConditionTimeout
+	Of      []*Condition  // ConditionAll, ConditionAny
+	Func    *lua.Function // ConditionLua
+}
+
+// Limit returns how long after up the condition may take. A delay needs no limit beyond itself.
+func (c *Condition) Limit() time.Duration {
+	if c.Timeout > 0 {
+		return c.Timeout
+	}
+	longest := DefaultConditionTimeout
+	if c.Kind == ConditionWait {
+		longest = 0
+	}
+	return max(longest, c.longestDelay())
+}
+
+func (c *Condition) longestDelay() time.Duration {
+	longest := c.Delay
+	for _, part := range c.Of {
+		longest = max(longest, part.longestDelay())
+	}
+	return longest
+}
+
+// String renders the condition as a plan would write it.
+func (c *Condition) String() string {
+	switch c.Kind {
+	case "":
+		return "up"
+	case ConditionWait:
+		return fmt.Sprintf("wait %q", c.Delay)
+	case ConditionLua:
+		return "function at " + c.Func.Pos().String()
+	case ConditionAll, ConditionAny:
+		text := c.Kind + " {"
+		for i, part := range c.Of {
+			if i > 0 {
+				text += ","
+			}
+			text += " " + part.String()
+		}
+		return text + " }"
+	}
+	return c.Kind
+}
+
+// conditionClass is what dr.boot functions return.
+var conditionClass = &lua.Class{
+	Name:   "boot_condition",
+	Doc:    "Says when a started VM counts as running; made by the functions of dr.boot.",
+	Fields: []lua.Field{{Name: "kind", Doc: "Kind of the condition.", Type: "string", Get: func(self any) any { return self.(*Condition).Kind }}},
+	String: func(self any) string { return "dr.boot." + self.(*Condition).String() },
+}
+
+// ConditionType is the type of a `boot` value in a plan: a condition made by dr.boot, or a Lua function (ctx, vm) -> boolean.
+func ConditionType() lua.Type { return lua.OneOf(lua.ObjectType(conditionClass), lua.FunctionType) }
+
+// AsCondition converts a checked value of ConditionType.
+func AsCondition(value any) *Condition {
+	switch v := value.(type) {
+	case nil:
+		return &Condition{}
+	case *lua.Function:
+		return &Condition{Kind: ConditionLua, Func: v}
+	case *lua.Object:
+		return v.Self().(*Condition)
+	}
+	panic(fmt.Sprintf("boot condition of unchecked type %T", value))
+}
+
+// BootModule declares dr.boot.
+func BootModule() lua.Module {
+	timeout := lua.Param{Name: "timeout", Type: lua.Duration, Optional: true, Doc: "How long after up it may take. Default: \"10m\"."}
+	compose := func(kind, doc string) lua.Func {
+		return lua.Func{
+			Name: kind, Doc: doc, Effect: lua.Pure, Returns: "boot_condition",
+			Params: []lua.Param{{Name: "conditions", Type: lua.List(ConditionType()), Positional: true, Rest: true, Doc: "The conditions: made by dr.boot, or functions (ctx, vm) -> boolean."}},
+			Run: func(c *lua.Call) (any, error) {
+				composed := &Condition{Kind: kind}
+				for _, part := range c.List("conditions") {
+					composed.Of = append(composed.Of, AsCondition(part))
+				}
+				if len(composed.Of) == 0 {
+					return nil, c.Errorf("bad-argument", "conditions", "dr.boot.%s needs at least one condition", kind)
+				}
+				return lua.NewObject(conditionClass, composed), nil
+			},
+		}
+	}
+	return lua.Module{
+		Name: "dr.boot",
+		Doc:  "Boot conditions: when a started VM counts as running. They only observe.",
+		Funcs: []lua.Func{
+			{
+				Name: "wait", Effect: lua.Pure, Returns: "boot_condition",
+				Doc:    "The VM counts as running a fixed time after it was seen up.",
+				Params: []lua.Param{{Name: "delay", Type: lua.Duration, Positional: true, Doc: "The time, such as \"120s\"."}},
+				Run: func(c *lua.Call) (any, error) {
+					return lua.NewObject(conditionClass, &Condition{Kind: ConditionWait, Delay: c.Duration("delay")}), nil
+				},
+			},
+			{
+				Name: "guest_agent", Effect: lua.Pure, Returns: "boot_condition",
+				Doc:    "The VM counts as running when its guest agent reports (the engine shows the guest's name or operating system).",
+				Params: []lua.Param{timeout},
+				Run: func(c *lua.Call) (any, error) {
+					condition := &Condition{Kind: ConditionGuestAgent}
+					if c.Has("timeout") {
+						condition.Timeout = c.Duration("timeout")
+					}
+					return lua.NewObject(conditionClass, condition), nil
+				},
+			},
+			compose(ConditionAll, "All of the conditions hold."),
+			compose(ConditionAny, "At least one of the conditions holds."),
+		},
+	}
+}

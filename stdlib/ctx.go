@@ -1,0 +1,419 @@
+package stdlib
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"drrun/engine"
+	"drrun/lua"
+)
+
+// Context returns the ctx object: what every workflow, hook and boot condition gets as its first argument.
+func (s *Session) Context() *lua.Object {
+	if s.ctx == nil {
+		s.ctx = lua.NewObject(s.classes.ctx, &runContext{session: s})
+	}
+	return s.ctx
+}
+
+// contextFor returns the ctx of a hook handler, which tells whether an earlier try of it was cut.
+func (s *Session) contextFor(retried bool) *lua.Object {
+	if !retried {
+		return s.Context()
+	}
+	return lua.NewObject(s.classes.ctx, &runContext{session: s, retried: true})
+}
+
+// runContext is the Go value behind ctx.
+type runContext struct {
+	session *Session
+	retried bool
+}
+
+func session(c *lua.Call) *Session { return c.Self.(*runContext).session }
+
+func field(name, doc, luaType string, get func(*runContext) any) lua.Field {
+	return lua.Field{Name: name, Doc: doc, Type: luaType, Get: func(self any) any { return get(self.(*runContext)) }}
+}
+
+// Decoded turns a value into what its JSON says: the form in which Lua sees facts and results.
+func Decoded(value any) any {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("encode %T for Lua: %v", value, err)) // only our own structs come here
+	}
+	var decoded any
+	if err := json.Unmarshal(text, &decoded); err != nil {
+		panic(fmt.Sprintf("decode %T for Lua: %v", value, err))
+	}
+	return decoded
+}
+
+func contextClass() *lua.Class {
+	return &lua.Class{
+		Name: "ctx",
+		Doc:  "The run that a workflow, a hook or a boot condition is part of.",
+		Fields: []lua.Field{
+			field("action", "The action: \"failover\".", "string", func(c *runContext) any { return c.session.Facts.Action }),
+			field("plan", "The plan, as dr.plan returned it.", "plan", func(c *runContext) any { return c.session.Plan }),
+			field("source", "The site that is left.", "site", func(c *runContext) any { return c.session.Source.object() }),
+			field("target", "The site that takes over.", "site", func(c *runContext) any { return c.session.Target.object() }),
+			field("params", "The plan's params, with --params and --param over them.", "table", func(c *runContext) any { return c.session.Params }),
+			field("facts", "What the run decides by, fixed before its first change: storage_domains, templates, vms, run_set.", "table", func(c *runContext) any { return Decoded(c.session.Facts) }),
+			field("run", "The run: id, attempt, resumed.", "table", func(c *runContext) any {
+				run := c.session.Run
+				return map[string]any{"id": run.ID(), "attempt": float64(run.Attempt()), "resumed": run.Resumed()}
+			}),
+			field("planned", "True in a planned action, where the source takes part.", "boolean", func(*runContext) any { return false }),
+			field("dry_run", "True when nothing is changed.", "boolean", func(*runContext) any { return false }),
+			field("rehearsal", "True when the sites are a simulation.", "boolean", func(*runContext) any { return false }),
+			field("retried", "In a hook: true when an earlier try of it was cut off and may have had its effect.", "boolean", func(c *runContext) any { return c.retried }),
+		},
+		Methods: contextMethods(),
+	}
+}
+
+func contextMethods() []lua.Func {
+	text := lua.Param{Name: "text", Type: lua.String, Positional: true, Doc: "What to say."}
+	subject := lua.Param{Name: "subject", Type: lua.Any, Positional: true, Doc: "A VM, a storage domain, or a table with kind, id and name."}
+	return []lua.Func{
+		lua.ParallelFunc(),
+		lua.SpawnFunc(),
+		{
+			Name: "site", Doc: "Returns a site by name.", Effect: lua.Pure, Returns: "site",
+			Params: []lua.Param{{Name: "name", Type: lua.String, Positional: true, Doc: "\"primary\" or \"secondary\"."}},
+			Run: func(c *lua.Call) (any, error) {
+				site, err := session(c).site(c.String("name"))
+				if err != nil {
+					return nil, c.Errorf("unknown-site", "name", "%v", err)
+				}
+				return site.object(), nil
+			},
+		},
+		{
+			Name: "log", Doc: "Writes a line to the run's journal and output.", Effect: lua.Pure, Params: []lua.Param{text},
+			Run: func(c *lua.Call) (any, error) {
+				session(c).Run.Note("log", engine.Subject{}, map[string]any{"text": c.String("text")})
+				return nil, nil
+			},
+		},
+		{
+			Name: "warn", Doc: "Writes a warning to the run's journal, output and report.", Effect: lua.Pure, Params: []lua.Param{text},
+			Run: func(c *lua.Call) (any, error) {
+				session(c).Run.Note("warning", engine.Subject{}, map[string]any{"text": c.String("text")})
+				return nil, nil
+			},
+		},
+		{
+			Name: "fail", Doc: "Stops the run with a message. What was done stays done; drrun resume goes on from there.", Effect: lua.Pure, Params: []lua.Param{text},
+			Run: func(c *lua.Call) (any, error) { return nil, c.Errorf("failed-by-plan", "", "%s", c.String("text")) },
+		},
+		{
+			Name: "stage", Doc: "Names the stage that the run is in, for progress and report.", Effect: lua.Pure,
+			Params: []lua.Param{{Name: "name", Type: lua.String, Positional: true, Doc: "The stage."}},
+			Run: func(c *lua.Call) (any, error) {
+				session(c).Run.Note("stage", engine.Subject{}, map[string]any{"text": c.String("name")})
+				return nil, nil
+			},
+		},
+		stepFunc(),
+		promptFunc(),
+		{
+			Name: "confirm", Doc: "Asks a yes-or-no question. The answer is recorded and not asked again by a resumed run.", Effect: lua.Durable, Returns: "boolean",
+			Params: []lua.Param{
+				{Name: "name", Type: lua.String, Positional: true, Doc: "Name of the prompt, for --answer NAME=yes."},
+				{Name: "text", Type: lua.String, Positional: true, Doc: "The question."},
+			},
+			Run: func(c *lua.Call) (any, error) {
+				answer, err := session(c).ask(c, engine.Question{Name: c.String("name"), Text: c.String("text"), Choices: []string{"yes", "no"}})
+				return answer == "yes", err
+			},
+		},
+		{
+			Name: "hook", Doc: "Calls the handlers of a hook point and returns the last result, nil without handlers. Each is recorded and not repeated by a resumed run.",
+			Effect: lua.Durable, Returns: "any",
+			Params: []lua.Param{{Name: "point", Type: lua.Enum(HookPointNames()...), Positional: true, Doc: "The hook point."}, subject},
+			Run: func(c *lua.Call) (any, error) {
+				s := session(c)
+				named, err := s.subjectOf(c.Value("subject"))
+				if err != nil {
+					return nil, c.Errorf("bad-argument", "subject", "%v", err)
+				}
+				return s.RunHook(c.Task, c.String("point"), named, c.Value("subject"))
+			},
+		},
+		{
+			Name: "evidence", Effect: lua.Durable, Returns: "table",
+			Doc: "Requires evidence that the source cannot run the plan's VMs, collected now (invariant I1): the source's engine shows the plan's storage domains released, " +
+				"or it is silent and a named person has confirmed that it is down. Raises no-evidence otherwise.",
+			Run: func(c *lua.Call) (any, error) {
+				verdict, err := session(c).RequireEvidence(c.Ctx)
+				if err != nil {
+					return nil, evidenceFault(c, err)
+				}
+				return Decoded(verdict), nil
+			},
+		},
+		{
+			Name: "states", Doc: "The state of every VM of the run by id, as the report shows it.", Effect: lua.Pure, Returns: "table<string, string>",
+			Run: func(c *lua.Call) (any, error) {
+				s := session(c)
+				states := map[string]any{}
+				for i := range s.Facts.VMs {
+					vm := &s.Facts.VMs[i]
+					states[vm.ID] = StatePending
+					if status, known := s.Run.Status(s.vmSubject(vm)); known {
+						states[vm.ID] = status.State
+					}
+				}
+				return states, nil
+			},
+		},
+		{
+			Name: "await", Doc: "Waits until the run is done with these VMs, however that ended.", Effect: lua.Observes,
+			Params: []lua.Param{{Name: "vms", Type: lua.List(lua.String), Positional: true, Doc: "Ids of VMs of the plan."}},
+			Run: func(c *lua.Call) (any, error) {
+				s := session(c)
+				var ids []string
+				for _, id := range c.List("vms") {
+					vm, known := s.Facts.VM(id.(string))
+					if !known {
+						return nil, c.Errorf("vm-not-in-plan", "vms", "the run has no VM %q", id)
+					}
+					ids = append(ids, vm.ID)
+				}
+				return nil, s.awaitSettled(c.Ctx, ids)
+			},
+		},
+		{
+			Name: "done_with", Doc: "Says that the run is done with a VM, for those that await it.", Effect: lua.Pure,
+			Params: []lua.Param{{Name: "vm", Type: lua.String, Positional: true, Doc: "Id of the VM."}},
+			Run:    func(c *lua.Call) (any, error) { session(c).settle(c.String("vm")); return nil, nil },
+		},
+		markFunc(subject),
+	}
+}
+
+// markFunc declares ctx:mark, which sets the state of an object in the report.
+func markFunc(subject lua.Param) lua.Func {
+	return lua.Func{
+		Name: "mark", Doc: "Sets the state of a VM or storage domain in the run's report and output.", Effect: lua.Pure,
+		Params: []lua.Param{subject,
+			{Name: "state", Type: lua.Enum(States...), Positional: true, Doc: "The state."},
+			{Name: "error", Type: lua.String, Positional: true, Optional: true, Doc: "Why, when it is not a good one."},
+		},
+		Run: func(c *lua.Call) (any, error) {
+			s := session(c)
+			named, err := s.subjectOf(c.Value("subject"))
+			if err != nil {
+				return nil, c.Errorf("bad-argument", "subject", "%v", err)
+			}
+			status := engine.Status{Subject: named, State: c.String("state")}
+			if c.Has("error") {
+				status.Error = c.String("error")
+			}
+			s.Run.Mark(status)
+			return nil, nil
+		},
+	}
+}
+
+// stepFunc declares ctx:step, the durable step of a plan.
+func stepFunc() lua.Func {
+	return lua.Func{
+		Name: "step", Effect: lua.Durable, Returns: "any",
+		Doc: "Runs a function once for the whole run: a resumed run gets its recorded result instead. The result is JSON-like data of at most 64 KiB; " +
+			"the function must not start engine operations, parallel or spawn, nor assign outer locals.",
+		Params: []lua.Param{
+			{Name: "name", Type: lua.String, Positional: true, Doc: "Name of the step, unique in its place."},
+			{Name: "options", Type: lua.OneOf(lua.Table(
+				lua.Param{Name: "was", Type: lua.String, Optional: true, Doc: "The name that this step had in an older text of the plan."},
+				lua.Param{Name: "on_cut", Type: lua.Enum("retry", "ask"), Optional: true, Doc: "What to do when a kill cut it: run it again, or ask. Default: \"retry\"."},
+			), lua.FunctionType), Positional: true, Doc: "Options, or the function."},
+			{Name: "fn", Type: lua.FunctionType, Positional: true, Optional: true, Doc: "The function; its result is the step's."},
+		},
+		Run: func(c *lua.Call) (any, error) {
+			s := session(c)
+			fn, isFunction := c.Value("options").(*lua.Function)
+			options, _ := c.Value("options").(map[string]any)
+			if !isFunction {
+				if !c.Has("fn") {
+					return nil, c.Errorf("bad-argument", "fn", "ctx:step needs a function")
+				}
+				fn = c.Func("fn")
+			}
+			step := engine.Durable{
+				Key: s.Run.StepKey(c.Task, c.String("name")), OnCut: "retry",
+				Title: "step " + c.String("name"), Subject: engine.Subject{Kind: "step", Name: c.String("name")},
+			}
+			if was, ok := options["was"].(string); ok {
+				step.Was = s.Run.StepWas(c.Task, step.Key, was)
+			}
+			if onCut, ok := options["on_cut"].(string); ok {
+				step.OnCut = onCut
+			}
+			recorded, err := s.Run.Durable(c.Ctx, step, func(ctx context.Context, retried bool) (any, error) {
+				result, err := fn.CallStep(c.Task, s.contextFor(retried))
+				if err != nil {
+					return nil, err
+				}
+				return lua.ToJSON(result)
+			})
+			if err != nil || len(recorded) == 0 {
+				return nil, err
+			}
+			var result any
+			return result, json.Unmarshal(recorded, &result)
+		},
+	}
+}
+
+// promptFunc declares ctx:prompt.
+func promptFunc() lua.Func {
+	return lua.Func{
+		Name: "prompt", Effect: lua.Durable, Returns: "table",
+		Doc: "Asks the operator. The answer is recorded and not asked again by a resumed run; without a terminal it must come from --answer NAME=VALUE. " +
+			"Returns the parts of the answer: \"writable,as_of=unknown\" becomes { writable = true, as_of = \"unknown\" }.",
+		Params: []lua.Param{
+			{Name: "name", Type: lua.String, Doc: "Name of the prompt, for --answer NAME=VALUE."},
+			{Name: "text", Type: lua.String, Doc: "The question."},
+			{Name: "choices", Type: lua.List(lua.String), Optional: true, Doc: "The answers that are allowed."},
+			{Name: "default", Type: lua.String, Optional: true, Doc: "The answer to an empty line."},
+		},
+		Run: func(c *lua.Call) (any, error) {
+			question := engine.Question{Name: c.String("name"), Text: c.String("text")}
+			if c.Has("choices") {
+				for _, choice := range c.List("choices") {
+					question.Choices = append(question.Choices, choice.(string))
+				}
+			}
+			if c.Has("default") {
+				question.Default = c.String("default")
+			}
+			answer, err := session(c).ask(c, question)
+			if err != nil {
+				return nil, err
+			}
+			return ParseAnswer(answer), nil
+		},
+	}
+}
+
+// ParseAnswer splits "a,b=c" into { a = true, b = "c" }; the whole text is under "answer".
+func ParseAnswer(text string) map[string]any {
+	parts := map[string]any{"answer": text}
+	for part := range strings.SplitSeq(text, ",") {
+		name, value, isPair := strings.Cut(strings.TrimSpace(part), "=")
+		switch {
+		case isPair:
+			parts[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		case name != "":
+			parts[name] = true
+		}
+	}
+	return parts
+}
+
+// ask asks as a durable step, so that a resumed run does not ask again.
+func (s *Session) ask(c *lua.Call, question engine.Question) (string, error) {
+	recorded, err := s.Run.Durable(c.Ctx, engine.Durable{
+		Key: engine.PromptKey(question.Name), OnCut: "retry", Title: "prompt " + question.Name,
+		Subject: engine.Subject{Kind: "prompt", ID: question.Name, Name: question.Name},
+	}, func(ctx context.Context, _ bool) (any, error) { return s.Run.Ask(ctx, question) })
+	if errors.Is(err, engine.ErrNoAnswer) {
+		missing := c.Errorf("needs-answer", "", "the question %q has no answer: %s", question.Name, question.Text)
+		missing.Hint = fmt.Sprintf("answer it on the command line: --answer '%s=…'", question.Name)
+		missing.Err = err
+		return "", missing
+	}
+	if err != nil {
+		return "", err
+	}
+	var answer string
+	return answer, json.Unmarshal(recorded, &answer)
+}
+
+// RequireEvidence collects evidence now; where only a person's word is missing and somebody can be asked, it asks.
+func (s *Session) RequireEvidence(ctx context.Context) (Verdict, error) {
+	verdict, err := s.Gate.Require(ctx)
+	var missing *EvidenceError
+	if !errors.As(err, &missing) || verdict.Answers {
+		return verdict, err
+	}
+	answer, askErr := s.Run.Ask(ctx, engine.Question{
+		Name: "confirm_source_down", Evidence: true,
+		Text: fmt.Sprintf("Site %s does not answer. Starting its VMs here while they still run there destroys their data.\n"+
+			"If you know that %s is down, confirm it as 'YOUR NAME: HOW YOU KNOW'", s.Source.Name, s.Source.Name),
+	})
+	if askErr != nil {
+		if errors.Is(askErr, engine.ErrNoAnswer) {
+			return verdict, err
+		}
+		return verdict, askErr
+	}
+	confirmation, parseErr := ParseConfirmation(answer, s.Env.Clock.Now())
+	if parseErr != nil {
+		return verdict, parseErr
+	}
+	if err := s.TakeConfirmation(*confirmation); err != nil {
+		return verdict, err
+	}
+	return s.Gate.Require(ctx)
+}
+
+// TakeConfirmation records a person's word in the journal, synced, and gives it to the gate.
+func (s *Session) TakeConfirmation(c Confirmation) error {
+	subject := engine.Subject{Kind: "site", Site: s.Source.Name, Name: s.Source.Name}
+	if err := s.Run.NoteSynced("confirmation", subject, c); err != nil {
+		return err
+	}
+	s.Gate.Confirm(c)
+	return nil
+}
+
+func evidenceFault(c *lua.Call, err error) error {
+	var missing *EvidenceError
+	if !errors.As(err, &missing) {
+		return err
+	}
+	fault := c.Errorf("no-evidence", "", "%s", missing.Error())
+	fault.Hint, fault.Err = missing.Hint, err
+	return fault
+}
+
+// subjectOf names what a hook or a mark is about.
+func (s *Session) subjectOf(value any) (engine.Subject, error) {
+	switch v := value.(type) {
+	case *lua.Object:
+		switch self := v.Self().(type) {
+		case *vmRef:
+			return self.subject(), nil
+		case *domainRef:
+			return self.subject(), nil
+		}
+	case map[string]any:
+		kind, _ := v["kind"].(string)
+		id, _ := v["id"].(string)
+		name, _ := v["name"].(string)
+		if id == "" {
+			id = name
+		}
+		if id == "" {
+			return engine.Subject{}, fmt.Errorf("a subject needs an id or a name")
+		}
+		if kind == "" {
+			if vm, known := s.Facts.VM(id); known {
+				return s.vmSubject(vm), nil
+			}
+			if domain, known := s.Facts.Domain(id); known {
+				return s.domainSubject(domain), nil
+			}
+			return engine.Subject{}, fmt.Errorf("%q is neither a VM nor a storage domain of the run: give the subject a kind", id)
+		}
+		return engine.Subject{Kind: kind, Site: s.Target.Name, ID: id, Name: name}, nil
+	}
+	return engine.Subject{}, fmt.Errorf("a %T cannot be a subject", value)
+}

@@ -1,0 +1,246 @@
+package stdlib
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"drrun/engine"
+	"drrun/ovirt"
+)
+
+// ConfirmationLifetime bounds how long a person's word that the source is down counts (invariant I1).
+const ConfirmationLifetime = 30 * time.Minute
+
+// EvidenceAge is how old evidence may be when a VM starts (invariant I1).
+const EvidenceAge = 60 * time.Second
+
+// Confirmation is a named person's word that the source is down.
+type Confirmation struct {
+	Name   string    `json:"name"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+var confirmationForm = regexp.MustCompile(`^\s*([^:\s][^:]*?)\s*:\s*(\S.*?)\s*$`)
+
+// ParseConfirmation reads 'NAME: REASON'. Both are needed: the report says who took the decision, and why.
+func ParseConfirmation(text string, at time.Time) (*Confirmation, error) {
+	parts := confirmationForm.FindStringSubmatch(text)
+	if parts == nil {
+		return nil, fmt.Errorf("a confirmation reads 'NAME: REASON', such as 'Ann Lee: fire in room 2, power is cut'; this is %q", text)
+	}
+	return &Confirmation{Name: parts[1], Reason: parts[2], At: at}, nil
+}
+
+// The grounds on which a VM may be started on the target.
+const (
+	GroundReleased  = "released"  // the source's engine shows every domain of the plan detached or in maintenance
+	GroundConfirmed = "confirmed" // the source is silent, and a named person said that it is down
+)
+
+// Verdict is what one look at the source proved.
+type Verdict struct {
+	At           time.Time     `json:"at"`
+	Holds        bool          `json:"holds"`   // a VM of the plan may be started on the target
+	Ground       string        `json:"ground"`  // GroundReleased or GroundConfirmed; "" when it does not hold
+	Answers      bool          `json:"answers"` // the source's engine answered
+	Why          string        `json:"why"`     // in words, for the operator and the report
+	Confirmation *Confirmation `json:"confirmation,omitempty"`
+}
+
+// EvidenceError says that a VM may not be started because the source is not proved to be down.
+type EvidenceError struct {
+	Source  string
+	Verdict Verdict
+	Hint    string
+}
+
+// Error names the source, what it showed and what to do.
+func (e *EvidenceError) Error() string {
+	return fmt.Sprintf("no evidence that site %q is down: %s", e.Source, e.Verdict.Why)
+}
+
+// Gate answers invariant I1: may a VM of the plan be started on the target now?
+// It looks at the source itself, anew for each start, and shares one look among all that ask within a tick.
+// Nothing of it survives an attempt: a resumed run starts with no confirmation and no verdict.
+type Gate struct {
+	clock  engine.Clock
+	source string
+	look   func(ctx context.Context) (answers bool, held []string, words string)
+	tick   time.Duration
+	onLook func(Verdict)
+
+	mu           sync.Mutex
+	confirmation *Confirmation
+	voided       string // why an earlier confirmation no longer counts
+	last         *Verdict
+	looking      chan struct{} // closed when the look under way has ended
+}
+
+// NewGate makes the gate of one attempt. look reads the source once: whether it answers, which storage domains of the plan it
+// still holds (empty: all are detached or in maintenance) and what it said. onLook records each verdict; it may be nil.
+func NewGate(clock engine.Clock, source string, tick time.Duration,
+	look func(ctx context.Context) (answers bool, held []string, words string), onLook func(Verdict)) *Gate {
+	return &Gate{clock: clock, source: source, tick: tick, look: look, onLook: onLook}
+}
+
+// Confirm takes a person's word for this attempt. It counts only while the source stays silent, and for ConfirmationLifetime.
+func (g *Gate) Confirm(c Confirmation) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.confirmation, g.voided, g.last = &c, "", nil
+}
+
+// Confirmed returns the confirmation that still counts, or nil.
+func (g *Gate) Confirmed() *Confirmation {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.confirmation
+}
+
+// Require returns nil when evidence at most one tick old lets a VM of the plan start, and an *EvidenceError otherwise.
+// Safe to call from many tasks at once: one look at the source serves all.
+func (g *Gate) Require(ctx context.Context) (Verdict, error) {
+	for {
+		g.mu.Lock()
+		if g.last != nil && g.clock.Now().Sub(g.last.At) <= min(g.tick, EvidenceAge) {
+			verdict := *g.last
+			g.mu.Unlock()
+			return verdict, g.judge(verdict)
+		}
+		if g.looking == nil {
+			g.looking = make(chan struct{})
+			g.mu.Unlock()
+			break
+		}
+		wake := g.looking
+		g.mu.Unlock()
+		if _, err := g.clock.Wait(ctx, -1, wake); err != nil {
+			return Verdict{}, err
+		}
+	}
+	answers, held, words := g.look(ctx)
+	g.mu.Lock()
+	var verdict Verdict
+	if err := ctx.Err(); err == nil {
+		verdict = g.conclude(answers, held, words)
+		g.last = &verdict
+	} else {
+		verdict = Verdict{At: g.clock.Now(), Why: "the look at the source was cancelled"}
+	}
+	close(g.looking)
+	g.looking = nil
+	g.mu.Unlock()
+	if g.onLook != nil {
+		g.onLook(verdict)
+	}
+	return verdict, g.judge(verdict)
+}
+
+// conclude turns one look into a verdict. The caller holds g.mu.
+func (g *Gate) conclude(answers bool, held []string, words string) Verdict {
+	now := g.clock.Now()
+	verdict := Verdict{At: now, Answers: answers}
+	if answers {
+		// A source that answers is never overruled by a person, and a confirmation it contradicts is void for good.
+		if g.confirmation != nil {
+			g.voided = fmt.Sprintf("it answered again at %s, so the confirmation of %s is void", now.Format("15:04:05"), g.confirmation.Name)
+			g.confirmation = nil
+		}
+		if len(held) == 0 {
+			verdict.Holds, verdict.Ground = true, GroundReleased
+			verdict.Why = "its engine answers and shows every storage domain of the plan detached or in maintenance"
+			return verdict
+		}
+		verdict.Why = words
+		if g.voided != "" {
+			verdict.Why = g.voided + "; " + words
+		}
+		return verdict
+	}
+	switch {
+	case g.confirmation == nil && g.voided != "":
+		verdict.Why = "it is silent now, but " + g.voided
+	case g.confirmation == nil:
+		verdict.Why = "its engine does not answer (" + words + "), which is no proof, and nobody has confirmed that it is down"
+	case now.Sub(g.confirmation.At) > ConfirmationLifetime:
+		g.voided = fmt.Sprintf("the confirmation of %s is older than %s", g.confirmation.Name, ConfirmationLifetime)
+		g.confirmation = nil
+		verdict.Why = g.voided
+	default:
+		confirmed := *g.confirmation
+		verdict.Holds, verdict.Ground, verdict.Confirmation = true, GroundConfirmed, &confirmed
+		verdict.Why = fmt.Sprintf("its engine does not answer (%s), and %s confirmed that it is down: %s", words, confirmed.Name, confirmed.Reason)
+	}
+	return verdict
+}
+
+func (g *Gate) judge(verdict Verdict) error {
+	if verdict.Holds {
+		return nil
+	}
+	hint := fmt.Sprintf("make sure that %s is off, then confirm it: --confirm-source-down 'YOUR NAME: HOW YOU KNOW'", g.source)
+	if verdict.Answers {
+		hint = fmt.Sprintf("%s is alive: its VMs may be running. Put the storage domains of the plan into maintenance there, or shut the site down", g.source)
+	}
+	return &EvidenceError{Source: g.source, Verdict: verdict, Hint: hint}
+}
+
+// LookAt reads the source's engine for the gate: does it answer, and which of the plan's storage domains does it still hold?
+// A domain is released when the engine shows it unattached or in maintenance in its data center, or does not know it.
+// Only silence of the connection is "does not answer"; a refused login or any engine error is an answer that proves nothing.
+func LookAt(ctx context.Context, source *ovirt.Site, domains []FactDomain) (answers bool, held []string, words string) {
+	reach := source.Probe(ctx)
+	if !reach.Answers {
+		return false, nil, reach.Text
+	}
+	unknown := func(err error) (bool, []string, string) {
+		names := make([]string, len(domains))
+		for i, domain := range domains {
+			names[i] = domain.Name
+		}
+		var fault *ovirt.Error
+		if errors.As(err, &fault) && fault.Code == ovirt.CodeUnreachable {
+			return false, nil, fault.Error()
+		}
+		return true, names, fmt.Sprintf("its engine answers, but what it holds cannot be read: %v", err)
+	}
+	known, err := source.StorageDomains(ctx)
+	if err != nil {
+		return unknown(err)
+	}
+	attached := map[string]map[string]string{} // data center id -> domain id -> status
+	var details []string
+	for _, domain := range domains {
+		for _, candidate := range known {
+			if candidate.ID != domain.ID || candidate.DataCenterID == "" {
+				continue
+			}
+			statuses, seen := attached[candidate.DataCenterID]
+			if !seen {
+				list, err := source.AttachedStorageDomains(ctx, candidate.DataCenterID)
+				if err != nil {
+					return unknown(err)
+				}
+				statuses = map[string]string{}
+				for _, one := range list {
+					statuses[one.ID] = one.Status
+				}
+				attached[candidate.DataCenterID] = statuses
+			}
+			if status := statuses[domain.ID]; status != "" && status != "maintenance" {
+				held = append(held, domain.Name)
+				details = append(details, fmt.Sprintf("%q is %s", domain.Name, status))
+			}
+		}
+	}
+	if len(held) == 0 {
+		return true, nil, "all released"
+	}
+	return true, held, "its engine answers and still holds storage domains of the plan: " + strings.Join(details, ", ")
+}

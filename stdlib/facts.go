@@ -1,0 +1,143 @@
+package stdlib
+
+import (
+	"fmt"
+	"time"
+)
+
+// FactsSchema names the layout of Facts in a journal.
+const FactsSchema = "drrun.facts/1"
+
+// Facts is all that a run decides by: journaled before its first change and immutable for the run (design: "ctx.facts").
+// A resumed run reads them from its journal, never from the engines again, so it goes on with the order and the ids it began with.
+type Facts struct {
+	Schema    string       `json:"schema"`
+	Action    string       `json:"action"`
+	Plan      string       `json:"plan"`
+	Source    string       `json:"source"` // site name: primary or secondary
+	Target    string       `json:"target"`
+	Taken     time.Time    `json:"taken"`
+	RunSet    RunSetOrigin `json:"run_set"`
+	Domains   []FactDomain `json:"storage_domains"`
+	Templates []FactEntity `json:"templates"`
+	VMs       []FactVM     `json:"vms"` // in plan order within ascending rank
+}
+
+// RunSetOrigin says where the knowledge of what ran comes from, and how old it is.
+type RunSetOrigin struct {
+	From  string    `json:"from"` // "live", "inventory" or "ovf"
+	Taken time.Time `json:"taken,omitzero"`
+}
+
+// FactEntity is an object that the run only names.
+type FactEntity struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// FactDomain is a storage domain of the plan, with its place on the target.
+type FactDomain struct {
+	ID     string    `json:"id"`
+	Name   string    `json:"name"`
+	Type   string    `json:"type"`  // nfs
+	Group  string    `json:"group"` // consistency group for storage hooks
+	Source FactPlace `json:"source"`
+	Target FactPlace `json:"target"`
+}
+
+// FactPlace is where a storage domain lives on one site.
+type FactPlace struct {
+	DataCenter   string `json:"data_center"`
+	DataCenterID string `json:"data_center_id,omitempty"`
+	Address      string `json:"address,omitempty"`
+	Path         string `json:"path,omitempty"`
+}
+
+// FactVM is a VM of the plan: what it was on the source, and what it is to be on the target.
+type FactVM struct {
+	ID              string    `json:"id"`
+	Name            string    `json:"name"`
+	Rank            int       `json:"rank"`
+	Required        bool      `json:"required"`
+	OnError         string    `json:"on_error"` // continue or stop
+	Start           string    `json:"start"`    // as_before, yes, no
+	Ran             string    `json:"ran"`      // up, down or unknown, by RunSet
+	After           []string  `json:"after,omitempty"`
+	Boot            string    `json:"boot,omitempty"` // the condition, for people
+	SourceCluster   string    `json:"source_cluster,omitempty"`
+	SourceHost      string    `json:"source_host,omitempty"`
+	HA              bool      `json:"ha"`
+	HAPriority      int       `json:"ha_priority,omitempty"`
+	DeleteProtected bool      `json:"delete_protected"`
+	TargetCluster   string    `json:"target_cluster"`
+	TargetClusterID string    `json:"target_cluster_id"`
+	NICs            []FactNIC `json:"nics,omitempty"`
+	Disks           []string  `json:"disks,omitempty"` // ids
+	Domains         []string  `json:"storage_domains,omitempty"`
+}
+
+// FactNIC is a NIC of a VM with the vNIC profile that it gets on the target.
+type FactNIC struct {
+	ID              string `json:"id"`
+	Name            string `json:"name"`
+	MAC             string `json:"mac"`
+	SourceNetwork   string `json:"source_network"`
+	SourceProfile   string `json:"source_profile"`
+	TargetProfile   string `json:"target_profile"` // data center/network/profile, for people
+	TargetProfileID string `json:"target_profile_id"`
+}
+
+// VM returns the VM with that id, or with that name when no id matches.
+func (f *Facts) VM(idOrName string) (*FactVM, bool) {
+	for i := range f.VMs {
+		if f.VMs[i].ID == idOrName {
+			return &f.VMs[i], true
+		}
+	}
+	for i := range f.VMs {
+		if f.VMs[i].Name == idOrName {
+			return &f.VMs[i], true
+		}
+	}
+	return nil, false
+}
+
+// Domain returns the storage domain with that id or name.
+func (f *Facts) Domain(idOrName string) (*FactDomain, bool) {
+	for i := range f.Domains {
+		if f.Domains[i].ID == idOrName || f.Domains[i].Name == idOrName {
+			return &f.Domains[i], true
+		}
+	}
+	return nil, false
+}
+
+// Template reports whether a template with that id is part of the run.
+func (f *Facts) Template(id string) (FactEntity, bool) {
+	for _, template := range f.Templates {
+		if template.ID == id {
+			return template, true
+		}
+	}
+	return FactEntity{}, false
+}
+
+// ToStart reports whether the run starts this VM, and why (not).
+// ranByOVF is the status the target read from the OVF store ("" when not read yet): the last resort when nothing else knows.
+func (vm *FactVM) ToStart(ranByOVF string) (start bool, why string) {
+	switch vm.Start {
+	case "no":
+		return false, "the plan says start = false"
+	case "yes":
+		return true, "the plan says start = true"
+	}
+	switch {
+	case vm.Ran == "up":
+		return true, "it ran before"
+	case vm.Ran == "down":
+		return false, "it did not run before"
+	case ranByOVF == "" || ranByOVF == "down":
+		return false, "the OVF store shows it as down when it was last written, and nothing newer is known"
+	}
+	return true, fmt.Sprintf("the OVF store shows it as %s when it was last written", ranByOVF)
+}

@@ -1,0 +1,127 @@
+package stdlib
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"drrun/engine"
+	"drrun/lua"
+)
+
+// DefaultHookTimeout bounds a hook handler that names no time-out.
+const DefaultHookTimeout = 10 * time.Minute
+
+// HookPoint is a place in a run where a plan or a library can put functions.
+type HookPoint struct {
+	Name  string
+	Doc   string
+	OnCut string // what to do with a handler that was cut between start and end: "ask" or "retry"
+}
+
+// HookPoints lists every hook point in the order in which a run can reach them.
+var HookPoints = []HookPoint{
+	{"before_run", "Before the first stage of an action; the subject is the run.", "retry"},
+	{"confirm_source_down", "When the source does not answer; an observation for the report, it cannot waive the evidence rules.", "retry"},
+	{"before_fence", "Before a host is fenced.", "ask"},
+	{"after_fence", "After a host was fenced.", "ask"},
+	{"promote_storage", "Makes the target's copy of a consistency group writable; returns { writable = true, as_of = TIME }.", "ask"},
+	{"demote_storage", "Makes the source's copy of a consistency group read-only.", "ask"},
+	{"reverse_replication", "Starts replication of a consistency group in the other direction.", "ask"},
+	{"snapshot_replica", "Tests: makes a writable clone of a consistency group.", "ask"},
+	{"discard_snapshot", "Tests: removes that clone.", "ask"},
+	{"before_import", "Before a storage domain is imported on the target.", "retry"},
+	{"after_import", "After a storage domain is active on the target.", "retry"},
+	{"before_register", "Before a VM is registered on the target.", "retry"},
+	{"after_register", "After a VM is registered on the target.", "retry"},
+	{"before_rank", "Before the first VM of a rank starts.", "retry"},
+	{"after_rank", "After every VM of a rank met its boot condition or failed.", "retry"},
+	{"before_start", "Before a VM starts.", "retry"},
+	{"after_start", "After a VM met its boot condition.", "retry"},
+	{"verify_vm", "After after_start; returning false makes the VM unverified.", "retry"},
+	{"before_stop", "Before a VM is shut down at the source.", "retry"},
+	{"after_stop", "After a VM was seen down at the source.", "retry"},
+	{"after_run", "After the last stage; the second argument is the result.", "retry"},
+	{"on_error", "When an action stops; the second argument is the error.", "retry"},
+}
+
+// HookPointNames returns the names of HookPoints.
+func HookPointNames() []string {
+	names := make([]string, len(HookPoints))
+	for i, point := range HookPoints {
+		names[i] = point.Name
+	}
+	return names
+}
+
+// errHookTimeout is the cause of a context that ends with a handler's time-out.
+var errHookTimeout = errors.New("the hook's time-out has passed")
+
+// RunHook calls every handler of a hook point in the order in which they were added, each as a durable step of the run:
+// a recorded result is not repeated by a later attempt. It returns the last result that is not nil, as JSON-decoded data.
+// subject goes into the journal key; argument is what the handlers get as their second argument.
+func (s *Session) RunHook(task *engine.Task, point string, subject engine.Subject, argument any) (any, error) {
+	var last any
+	for _, handler := range s.Hooks[point] {
+		result, err := s.runHandler(task, handler, subject, argument)
+		if err != nil {
+			if handler.OnError == "continue" {
+				s.Run.Note("warning", subject, map[string]any{"text": fmt.Sprintf("hook %s (%s) failed and is set to continue: %v", point, handler.Name, err)})
+				continue
+			}
+			return nil, fmt.Errorf("hook %s (%s) for %s %q: %w", point, handler.Name, subject.Kind, subject.Name, err)
+		}
+		if result != nil {
+			last = result
+		}
+	}
+	return last, nil
+}
+
+func (s *Session) runHandler(task *engine.Task, handler Handler, subject engine.Subject, argument any) (any, error) {
+	onCut := handler.OnCut
+	if onCut == "" {
+		onCut = HookPoints[slices.IndexFunc(HookPoints, func(p HookPoint) bool { return p.Name == handler.Point })].OnCut
+	}
+	timeout := handler.Timeout
+	if timeout == 0 {
+		timeout = DefaultHookTimeout
+	}
+	recorded, err := s.Run.Durable(task.OpCtx(), engine.Durable{
+		Key: engine.HookKey(handler.Point, handler.Name, subject), OnCut: onCut, Subject: subject, Timeout: timeout,
+		Title: "hook " + handler.Point + " (" + handler.Name + ")",
+	}, func(_ context.Context, retried bool) (any, error) {
+		limit, cancel := s.Env.Clock.WithTimeout(task.Ctx(), timeout)
+		defer cancel()
+		result, err := handler.Func.CallContext(limit, task, s.contextFor(retried), argument, handler.Options)
+		if err != nil {
+			if limit.Err() != nil && task.Ctx().Err() == nil {
+				return nil, fmt.Errorf("%w (%s): %w", errHookTimeout, timeout, err)
+			}
+			return nil, err
+		}
+		return lua.ToJSON(result)
+	})
+	if err != nil || len(recorded) == 0 {
+		return nil, err
+	}
+	var result any
+	if err := json.Unmarshal(recorded, &result); err != nil {
+		return nil, fmt.Errorf("decode the recorded result of hook %s (%s): %w", handler.Point, handler.Name, err)
+	}
+	return result, nil
+}
+
+// RunOnError calls the handlers of on_error. They are not durable: the run is ending, and each end of it may report.
+func (s *Session) RunOnError(task *engine.Task, report map[string]any) error {
+	var failed []error
+	for _, handler := range s.Hooks["on_error"] {
+		if _, err := handler.Func.Call(task, s.Context(), report, handler.Options); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", handler.Name, err))
+		}
+	}
+	return errors.Join(failed...)
+}

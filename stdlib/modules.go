@@ -1,0 +1,26 @@
+// Package stdlib owns what a plan can use at run time: the ctx object, the two sites with their primitives, hooks, boot
+// conditions, and the built-in workflows in Lua. The rules that no plan can waive live here too: the evidence gate (I1)
+// and the door through which every change leaves (I7, and the journal's intents).
+package stdlib
+
+import (
+	"embed"
+	"io/fs"
+
+	"drrun/lua"
+)
+
+//go:embed lua
+var embedded embed.FS
+
+// Embedded returns the built-in Lua modules: dr/steps, dr/failover.
+func Embedded() fs.FS {
+	sub, err := fs.Sub(embedded, "lua")
+	if err != nil {
+		panic(err) // the folder is part of the binary
+	}
+	return sub
+}
+
+// Modules returns the built-in Go modules that a plan can require, beside "dr".
+func Modules() []lua.Module { return nil }

@@ -1,0 +1,148 @@
+package stdlib
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"drrun/engine"
+	"drrun/lua"
+	"drrun/ovirt"
+)
+
+// Handler is one function that a plan or a library put on a hook point.
+type Handler struct {
+	Point   string
+	Name    string // library name, or as=; part of the journal key
+	Func    *lua.Function
+	Timeout time.Duration  // 0 means DefaultHookTimeout
+	OnCut   string         // "ask", "retry" or "" for the point's default
+	OnError string         // "stop", "continue" or "" for stop
+	Options map[string]any // of the library that brought it, given as the third argument; nil for the plan's own
+}
+
+// Session is one attempt of a run as its Lua code sees it: the two sites, the facts, the hooks and the rules
+// that no plan can waive. plans/runner makes one; the ctx object and every site object lead back to it.
+type Session struct {
+	Env        engine.Env
+	Run        *engine.Run
+	Facts      *Facts
+	Source     *Site // its engine may be silent
+	Target     *Site
+	Plan       *lua.Object
+	Params     map[string]any
+	Hooks      map[string][]Handler
+	Conditions map[string]*Condition // boot condition by VM id, from the plan's text
+	Gate       *Gate
+	Tick       time.Duration // pause between two looks at a condition, model time
+
+	ctx     *lua.Object
+	classes classes
+
+	mu      sync.Mutex
+	settled map[string]bool // VMs that this attempt is done with, by id
+	changed chan struct{}   // closed and replaced whenever settled grows
+	ovfRan  map[string]string
+}
+
+// Site is one of the two sites of a run.
+type Site struct {
+	Name    string // primary or secondary
+	Engine  *ovirt.Site
+	session *Session
+}
+
+// classes are what Lua sees of the values of a session.
+type classes struct{ ctx, site, domain, vm, template *lua.Class }
+
+func newClasses() classes {
+	return classes{ctx: contextClass(), site: siteClass(), domain: domainClass(), vm: vmClass(), template: templateClass()}
+}
+
+// NewSession wires the parts of one attempt together. The caller sets the exported fields it still needs before Context is used.
+func NewSession(env engine.Env, run *engine.Run, facts *Facts, source, target *ovirt.Site) *Session {
+	s := &Session{
+		Env: env, Run: run, Facts: facts, Tick: 3 * time.Second,
+		Hooks: map[string][]Handler{}, Conditions: map[string]*Condition{},
+		classes: newClasses(), settled: map[string]bool{}, changed: make(chan struct{}), ovfRan: map[string]string{},
+	}
+	s.Source = &Site{Name: facts.Source, Engine: source, session: s}
+	s.Target = &Site{Name: facts.Target, Engine: target, session: s}
+	return s
+}
+
+// site returns the site of that name ("primary", "secondary", "source" or "target").
+func (s *Session) site(name string) (*Site, error) {
+	switch name {
+	case s.Source.Name, "source":
+		return s.Source, nil
+	case s.Target.Name, "target":
+		return s.Target, nil
+	}
+	return nil, fmt.Errorf("no site %q: this run has %q and %q", name, s.Source.Name, s.Target.Name)
+}
+
+// vmSubject names a VM of the facts on the target.
+func (s *Session) vmSubject(vm *FactVM) engine.Subject {
+	return engine.Subject{Kind: "vm", Site: s.Target.Name, ID: vm.ID, Name: vm.Name}
+}
+
+func (s *Session) domainSubject(domain *FactDomain) engine.Subject {
+	return engine.Subject{Kind: "storage_domain", Site: s.Target.Name, ID: domain.ID, Name: domain.Name}
+}
+
+// settle records that this attempt is done with a VM, however it ended, and wakes whoever waits for it.
+func (s *Session) settle(vmID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.settled[vmID] {
+		return
+	}
+	s.settled[vmID] = true
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// awaitSettled waits until this attempt is done with every one of the VMs.
+func (s *Session) awaitSettled(ctx context.Context, vmIDs []string) error {
+	for {
+		s.mu.Lock()
+		open := false
+		for _, id := range vmIDs {
+			open = open || !s.settled[id]
+		}
+		wake := s.changed
+		s.mu.Unlock()
+		if !open {
+			return nil
+		}
+		if _, err := s.Env.Clock.Wait(ctx, -1, wake); err != nil {
+			return err
+		}
+	}
+}
+
+// sawInOVFStore records the status in which the target's unregistered list shows a VM.
+func (s *Session) sawInOVFStore(vmID, status string) {
+	s.mu.Lock()
+	s.ovfRan[vmID] = status
+	s.mu.Unlock()
+}
+
+// toStart decides whether a VM is started, from the facts and, only where those know nothing, from the OVF store.
+// The OVF status is read before registration and journaled there, since a registered VM no longer shows it.
+func (s *Session) toStart(vm *FactVM) (bool, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return vm.ToStart(s.ovfRan[vm.ID])
+}
+
+// RestoreOVFStatus gives back the OVF statuses that an earlier attempt journaled.
+func (s *Session) RestoreOVFStatus(statuses map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, status := range statuses {
+		s.ovfRan[id] = status
+	}
+}

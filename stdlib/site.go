@@ -1,0 +1,370 @@
+package stdlib
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"drrun/engine"
+	"drrun/lua"
+	"drrun/ovirt"
+)
+
+// object returns the Lua value of a site.
+func (site *Site) object() *lua.Object { return lua.NewObject(site.session.classes.site, site) }
+
+func siteOf(c *lua.Call) *Site { return c.Self.(*Site) }
+
+// observing marks a task that evaluates a boot condition: such code may look, but not change anything (design: "may only observe").
+type observing struct{}
+
+// changes wraps a primitive that changes an engine: it is refused inside a boot condition, and its error tells what the engine said.
+func changes(run func(*lua.Call) (any, error)) func(*lua.Call) (any, error) {
+	return func(c *lua.Call) (any, error) {
+		if c.Task.Local(observing{}) != nil {
+			return nil, c.Errorf("condition-changes", "", "a boot condition may only observe; this call changes the engine")
+		}
+		result, err := run(c)
+		return result, describe(c, err)
+	}
+}
+
+// observes wraps a primitive that reads an engine.
+func observes(run func(*lua.Call) (any, error)) func(*lua.Call) (any, error) {
+	return func(c *lua.Call) (any, error) {
+		result, err := run(c)
+		return result, describe(c, err)
+	}
+}
+
+// describe turns an engine's fault into a diagnostic at the place of the call, keeping the Go error inside.
+func describe(c *lua.Call, err error) error {
+	if err == nil {
+		return nil
+	}
+	var already *lua.Diagnostic
+	if errors.As(err, &already) {
+		return err
+	}
+	var evidence *EvidenceError
+	if errors.As(err, &evidence) {
+		return evidenceFault(c, err)
+	}
+	var fault *ovirt.Error
+	if errors.As(err, &fault) {
+		d := c.Errorf(string(fault.Code), "", "%s", err.Error())
+		d.Hint, d.Err, d.Retryable = fault.Hint, err, fault.Retryable
+		return d
+	}
+	var outside *OutsidePlanError
+	if errors.As(err, &outside) {
+		d := c.Errorf("outside-plan", "", "%s", err.Error())
+		d.Err = err
+		return d
+	}
+	if errors.Is(err, engine.ErrStopping) {
+		d := c.Errorf("stopping", "", "%s", err.Error())
+		d.Err = err
+		return d
+	}
+	return err
+}
+
+// list declares a read of a whole collection.
+func list[T any](name, doc string, read func(context.Context, *ovirt.Site) ([]T, error), convert func(T) map[string]any) lua.Func {
+	return lua.Func{
+		Name: name, Doc: doc, Effect: lua.Observes, Returns: "table[]",
+		Run: observes(func(c *lua.Call) (any, error) {
+			entries, err := read(c.Ctx, siteOf(c).Engine)
+			if err != nil {
+				return nil, err
+			}
+			return tables(entries, convert), nil
+		}),
+	}
+}
+
+func tables[T any](entries []T, convert func(T) map[string]any) []any {
+	out := make([]any, len(entries))
+	for i, entry := range entries {
+		out[i] = convert(entry)
+	}
+	return out
+}
+
+// timeText is how times reach Lua: RFC 3339 in UTC, nil when unknown.
+func timeText(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func dataCenterTable(d ovirt.DataCenter) map[string]any {
+	return map[string]any{"id": d.ID, "name": d.Name, "status": d.Status, "version": d.Version, "storage_format": d.StorageFormat, "local": d.Local}
+}
+
+func clusterTable(c ovirt.Cluster) map[string]any {
+	return map[string]any{"id": c.ID, "name": c.Name, "data_center_id": c.DataCenterID, "version": c.Version, "architecture": c.Architecture, "bios_type": c.BIOSType}
+}
+
+func hostTable(h ovirt.Host) map[string]any {
+	return map[string]any{"id": h.ID, "name": h.Name, "address": h.Address, "status": h.Status, "cluster_id": h.ClusterID, "spm": h.SPM, "power_management": h.PowerManagement}
+}
+
+func domainTable(d ovirt.StorageDomain) map[string]any {
+	return map[string]any{"id": d.ID, "name": d.Name, "type": d.StorageType, "status": d.Status, "master": d.Master, "data_center_id": d.DataCenterID,
+		"address": d.Address, "path": d.Path, "available": float64(d.Available), "used": float64(d.Used)}
+}
+
+func vmTable(v ovirt.VM) map[string]any {
+	return map[string]any{"id": v.ID, "name": v.Name, "status": v.Status, "cluster_id": v.ClusterID, "host_id": v.HostID, "template_id": v.TemplateID,
+		"ha": v.HAEnabled, "ha_priority": float64(v.HAPriority), "fqdn": v.FQDN, "started_at": timeText(v.StartTime), "stopped_at": timeText(v.StopTime)}
+}
+
+func templateTable(t ovirt.Template) map[string]any {
+	return map[string]any{"id": t.ID, "name": t.Name, "status": t.Status, "cluster_id": t.ClusterID, "base_id": t.BaseID, "version": float64(t.VersionNumber)}
+}
+
+func networkTable(n ovirt.Network) map[string]any {
+	return map[string]any{"id": n.ID, "name": n.Name, "data_center_id": n.DataCenterID, "vm": n.VM}
+}
+
+func profileTable(p ovirt.VNICProfile) map[string]any {
+	return map[string]any{"id": p.ID, "name": p.Name, "network_id": p.NetworkID}
+}
+
+func eventTable(e ovirt.Event) map[string]any {
+	return map[string]any{"id": float64(e.ID), "code": float64(e.Code), "severity": e.Severity, "description": e.Description, "time": timeText(e.Time),
+		"correlation_id": e.CorrelationID, "vm_id": e.VMID, "host_id": e.HostID, "storage_domain_id": e.StorageDomainID}
+}
+
+// siteClass declares the objects ctx.source and ctx.target.
+func siteClass() *lua.Class {
+	return &lua.Class{
+		Name: "site",
+		Doc:  "One of the two sites, with its engine.",
+		Fields: []lua.Field{
+			{Name: "name", Doc: "primary or secondary.", Type: "string", Get: func(self any) any { return self.(*Site).Name }},
+		},
+		String:  func(self any) string { return "site " + self.(*Site).Name },
+		Methods: siteMethods(),
+	}
+}
+
+func siteMethods() []lua.Func {
+	name := func(what string) lua.Param {
+		return lua.Param{Name: "name", Type: lua.String, Positional: true, Doc: "Name or id of the " + what + "."}
+	}
+	return []lua.Func{
+		{
+			Name: "version", Doc: "Reads the engine's product name and version.", Effect: lua.Observes, Returns: "table",
+			Run: observes(func(c *lua.Call) (any, error) {
+				product, err := siteOf(c).Engine.Product(c.Ctx)
+				if err != nil {
+					return nil, err
+				}
+				return map[string]any{"name": product.Name, "vendor": product.Vendor, "version": product.Version}, nil
+			}),
+		},
+		list("data_centers", "Lists the data centers.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.DataCenter, error) { return s.DataCenters(ctx) }, dataCenterTable),
+		list("clusters", "Lists the clusters.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.Cluster, error) { return s.Clusters(ctx) }, clusterTable),
+		list("hosts", "Lists the hosts.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.Host, error) { return s.Hosts(ctx) }, hostTable),
+		list("storage_domains", "Lists all storage domains that the engine knows. The status is known only for unattached ones.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.StorageDomain, error) { return s.StorageDomains(ctx) }, domainTable),
+		list("templates", "Lists the templates.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.Template, error) { return s.Templates(ctx) }, templateTable),
+		list("networks", "Lists the networks.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.Network, error) { return s.Networks(ctx) }, networkTable),
+		list("vnic_profiles", "Lists the vNIC profiles.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.VNICProfile, error) { return s.VNICProfiles(ctx) }, profileTable),
+		{
+			Name: "vms", Doc: "Lists VMs. A search that the engine cannot parse gives an empty list, as the engine does.", Effect: lua.Observes, Returns: "table[]",
+			Params: []lua.Param{{Name: "search", Type: lua.String, Optional: true, Doc: "A search expression of the engine, such as \"status=up\"."}},
+			Run: observes(func(c *lua.Call) (any, error) {
+				query := ovirt.VMQuery{}
+				if c.Has("search") {
+					query.Search = c.String("search")
+				}
+				vms, err := siteOf(c).Engine.VMs(c.Ctx, query)
+				if err != nil {
+					return nil, err
+				}
+				return tables(vms, vmTable), nil
+			}),
+		},
+		{
+			Name: "events", Doc: "Lists events, newest first.", Effect: lua.Observes, Returns: "table[]",
+			Params: []lua.Param{
+				{Name: "search", Type: lua.String, Optional: true, Doc: "A search expression of the engine."},
+				{Name: "from", Type: lua.Integer, Optional: true, Doc: "Only events with a higher id."},
+				{Name: "max", Type: lua.Integer, Default: 100.0, Doc: "At most so many."},
+			},
+			Run: observes(func(c *lua.Call) (any, error) {
+				query := ovirt.EventQuery{Max: c.Int("max")}
+				if c.Has("search") {
+					query.Search = c.String("search")
+				}
+				if c.Has("from") {
+					query.From = c.Int("from")
+				}
+				events, err := siteOf(c).Engine.Events(c.Ctx, query)
+				if err != nil {
+					return nil, err
+				}
+				return tables(events, eventTable), nil
+			}),
+		},
+		{
+			Name: "data_center", Doc: "Reads one data center.", Effect: lua.Observes, Returns: "table", Params: []lua.Param{name("data center")},
+			Run: observes(func(c *lua.Call) (any, error) {
+				all, err := siteOf(c).Engine.DataCenters(c.Ctx)
+				if err != nil {
+					return nil, err
+				}
+				for _, one := range all {
+					if one.ID == c.String("name") || one.Name == c.String("name") {
+						return dataCenterTable(one), nil
+					}
+				}
+				missing := c.Errorf("not-found", "name", "site %q has no data center %q", siteOf(c).Name, c.String("name"))
+				names := make([]string, len(all))
+				for i, one := range all {
+					names[i] = one.Name
+				}
+				missing.Hint = lua.DidYouMean(c.String("name"), names)
+				return nil, missing
+			}),
+		},
+		{
+			Name: "vm", Doc: "Returns a VM of the plan on this site. It reads nothing yet.", Effect: lua.Pure, Returns: "vm", Params: []lua.Param{name("VM")},
+			Run: func(c *lua.Call) (any, error) {
+				site := siteOf(c)
+				facts := site.session.Facts
+				if vm, known := facts.VM(c.String("name")); known {
+					return site.vmObject(vm, ""), nil
+				}
+				names := make([]string, len(facts.VMs))
+				for i := range facts.VMs {
+					names[i] = facts.VMs[i].Name
+				}
+				missing := c.Errorf("vm-not-in-plan", "name", "the run has no VM %q", c.String("name"))
+				missing.Hint = lua.DidYouMean(c.String("name"), names)
+				return nil, missing
+			},
+		},
+		{
+			Name: "storage_domain", Doc: "Returns a storage domain of the plan on this site. It reads nothing yet.", Effect: lua.Pure, Returns: "storage_domain",
+			Params: []lua.Param{name("storage domain")},
+			Run: func(c *lua.Call) (any, error) {
+				domain, err := siteOf(c).planDomain(c, c.String("name"))
+				if err != nil {
+					return nil, err
+				}
+				return siteOf(c).domainObject(domain), nil
+			},
+		},
+		{
+			Name: "import_domain", Effect: lua.Changes, Returns: "storage_domain",
+			Doc: "Imports a storage domain of the plan from its place on this site. The expected id is sent and no name, so the engine can neither create an empty domain " +
+				"nor take another one (ovirt-engine BackendStorageDomainsResource). Does nothing when the engine knows it already.",
+			Params: []lua.Param{
+				name("storage domain"),
+				{Name: "host", Type: lua.String, Optional: true, Doc: "Name of the host that looks at the storage. Default: the first host that is up in the data center."},
+			},
+			Run: changes(func(c *lua.Call) (any, error) {
+				site := siteOf(c)
+				domain, err := site.planDomain(c, c.String("name"))
+				if err != nil {
+					return nil, err
+				}
+				wanted := ""
+				if c.Has("host") {
+					wanted = c.String("host")
+				}
+				if err := site.importDomain(c.Ctx, domain, wanted); err != nil {
+					return nil, err
+				}
+				return site.domainObject(domain), nil
+			}),
+		},
+	}
+}
+
+func (site *Site) planDomain(c *lua.Call, idOrName string) (*FactDomain, error) {
+	facts := site.session.Facts
+	if domain, known := facts.Domain(idOrName); known {
+		return domain, nil
+	}
+	names := make([]string, len(facts.Domains))
+	for i := range facts.Domains {
+		names[i] = facts.Domains[i].Name
+	}
+	missing := c.Errorf("domain-not-in-plan", "name", "the run has no storage domain %q", idOrName)
+	missing.Hint = lua.DidYouMean(idOrName, names)
+	return nil, missing
+}
+
+// importDomain imports a storage domain through the wanted host, or through the first host that is up in its data center.
+func (site *Site) importDomain(ctx context.Context, domain *FactDomain, wanted string) error {
+	s := site.session
+	hosts, err := site.upHosts(ctx, domain.Target.DataCenterID)
+	if err != nil {
+		return err
+	}
+	host := hosts[0]
+	if wanted != "" {
+		i := slices.IndexFunc(hosts, func(h ovirt.Host) bool { return h.Name == wanted || h.ID == wanted })
+		if i < 0 {
+			return fmt.Errorf("import storage domain %q on %s: host %q is not up in data center %q", domain.Name, site.Name, wanted, domain.Target.DataCenter)
+		}
+		host = hosts[i]
+	}
+	cut := s.cut(ovirt.OpImportDomain, site.domainSubject(domain))
+	_, changed, err := site.Engine.ImportDomain(ctx, ovirt.ImportSpec{
+		ID: domain.ID, Type: domain.Type, Address: domain.Target.Address, Path: domain.Target.Path, HostID: host.ID,
+	})
+	if err != nil {
+		return err
+	}
+	s.settleByState(cut, changed)
+	status, marked := s.Run.Status(site.domainSubject(domain))
+	if !marked || status.State != StateActive {
+		s.Run.Mark(engine.Status{Subject: site.domainSubject(domain), State: StateImported})
+	}
+	return nil
+}
+
+// upHosts returns the hosts that are up in a data center, by name. None is an error: nothing can look at the storage.
+func (site *Site) upHosts(ctx context.Context, dataCenterID string) ([]ovirt.Host, error) {
+	clusters, err := site.Engine.Clusters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inside := map[string]bool{}
+	for _, cluster := range clusters {
+		inside[cluster.ID] = cluster.DataCenterID == dataCenterID
+	}
+	hosts, err := site.Engine.Hosts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var up []ovirt.Host
+	for _, host := range hosts {
+		if host.Status == "up" && inside[host.ClusterID] {
+			up = append(up, host)
+		}
+	}
+	if len(up) == 0 {
+		return nil, fmt.Errorf("no host is up in the data center with id %s on %s: bring one up, then run drrun resume", dataCenterID, site.Name)
+	}
+	slices.SortFunc(up, func(a, b ovirt.Host) int { return cmp.Compare(a.Name, b.Name) })
+	return up, nil
+}
+
+func (site *Site) domainSubject(domain *FactDomain) engine.Subject {
+	return engine.Subject{Kind: "storage_domain", Site: site.Name, ID: domain.ID, Name: domain.Name}
+}
+
+func (site *Site) vmSubject(vm *FactVM) engine.Subject {
+	return engine.Subject{Kind: "vm", Site: site.Name, ID: vm.ID, Name: vm.Name}
+}

@@ -1,0 +1,18 @@
+package stdlib
+
+// The states of VMs and storage domains in output and report: a closed list.
+const (
+	StateImported   = "imported"    // storage domain: known to the target's engine, not attached yet
+	StateActive     = "active"      // storage domain: attached and active on the target
+	StateRegistered = "registered"  // VM: registered on the target, not started yet
+	StateStarting   = "starting"    // VM: its start was requested
+	StateUp         = "up"          // VM: up, and its boot condition holds
+	StateUnverified = "unverified"  // VM: up, but its boot condition did not hold in time
+	StateNotStarted = "not_started" // VM: registered and left down on purpose
+	StateMissing    = "missing"     // VM: not in the OVF store of its storage domains
+	StateFailed     = "failed"      // the error says what failed
+	StatePending    = "pending"     // not reached by this run yet
+)
+
+// States lists them all.
+var States = []string{StatePending, StateImported, StateActive, StateRegistered, StateStarting, StateUp, StateUnverified, StateNotStarted, StateMissing, StateFailed}

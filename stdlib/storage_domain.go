@@ -1,0 +1,174 @@
+package stdlib
+
+import (
+	"context"
+	"time"
+
+	"drrun/engine"
+	"drrun/lua"
+	"drrun/ovirt"
+)
+
+// domainRef is the Go value behind a storage_domain object: a storage domain of the plan on one site.
+type domainRef struct {
+	site *Site
+	fact *FactDomain
+}
+
+func (d *domainRef) subject() engine.Subject { return d.site.domainSubject(d.fact) }
+
+func (site *Site) domainObject(fact *FactDomain) *lua.Object {
+	return lua.NewObject(site.session.classes.domain, &domainRef{site: site, fact: fact})
+}
+
+func domainClass() *lua.Class {
+	return &lua.Class{
+		Name: "storage_domain",
+		Doc:  "A storage domain of the plan on one site.",
+		Fields: []lua.Field{
+			{Name: "id", Doc: "Id, the same on both sites.", Type: "string", Get: func(self any) any { return self.(*domainRef).fact.ID }},
+			{Name: "name", Doc: "Name.", Type: "string", Get: func(self any) any { return self.(*domainRef).fact.Name }},
+			{Name: "group", Doc: "Consistency group.", Type: "string", Get: func(self any) any { return self.(*domainRef).fact.Group }},
+			{Name: "kind", Doc: "\"storage_domain\".", Type: "string", Get: func(any) any { return "storage_domain" }},
+		},
+		String: func(self any) string { return "storage domain " + self.(*domainRef).fact.Name },
+		Methods: []lua.Func{
+			{
+				Name: "status", Doc: "Reads the status in its data center: active, maintenance, locked, …; unattached where it is in none, nil where the engine does not know it.",
+				Effect: lua.Observes, Returns: "string?",
+				Run: observes(func(c *lua.Call) (any, error) {
+					d := c.Self.(*domainRef)
+					status, err := d.status(c.Ctx)
+					if status == "" {
+						return nil, err
+					}
+					return status, err
+				}),
+			},
+			{
+				Name: "attach", Effect: lua.Changes,
+				Doc: "Attaches the storage domain to its data center of the plan and waits until it is seen active. Does nothing when it is. " +
+					"An OVF store that the engine could not read (event 1017) is an error, since its VMs would be missing.",
+				Params: []lua.Param{{Name: "timeout", Type: lua.Duration, Default: "10m", Doc: "How long to wait for it."}},
+				Run: changes(func(c *lua.Call) (any, error) {
+					return nil, c.Self.(*domainRef).attach(c.Ctx, c.Duration("timeout"))
+				}),
+			},
+			{
+				Name: "activate", Doc: "Activates the storage domain and waits until it is seen active. Does nothing when it is.", Effect: lua.Changes,
+				Params: []lua.Param{{Name: "timeout", Type: lua.Duration, Default: "10m", Doc: "How long to wait for it."}},
+				Run: changes(func(c *lua.Call) (any, error) {
+					return nil, c.Self.(*domainRef).activate(c.Ctx, c.Duration("timeout"))
+				}),
+			},
+			{
+				Name: "unregistered_vms", Effect: lua.Observes, Returns: "vm[]",
+				Doc: "Lists the VMs of the plan that the domain's OVF store holds and that are not registered. Those that the plan does not name are left out; so is, by the engine, a VM whose OVF does not parse.",
+				Run: observes(func(c *lua.Call) (any, error) {
+					d := c.Self.(*domainRef)
+					found, err := d.unregisteredVMs(c.Ctx)
+					if err != nil {
+						return nil, err
+					}
+					objects := make([]any, len(found))
+					for i, vm := range found {
+						objects[i] = d.site.vmObject(vm, d.fact.ID)
+					}
+					return objects, nil
+				}),
+			},
+			{
+				Name: "unregistered_templates", Doc: "Lists the templates of the plan that the domain holds and that are not registered, base versions first.", Effect: lua.Observes, Returns: "template[]",
+				Run: observes(func(c *lua.Call) (any, error) {
+					d := c.Self.(*domainRef)
+					found, err := d.site.Engine.UnregisteredTemplates(c.Ctx, d.fact.ID)
+					if err != nil {
+						return nil, err
+					}
+					var objects []any
+					for _, base := range []bool{true, false} {
+						for _, template := range found {
+							_, planned := d.site.session.Facts.Template(template.ID)
+							if planned && (template.BaseID == "" || template.BaseID == template.ID) == base {
+								objects = append(objects, d.site.templateObject(template, d.fact.ID))
+							}
+						}
+					}
+					return objects, nil
+				}),
+			},
+		},
+	}
+}
+
+func (d *domainRef) status(ctx context.Context) (string, error) {
+	known, err := d.site.Engine.StorageDomains(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, one := range known {
+		if one.ID != d.fact.ID {
+			continue
+		}
+		if one.DataCenterID == "" {
+			return one.Status, nil
+		}
+		attached, err := d.site.Engine.AttachedStorageDomains(ctx, one.DataCenterID)
+		if err != nil {
+			return "", err
+		}
+		for _, entry := range attached {
+			if entry.ID == d.fact.ID {
+				return entry.Status, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+func (d *domainRef) attach(ctx context.Context, timeout time.Duration) error {
+	s := d.site.session
+	cut := s.cut(ovirt.OpAttachDomain, d.subject())
+	_, changed, err := d.site.Engine.AttachDomain(ctx, d.fact.ID, d.fact.Target.DataCenterID, timeout)
+	if err != nil {
+		return err
+	}
+	s.settleByState(cut, changed)
+	s.Run.Mark(engine.Status{Subject: d.subject(), State: StateActive})
+	return nil
+}
+
+func (d *domainRef) activate(ctx context.Context, timeout time.Duration) error {
+	s := d.site.session
+	cut := s.cut(ovirt.OpActivateDomain, d.subject())
+	_, changed, err := d.site.Engine.ActivateDomain(ctx, d.fact.Target.DataCenterID, d.fact.ID, timeout)
+	if err != nil {
+		return err
+	}
+	s.settleByState(cut, changed)
+	s.Run.Mark(engine.Status{Subject: d.subject(), State: StateActive})
+	return nil
+}
+
+// unregisteredVMs lists the plan's VMs in the order of the facts, and notes the status in which the OVF store shows each.
+func (d *domainRef) unregisteredVMs(ctx context.Context) ([]*FactVM, error) {
+	listed, err := d.site.Engine.UnregisteredVMs(ctx, d.fact.ID)
+	if err != nil {
+		return nil, err
+	}
+	s := d.site.session
+	statuses := map[string]string{}
+	for _, vm := range listed {
+		statuses[vm.ID] = vm.Status
+	}
+	var found []*FactVM
+	for i := range s.Facts.VMs {
+		vm := &s.Facts.VMs[i]
+		if status, listed := statuses[vm.ID]; listed {
+			s.sawInOVFStore(vm.ID, status)
+			s.Run.Note("ovf_status", d.site.vmSubject(vm), map[string]any{"status": status})
+			found = append(found, vm)
+		}
+	}
+	return found, nil
+}
