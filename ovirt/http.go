@@ -120,7 +120,9 @@ type patientKey struct{}
 
 // patiently marks the context of an operation that changes something: an engine that restarts in the middle of it is waited for,
 // because an operation that is given up half way costs more than the wait.
-func patiently(ctx context.Context) context.Context { return context.WithValue(ctx, patientKey{}, true) }
+func patiently(ctx context.Context) context.Context {
+	return context.WithValue(ctx, patientKey{}, true)
+}
 
 // patience is how long a call repeats itself while the engine does not answer.
 func (s *Site) patience(ctx context.Context) time.Duration {

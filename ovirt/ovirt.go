@@ -71,6 +71,7 @@ type Site struct {
 	limit     *limiter
 	vms       *poller[VM] // waits: one request a tick for all
 	looks     *poller[VM] // fresh reads: those that come while a request is under way share the next one
+	details   *poller[VM] // VMs just registered, with NICs and disks: one request a tick for all
 
 	mu       sync.Mutex
 	token    string
@@ -132,6 +133,7 @@ func New(o Options) (*Site, error) {
 	s.limit = newLimiter(o.Clock)
 	s.vms = newPoller(o.Clock, s.o.Tick, s.fetchVMs)
 	s.looks = newPoller(o.Clock, 0, s.lookVMs)
+	s.details = newPoller(o.Clock, s.o.Tick, s.detailVMs)
 	return s, nil
 }
 

@@ -2,8 +2,11 @@ package ovirt
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -171,25 +174,43 @@ func (p *poller[T]) leave(w *waiter[T]) {
 // whole list is cheaper than several requests.
 const narrowMax = 80
 
-// fetchVMs is the look of waits, lookVMs the one of shared reads.
+// fetchVMs is the look of waits, lookVMs the one of shared reads, detailVMs the one at VMs just registered.
 func (s *Site) fetchVMs(ctx context.Context, ids []string) (map[string]looked[VM], error) {
-	return s.readVMs(ctx, ids, classPoll)
+	return s.readVMs(ctx, ids, call{class: classPoll, once: true})
 }
 
 func (s *Site) lookVMs(ctx context.Context, ids []string) (map[string]looked[VM], error) {
-	return s.readVMs(ctx, ids, classRead)
+	return s.readVMs(ctx, ids, call{class: classRead})
+}
+
+func (s *Site) detailVMs(ctx context.Context, ids []string) (map[string]looked[VM], error) {
+	out := make(map[string]looked[VM], len(ids))
+	// Embedding NICs and disks costs the engine a call per VM, so the whole list is never read for it.
+	for part := range slices.Chunk(ids, narrowMax) {
+		found, err := s.readVMs(ctx, part, call{class: classPoll, once: true, query: url.Values{"follow": {follow}}})
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(out, found)
+	}
+	return out, nil
 }
 
 // readVMs reads VMs by id in one request. Ids are searched, not names: an id cannot hold a character that the search grammar has
 // no way to write. A VM that the answer lacks is asked for by its id, for an empty answer is also what a search that the engine
 // cannot parse brings (facts 1.11).
-func (s *Site) readVMs(ctx context.Context, ids []string, class class) (map[string]looked[VM], error) {
+func (s *Site) readVMs(ctx context.Context, ids []string, how call) (map[string]looked[VM], error) {
 	out := make(map[string]looked[VM], len(ids))
-	if len(ids) > 1 {
-		c := call{op: opWait, subject: Subject{Kind: "vms"}, path: "/vms", class: class, once: class == classPoll}
-		narrowed := len(ids) <= narrowMax && s.narrows() && searchable(ids)
+	narrowed := len(ids) > 1 && len(ids) <= narrowMax && s.narrows() && searchable(ids)
+	if len(ids) > 1 && (narrowed || how.query == nil) {
+		c := how
+		c.op, c.subject, c.path = opWait, Subject{Kind: "vms"}, "/vms"
 		if narrowed {
-			c.query = url.Values{"search": {"id=" + strings.Join(ids, " or id=")}}
+			c.query = maps.Clone(how.query)
+			if c.query == nil {
+				c.query = url.Values{}
+			}
+			c.query.Set("search", "id="+strings.Join(ids, " or id="))
 		}
 		vms, err := read(ctx, s, c, decodeVMs)
 		if err != nil {
@@ -204,29 +225,23 @@ func (s *Site) readVMs(ctx context.Context, ids []string, class class) (map[stri
 				out[vm.ID] = looked[VM]{value: vm}
 			}
 		}
-		if narrowed && len(out) == 0 {
-			defer func() {
-				for _, one := range out {
-					if one.err == nil {
-						s.noNarrowing() // the search found none of them, and they exist
-						return
-					}
-				}
-			}()
-		}
 	}
+	nothing := narrowed && len(out) == 0
 	for _, id := range ids {
 		if _, ok := out[id]; ok {
 			continue
 		}
-		c := vmCall(id, false)
-		c.op, c.class, c.once = opWait, class, class == classPoll
+		c := how
+		c.op, c.subject, c.path = opWait, Subject{Kind: KindVM, ID: id}, "/vms/"+segment(id)
 		vm, err := read(ctx, s, c, decodeVM)
 		switch {
 		case err == nil:
 			out[id] = looked[VM]{value: vm}
+			if nothing {
+				s.noNarrowing() // the search found none of them, and they exist
+			}
 		case HasCode(err, CodeNotFound):
-			gone := s.fail(opWait, Subject{Kind: KindVM, ID: id}, CodeGone, fmt.Errorf("the engine does not have this VM"))
+			gone := s.fail(opWait, Subject{Kind: KindVM, ID: id}, CodeGone, errors.New("the engine does not have this VM"))
 			out[id] = looked[VM]{err: gone}
 		case len(ids) == 1:
 			return nil, err
@@ -311,7 +326,7 @@ func (s *Site) fetchDomains(ctx context.Context, dcID string, ids []string) (map
 	}
 	for _, id := range ids {
 		if _, ok := out[id]; !ok {
-			gone := s.fail(opWait, Subject{Kind: KindStorageDomain, ID: id}, CodeGone, fmt.Errorf("it is not attached to the data center any more"))
+			gone := s.fail(opWait, Subject{Kind: KindStorageDomain, ID: id}, CodeGone, errors.New("it is not attached to the data center any more"))
 			out[id] = looked[StorageDomain]{err: gone}
 		}
 	}

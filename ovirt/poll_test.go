@@ -151,17 +151,24 @@ func TestAbsenceInANarrowedAnswerIsNoOutcome(t *testing.T) {
 func TestAWaiterIsNotServedByARequestThatLeftBefore(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fake) {
 		state := "down"
+		now := func() string {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return state
+		}
 		f.handle("GET /vms/"+vmID(1), func(*http.Request, string) answer {
-			a := xmlAnswer(200, vmXML(1, state))
+			a := xmlAnswer(200, vmXML(1, now()))
 			a.after = 2 * time.Second // the answer shows the state at the beginning
 			return a
 		})
-		f.handle("GET /vms", func(*http.Request, string) answer { return xmlAnswer(200, vmsXML(vmXML(1, state))) })
+		f.handle("GET /vms", func(*http.Request, string) answer { return xmlAnswer(200, vmsXML(vmXML(1, now()))) })
 		s := f.site()
 		var wg sync.WaitGroup
 		wg.Go(func() { _, _ = s.WaitVM(t.Context(), vmID(1), time.Minute, up) })
 		time.Sleep(time.Second) // virtual: the first look is under way
+		f.mu.Lock()
 		state = "up"
+		f.mu.Unlock()
 		wg.Go(func() {
 			_, err := s.WaitVM(t.Context(), vmID(1), time.Minute, func(vm VM) (bool, error) {
 				if vm.Status != "up" {
@@ -335,6 +342,7 @@ func TestLimiter(t *testing.T) {
 
 func TestLimiterBoundsWrites(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fake) {
+		f.latency = 10 * time.Millisecond
 		started := map[string]bool{}
 		busy, most := 0, 0
 		f.vmWorld(100, func(n int) string {

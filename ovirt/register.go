@@ -25,6 +25,11 @@ func (s *Site) RegisterVM(ctx context.Context, spec RegisterSpec) (vm VM, change
 			vm, err = read(ctx, s, vmCall(spec.VMID, true), decodeVM)
 			return err
 		},
+		verify: func(ctx context.Context) error {
+			vm, err = s.lookRegistered(ctx, spec.VMID)
+			return err
+		},
+		absent: spec.Absent,
 	})
 	if err != nil {
 		return vm, changed, err
@@ -37,6 +42,19 @@ func (s *Site) RegisterVM(ctx context.Context, spec RegisterSpec) (vm VM, change
 		vm.Status, vm.StatusDetail = waited.Status, waited.StatusDetail
 	}
 	return vm, changed, nil
+}
+
+// registeredAfter is how long a VM must be seen after the engine said that it was registered. What goes on in the background (its
+// lease) can still fail then, and the engine takes the VM out again (facts 4.3): a look at once would see it for the last time.
+const registeredAfter = 2 * time.Second
+
+// lookRegistered reads a VM that was registered a moment ago, with NICs and disks; all that wait for a look share one request a tick.
+func (s *Site) lookRegistered(ctx context.Context, vmID string) (VM, error) {
+	bounded, cancel := s.o.Clock.WithTimeout(ctx, s.patience(ctx))
+	defer cancel()
+	said := s.o.Clock.Now()
+	vm, trouble, err := s.details.wait(bounded, vmID, func(VM) (bool, error) { return s.o.Clock.Now().Sub(said) >= registeredAfter, nil })
+	return vm, s.waitError(ctx, bounded, Subject{Kind: KindVM, ID: vmID, Name: vm.Name}, "", s.patience(ctx), trouble, err)
 }
 
 // settleTimeout bounds the wait for an object that is registered and still locked.
@@ -86,21 +104,34 @@ type registration struct {
 	cluster string
 	body    any
 	read    func(context.Context) error // reads the object: nil, or not-found, or another error
+	verify  func(context.Context) error // reads it after it was registered; nil means read
+	absent  bool                        // known not to exist
 }
 
 // register brings an object from the unregistered ones of a domain into the engine. Registering is not idempotent, and the text of
 // the refusal of a repeat changes with whatever check comes first (facts 4.6), so only a read of the object decides.
 func (s *Site) register(ctx context.Context, r registration) (changed bool, err error) {
-	exists := func(ctx context.Context) (bool, error) {
-		err := r.read(ctx)
-		if HasCode(err, CodeNotFound) {
+	by := func(ctx context.Context, read func(context.Context) error) (bool, error) {
+		err := read(ctx)
+		if HasCode(err, CodeNotFound) || HasCode(err, CodeGone) {
 			return false, nil
 		}
 		return err == nil, err
 	}
+	exists := func(ctx context.Context) (bool, error) { return by(ctx, r.read) }
+	now := func(ctx context.Context) (bool, error) {
+		switch {
+		case changed && r.verify != nil:
+			return by(ctx, r.verify)
+		case r.absent:
+			r.absent = false
+			return false, nil
+		}
+		return exists(ctx)
+	}
 	retry, correlation := "", ""
 	for repeats := 0; ; {
-		switch there, err := exists(ctx); {
+		switch there, err := now(ctx); {
 		case err != nil:
 			return changed, s.during(r.op, r.subject, err)
 		case there:
@@ -108,7 +139,7 @@ func (s *Site) register(ctx context.Context, r registration) (changed bool, err 
 		case changed:
 			e := s.fail(r.op, r.subject, CodeEngineError, errors.New("the engine said that it was registered, and does not have it"))
 			if correlation != "" {
-				if words := s.eventWords(ctx, EventQuery{Search: correlationSearch(correlation), Max: 50}, severe); words != "" {
+				if words := s.eventWords(ctx, EventQuery{Search: correlationSearch(correlation), Max: 50}, func(Event) bool { return true }); words != "" {
 					e.Err = fmt.Errorf("the engine said that it was registered, and does not have it: %s", words)
 				}
 			}

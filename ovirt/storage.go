@@ -21,7 +21,7 @@ const replicaHint = "is the replica promoted and exported read-write to the seco
 // request added is taken out again (its storage is not touched), and a connection that a failed try left behind is removed; both
 // are writes of their own. changed tells whether a request of this call made the difference.
 func (s *Site) ImportDomain(ctx context.Context, spec ImportSpec) (sd StorageDomain, changed bool, err error) {
-	subject := Subject{Kind: KindStorageDomain, ID: spec.ID}
+	subject := Subject{Kind: KindStorageDomain, ID: spec.ID, Name: spec.Name}
 	if err := spec.check(); err != nil {
 		return sd, false, s.fail(OpImportDomain, subject, CodeBadRequest, err)
 	}
@@ -187,7 +187,7 @@ func (s *Site) during(op string, subject Subject, err error) error {
 
 // takeOut removes a domain that this call imported and did not want. The request has no format, so the storage keeps its content.
 func (s *Site) takeOut(ctx context.Context, spec ImportSpec, added StorageDomain) error {
-	e := s.fail(OpImportDomain, Subject{Kind: KindStorageDomain, ID: spec.ID}, CodeWrongObject,
+	e := s.fail(OpImportDomain, Subject{Kind: KindStorageDomain, ID: spec.ID, Name: spec.Name}, CodeWrongObject,
 		fmt.Errorf("at %s is storage domain %s (%q), not the expected one", spec.place(), added.ID, added.Name))
 	e.Hint = "correct the url or the id of the storage domain in the plan"
 	if added.ID == "" {
@@ -497,7 +497,7 @@ func (s *Site) activate(ctx context.Context, dcID string, sd StorageDomain, time
 				}
 				e.State = sd.Status
 				e.Hint = "can all up hosts of the data center reach the storage?"
-				if words := s.eventWords(ctx, EventQuery{Max: 50}, func(event Event) bool { return event.StorageDomainID == sd.ID && severe(event) }); words != "" {
+				if words := s.eventWords(ctx, EventQuery{Max: 50}, func(event Event) bool { return event.StorageDomainID == sd.ID }); words != "" {
 					e.Err = fmt.Errorf("the domain is not active after its activation: %s", words)
 				}
 				return sd, changed, e

@@ -10,21 +10,19 @@ type Subject struct{ Kind, ID, Name string }
 
 // The kinds of a Subject.
 const (
-	KindSite             = "site"
-	KindStorageDomain    = "storage_domain"
-	KindStorageConn      = "storage_connection"
-	KindDataCenter       = "data_center"
-	KindCluster          = "cluster"
-	KindHost             = "host"
-	KindVM               = "vm"
-	KindTemplate         = "template"
-	KindNIC              = "nic"
-	KindNetwork          = "network"
-	KindVNICProfile      = "vnic_profile"
-	KindEvent            = "event"
-	KindStatistic        = "statistic"
-	kindUnregisteredVM   = "unregistered_vm"
-	kindUnregisteredTmpl = "unregistered_template"
+	KindSite          = "site"
+	KindStorageDomain = "storage_domain"
+	KindStorageConn   = "storage_connection"
+	KindDataCenter    = "data_center"
+	KindCluster       = "cluster"
+	KindHost          = "host"
+	KindVM            = "vm"
+	KindTemplate      = "template"
+	KindNIC           = "nic"
+	KindNetwork       = "network"
+	KindVNICProfile   = "vnic_profile"
+	KindEvent         = "event"
+	KindStatistic     = "statistic"
 )
 
 // The operations that change an engine, as Write.Op and Error.Op name them.
@@ -190,6 +188,7 @@ type ImportSpec struct {
 	Address, Path                     string
 	VFSType, MountOptions, NFSVersion string
 	HostID                            string // an up host of the target data center
+	Name                              string // for messages only: it is never sent
 }
 
 // NICTarget maps one network and profile of the source, by name, to a vNIC profile of this site, by id.
@@ -204,6 +203,9 @@ type RegisterSpec struct {
 	NICs            []NICTarget
 	ReassignBadMACs bool // take MACs that are in use or out of range from the pool
 	Partial         bool // accept the loss of disks (facts 4.7)
+	// Absent says that the caller has just read a list in which the engine does not have this VM. It saves a read per VM and
+	// nothing more: the engine refuses to register a VM that it has.
+	Absent bool
 }
 
 // RegisterTemplateSpec says how an unregistered template is to be registered.

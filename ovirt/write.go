@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -257,29 +259,25 @@ func (e *Error) cause() string {
 // maxRepeats bounds how often a request is sent again after an unknown outcome.
 const maxRepeats = 3
 
-// words collects what the engine's events say, newest first, at most three of those that the filter takes. It is for messages
-// only, so trouble in reading is no words.
+// eventWords collects what the engine's events say, newest first: up to three errors of those that the filter takes, or else
+// warnings. It is for messages only, so trouble in reading is no words.
 func (s *Site) eventWords(ctx context.Context, q EventQuery, take func(Event) bool) string {
 	events, err := s.Events(ctx, q)
 	if err != nil {
 		return ""
 	}
-	text := ""
-	for n, i := 0, 0; i < len(events) && n < 3; i++ {
-		if take(events[i]) && events[i].Description != "" {
-			if text != "" {
-				text += "; "
+	for _, severities := range [][]string{{"error", "alert"}, {"warning"}} {
+		var words []string
+		for _, event := range events {
+			if len(words) < 3 && event.Description != "" && slices.Contains(severities, event.Severity) && take(event) {
+				words = append(words, event.Description)
 			}
-			text += events[i].Description
-			n++
+		}
+		if len(words) > 0 {
+			return strings.Join(words, "; ")
 		}
 	}
-	return text
-}
-
-// severe takes events that tell of trouble.
-func severe(e Event) bool {
-	return e.Severity == "error" || e.Severity == "warning" || e.Severity == "alert"
+	return ""
 }
 
 // Bodies of changing requests. They are written with encoding/xml and not with go-ovirt's writers, which do not escape the text

@@ -262,7 +262,7 @@ func (c *checker) drift() {
 	domainIDs := make([]string, 0, len(c.plan.StorageDomains))
 	for _, d := range c.plan.StorageDomains {
 		domainIDs = append(domainIDs, d.ID)
-		if c.source.domain(d.ID) == nil {
+		if d.ID != "" && c.source.domain(d.ID) == nil {
 			c.add(finding(SeverityWarning, ScopeStorageDomain, "domain-not-at-source", "site %q does not know storage domain %q (%s)", c.sourceName, d.Name, d.ID).
 				on(c.sourceName, "storage_domain", d.ID, d.Name).at(d.Pos))
 		}
@@ -511,7 +511,7 @@ func (c *checker) meet(d StorageDomain, side DomainSide, dc *ovirt.DataCenter, t
 		switch {
 		case side.Place.Path != "" && place.Path != "" && !place.SamePlace(side.Place):
 			add(SeverityError, "domain-elsewhere", "remove it there without formatting, or correct the plan", d.Pos, "site %q knows storage domain %q (%s) already, at %s instead of %s", c.targetName, there.Name, there.ID, place, side.Place)
-		case there.DataCenterID != "" && (dc == nil || there.DataCenterID != dc.ID):
+		case there.DataCenterID != "" && dc != nil && there.DataCenterID != dc.ID:
 			add(SeverityError, "domain-in-other-data-center", "detach it there, or correct the plan", d.Pos, "storage domain %q is attached to data center %q of site %q, not to %q", there.Name, c.target.dataCenterName(there.DataCenterID), c.targetName, side.DataCenter)
 		case there.DataCenterID == "":
 			add(SeverityInfo, "domain-known", "", d.Pos, "storage domain %q is known to site %q already, unattached: it will be attached as it is", there.Name, c.targetName)

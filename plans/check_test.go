@@ -204,6 +204,22 @@ func TestCheck(t *testing.T) {
 	golden(t, filepath.Join("check", "findings.golden"), b.String())
 }
 
+// What is left open in a plan is no reason not to look at the rest.
+func TestCheckOpenPlan(t *testing.T) {
+	t.Parallel()
+	p, _, _ := load(t, filepath.Join("testdata", "load", "todos.lua"), Options{})
+	w := checkWorld(t)
+	w.plan, w.inv = p, nil
+	w.secondary.domains = w.primary.domains
+	var codes []string
+	for _, f := range w.check() {
+		codes = append(codes, f.Code)
+	}
+	if got := strings.Join(codes, " "); got != "inventory-missing vm-new-at-source domain-active" {
+		t.Errorf("got %s", got)
+	}
+}
+
 // Failback looks the other way.
 func TestCheckFailback(t *testing.T) {
 	t.Parallel()

@@ -29,13 +29,11 @@ func DR(o Options) lua.Module {
 	if steps == "" {
 		steps = "dr.steps"
 	}
-	boot := stdlib.BootModule()
-	boot.Name = "boot"
 	return lua.Module{
 		Name:  "dr",
 		Doc:   "The plan and what it is written with.",
 		Funcs: []lua.Func{d.planFunc(), d.secretFunc(), todoFunc(), libraryFunc()},
-		Subs:  []lua.Module{boot},
+		Subs:  []lua.Module{stdlib.BootModule()},
 		Lua:   map[string]string{"steps": steps},
 	}
 }

@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
 	"regexp"
@@ -108,6 +109,9 @@ func asDiagnostics(file string, err error) lua.Diagnostics {
 	}
 	var one *lua.Diagnostic
 	if errors.As(err, &one) {
+		if one.Pos.Line == 0 && one.Hint == "" && isNotExist(err) {
+			one.Hint = "give the path of a plan, such as one that drrun generate wrote"
+		}
 		return lua.Diagnostics{one}
 	}
 	return lua.Diagnostics{{Pos: lua.Pos{File: file}, Severity: SeverityError, Subject: "plan", Code: "plan-unreadable", Message: err.Error(), Err: err}}
@@ -152,6 +156,7 @@ func finish(found lua.Diagnostics, source func(lua.Pos) string) lua.Diagnostics 
 			continue
 		}
 		hidden := *d
+		hidden.Severity = cmp.Or(d.Severity, SeverityError)
 		if hidden.Source == "" {
 			hidden.Source = source(d.Pos)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,6 +63,51 @@ func TestLoad(t *testing.T) {
 			golden(t, filepath.Join("load", name+".golden"), text)
 		})
 	}
+}
+
+func TestLoadMissingFile(t *testing.T) {
+	t.Parallel()
+	p, found, text := load(t, filepath.Join("testdata", "nowhere.lua"), Options{})
+	if p != nil || len(found) != 1 {
+		t.Error(p, found)
+	}
+	golden(t, "missing_plan.golden", text)
+}
+
+// After it was loaded a plan is what it is: a run cannot add to it.
+func TestLoadedPlanIsSealed(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "plan.lua")
+	text, err := os.ReadFile("testdata/load/no_plan.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, string(text)+`
+plan.actions.on = function(ctx, plan) plan:on("after_run", function() end) end
+plan.actions.use = function(ctx, plan) plan:use(dr.library { name = "late" }) end
+plan.actions.set = function(ctx, plan) plan.failover = function() end end
+plan.actions.add = function(ctx, plan) plan.actions.x = function() end end
+plan.actions.look = function(ctx, plan)
+  assert(plan.name == "Test" and #plan.vms == 1 and plan.storage_domains[1].secondary.url and plan.mappings.clusters[1].primary == "Prod")
+  assert(plan.sites.primary.username == "admin@internal" and plan.sites.primary.password == nil and plan.vms[1].start == "as_before")
+end
+return plan
+`)
+	inTask(t, func(task *engine.Task) error {
+		rt := lua.New(lua.Options{Modules: []lua.Module{DR(Options{})}, ReadFile: os.ReadFile})
+		p, found := Load(task, rt, file)
+		if len(found) > 0 {
+			t.Fatal(found)
+		}
+		for _, name := range p.ActionNames() {
+			_, err := p.Actions[name].Call(task, nil, p.Object)
+			var d *lua.Diagnostic
+			if sealed := errors.As(err, &d) && d.Code == "plan-sealed"; sealed != (name != "look") || name == "look" && err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		return nil
+	})
 }
 
 func TestLoadSoundPlan(t *testing.T) {

@@ -29,12 +29,15 @@ type Env struct {
 	Width func(stream any) int
 	// ReadSecret reads a line from the terminal behind Stdin without showing it.
 	ReadSecret func() (string, error)
+	// SaveTerminal remembers how the terminal behind Stdin is set; restore brings that back.
+	SaveTerminal func() (restore func())
 	// Signals delivers interrupts until its stop function is called; nil delivers none.
 	Signals func() (signals <-chan os.Signal, stop func())
 	// Exit ends the process at once; nil makes the third interrupt do nothing.
 	Exit func(code int)
 	// Executable is the path of the running program, which demo starts as child processes.
 	Executable func() (string, error)
+	Environ    func() []string // NAME=VALUE, for child processes
 	Host, User string
 }
 
@@ -42,7 +45,8 @@ type Env struct {
 func SystemEnv() Env {
 	env := Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Engine: engine.SystemEnv, Getenv: os.LookupEnv,
-		IsTerminal: isTerminal, Width: terminalWidth, ReadSecret: readSecret, Signals: interrupts, Exit: os.Exit, Executable: os.Executable,
+		IsTerminal: isTerminal, Width: terminalWidth, ReadSecret: readSecret, SaveTerminal: saveTerminal,
+		Signals: interrupts, Exit: os.Exit, Executable: os.Executable, Environ: os.Environ,
 	}
 	// Both are labels for people; a machine that has none is no reason to refuse.
 	env.Host, _ = os.Hostname()
@@ -69,10 +73,17 @@ func terminalWidth(stream any) int {
 	return width
 }
 
-// readSecret reads without echo. The terminal is put back also when the process is interrupted meanwhile: see asker.secret.
 func readSecret() (string, error) {
 	line, err := term.ReadPassword(int(os.Stdin.Fd()))
 	return string(line), err
+}
+
+func saveTerminal() (restore func()) {
+	state, err := term.GetState(int(os.Stdin.Fd()))
+	if err != nil {
+		return func() {}
+	}
+	return func() { _ = term.Restore(int(os.Stdin.Fd()), state) } // the process is about to end: nothing to do about a failure
 }
 
 // interactive tells whether a person can be asked: their answers come from a terminal and they see the question on one.

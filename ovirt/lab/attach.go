@@ -335,7 +335,7 @@ func (c *call) deleteAttached(d *storageDomain) *reply {
 		// Each detach starts an OVF update of what remains: the next deactivate may meet it.
 		for _, o := range e.attached(dc) {
 			if o.status == "active" && !o.ovfBusy {
-				e.updateOVF(o, "")
+				e.updateOVF(o, "", nil)
 			}
 		}
 	}, back)

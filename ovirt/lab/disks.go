@@ -132,7 +132,7 @@ func (c *call) deleteDisk(id string) *reply {
 		e.deleteImage(s, d.id)
 	}
 	c.effect("delete disk %s", d.alias)
-	return c.actionDone(c.newJob("Removing Disk "+d.alias), nil)
+	return c.actionDone(c.doneJob("Removing Disk "+d.alias), nil)
 }
 
 // deleteImage removes an image from the storage. It is one of the things that must never happen.

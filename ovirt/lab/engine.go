@@ -82,10 +82,9 @@ type storageDomain struct {
 	dc       *dataCenter // nil: unattached
 	status   string
 	master   bool
-	before   string // status to return to when the operation under way fails
-	changed  bool   // a VM or template on it changed since its OVF store was written
-	ovfBusy  bool   // an OVF update is under way
-	inactive int    // counts outages of its storage
+	changed  bool // a VM or template on it changed since its OVF store was written
+	ovfBusy  bool // an OVF update is under way
+	inactive int  // counts outages of its storage
 	ovfDisks [2]string
 
 	// What the OVF store held at attach and is not registered yet.

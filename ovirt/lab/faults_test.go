@@ -189,6 +189,18 @@ func TestRestartCutsOperations(t *testing.T) {
 			r.clock.onWait = func() { r.ok(r.lab.Fail(Fault{Kind: FaultEngine, Site: "secondary"})) }
 			return r.call("secondary", "POST", r.secondaryDC(), `<storage_domain id="`+dsID+`"/>`)
 		}, "unattached"},
+		{"register", func(r *rig) answer {
+			r.takeOver()
+			r.registerAll(0)
+			// The first wait ends with the VM there and locked; the engine restarts before it is down.
+			r.clock.onWait = func() {
+				r.clock.pass(1300 * time.Millisecond)
+				r.want(200, "image_locked", "secondary", "GET", "/vms/"+vmID(1), "")
+				r.want(409, "is locked", "secondary", "POST", "/vms/"+vmID(1)+"/start", "<action/>")
+				r.ok(r.lab.Fail(Fault{Kind: FaultEngine, Site: "secondary"}))
+			}
+			return r.call("secondary", "POST", "/storagedomains/"+dsID+"/vms/"+vmID(1)+"/register", registerBody(""))
+		}, "active"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -205,9 +217,12 @@ func TestRestartCutsOperations(t *testing.T) {
 				t.Errorf("domain is %q, want %q", s, tc.status)
 			}
 			r.login("secondary")
-			if tc.status == "" {
+			switch tc.status {
+			case "":
 				r.takeOver()
-			} else {
+			case "active":
+				r.want(200, "", "secondary", "POST", "/storagedomains/"+dsID+"/vms/"+vmID(1)+"/register", registerBody(""))
+			default:
 				r.want(201, "", "secondary", "POST", r.secondaryDC(), `<storage_domain id="`+dsID+`"/>`)
 			}
 		})

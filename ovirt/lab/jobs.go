@@ -14,6 +14,13 @@ func (c *call) newJob(description string) *job {
 	return j
 }
 
+// doneJob is the record of a command that is over already.
+func (c *call) doneJob(description string) *job {
+	j := c.newJob(description)
+	j.end("finished", c.lab.now)
+	return j
+}
+
 func (j *job) end(status string, now time.Time) { j.status, j.ended = status, now }
 
 func writeJob(x *xmlWriter, j *job) {

@@ -164,18 +164,21 @@ func (e *engine) scheduleOVF() {
 	e.operation(e.lab.now.Add(e.lab.ovf), func() {
 		for _, d := range e.domains {
 			if d.status == "active" && !d.ovfBusy && d.changed {
-				e.updateOVF(d, "")
+				e.updateOVF(d, "", nil)
 			}
 		}
 		e.scheduleOVF()
 	}, nil)
 }
 
-// updateOVF starts an OVF update of an active domain.
-func (e *engine) updateOVF(d *storageDomain, correlation string) {
+// updateOVF starts an OVF update of an active domain; j is its job, nil where the engine does it by itself.
+func (e *engine) updateOVF(d *storageDomain, correlation string, j *job) {
 	d.ovfBusy = true
 	e.operation(d.dc.work.take(e.lab.now, e.lab.lat.OVFUpdate), func() {
 		d.ovfBusy = false
+		if j != nil {
+			j.end("finished", e.lab.now)
+		}
 		switch {
 		case d.dc == nil || d.status != "active" || !d.export.online || !d.export.writable:
 			e.event(eventOVFFailed, "error", "Failed to update VMs/Templates OVF data for Storage Domain "+d.name+".", refs{domain: d, correlation: correlation})

@@ -314,6 +314,7 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 	done := e.registering.take(l.now, l.lat.RegisterVM)
 	var fail *refusal
 	var v *vm
+	var rows []*storageDomain
 	free := func() {
 		for _, lock := range locks {
 			delete(e.locked, lock)
@@ -328,6 +329,7 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 			j.end("failed", l.now)
 			return
 		}
+		rows = e.rowsOf(o.id)
 		v = e.register(o, g, k, name, disks, macs)
 		for i, n := range v.nics {
 			if m := macNumber(n.mac); m < k.pool.from || m > k.pool.to {
@@ -354,9 +356,12 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 			}, nil)
 		}
 	}, func() {
-		// An engine that was restarted in the middle takes the half-made VM out again.
+		// An engine that was restarted in the middle takes the half-made VM out again and has its rows back.
 		if v != nil {
 			e.unregister(v)
+			for _, d := range rows {
+				d.vms = append(d.vms, o)
+			}
 		}
 	})
 	if !c.wait(o1) {

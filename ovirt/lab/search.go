@@ -25,8 +25,17 @@ const (
 
 type searchField[T any] struct {
 	kind   fieldKind
-	get    func(e *engine, v T) []string
-	values string // of an enumField, separated by blanks
+	str    func(v T) string              // the value, where there is always exactly one
+	get    func(e *engine, v T) []string // the values otherwise
+	values string                        // of an enumField, separated by blanks
+}
+
+// sortKey is what sortby compares.
+func (f searchField[T]) sortKey(e *engine, v T) string {
+	if f.str != nil {
+		return f.str(v)
+	}
+	return strings.Join(f.get(e, v), ",")
 }
 
 // searchSpec is what can be searched in a collection.
@@ -44,11 +53,10 @@ type condition struct {
 }
 
 type query struct {
-	or       [][]condition
-	sortBy   string
-	desc     bool
-	page     int // from 1; 0 when absent
-	unparsed bool
+	or     [][]condition
+	sortBy string
+	desc   bool
+	page   int // from 1; 0 when absent
 }
 
 // parseSearch reads an expression. known reports whether a field exists.
@@ -256,7 +264,7 @@ func search[T any](c *call, spec *searchSpec[T], list []T) ([]T, *refusal) {
 			return nil, nil
 		}
 		slices.SortStableFunc(found, func(a, b T) int {
-			n := compareValues(f.kind, strings.Join(f.get(c.engine, a), ","), strings.Join(f.get(c.engine, b), ","))
+			n := compareValues(f.kind, f.sortKey(c.engine, a), f.sortKey(c.engine, b))
 			if q.desc {
 				return -n
 			}
@@ -275,10 +283,10 @@ func compile[T any](c *call, spec *searchSpec[T], cond condition) (func(T) bool,
 	e := c.engine
 	fold := !c.flagParam("case_sensitive")
 	contains := func(get func(*engine, T) []string) func(T) bool {
-		pattern := "*" + cond.value + "*"
+		match := pattern("*"+cond.value+"*", true)
 		return func(v T) bool {
 			for _, s := range get(e, v) {
-				if matchPattern(pattern, s, true) {
+				if match(s) {
 					return true
 				}
 			}
@@ -313,6 +321,7 @@ func compile[T any](c *call, spec *searchSpec[T], cond condition) (func(T) bool,
 		}
 		fold = true
 	}
+	match := pattern(value, fold)
 	test := func(s string) bool {
 		switch f.kind {
 		case enumField:
@@ -333,10 +342,13 @@ func compile[T any](c *call, spec *searchSpec[T], cond condition) (func(T) bool,
 			}
 			return n >= 0
 		}
-		return matchPattern(value, s, fold) != (cond.op == "!=")
+		return match(s) != (cond.op == "!=")
 	}
 	if f.kind != numberField && f.kind != timeField && cond.op != "=" && cond.op != "!=" {
 		return nil, nil, errSearch
+	}
+	if f.str != nil {
+		return func(v T) bool { return test(f.str(v)) }, nil, nil
 	}
 	return func(v T) bool {
 		values := f.get(e, v)
@@ -378,27 +390,36 @@ func parseSearchTime(s string) (time.Time, error) {
 	return time.Time{}, errSearch
 }
 
-// matchPattern compares the whole of s; * stands for anything.
-func matchPattern(pattern, s string, fold bool) bool {
+// pattern compares the whole of a value; * stands for anything.
+func pattern(p string, fold bool) func(s string) bool {
+	if !strings.Contains(p, "*") {
+		if fold {
+			return func(s string) bool { return strings.EqualFold(p, s) }
+		}
+		return func(s string) bool { return p == s }
+	}
 	if fold {
-		pattern, s = strings.ToLower(pattern), strings.ToLower(s)
+		p = strings.ToLower(p)
 	}
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == s
-	}
-	if !strings.HasPrefix(s, parts[0]) {
-		return false
-	}
-	s = s[len(parts[0]):]
-	for _, p := range parts[1 : len(parts)-1] {
-		at := strings.Index(s, p)
-		if at < 0 {
+	parts := strings.Split(p, "*")
+	first, middle, last := parts[0], parts[1:len(parts)-1], parts[len(parts)-1]
+	return func(s string) bool {
+		if fold {
+			s = strings.ToLower(s)
+		}
+		if !strings.HasPrefix(s, first) {
 			return false
 		}
-		s = s[at+len(p):]
+		s = s[len(first):]
+		for _, m := range middle {
+			at := strings.Index(s, m)
+			if at < 0 {
+				return false
+			}
+			s = s[at+len(m):]
+		}
+		return strings.HasSuffix(s, last)
 	}
-	return strings.HasSuffix(s, parts[len(parts)-1])
 }
 
 func isUUID(s string) bool {

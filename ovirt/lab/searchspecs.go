@@ -8,11 +8,7 @@ import (
 // What can be searched in each collection: the part of ovirt-engine's *ConditionFieldAutoCompleter classes that the lab's objects
 // have values for.
 
-func one[T any](get func(T) string) func(*engine, T) []string {
-	return func(_ *engine, v T) []string { return []string{get(v)} }
-}
-
-func text[T any](get func(T) string) searchField[T] { return searchField[T]{get: one(get)} }
+func text[T any](get func(T) string) searchField[T] { return searchField[T]{str: get} }
 
 // sortable marks a collection that max limits by the order of names (events are limited by getEvents).
 func sortable[T any](T, T, string) int { return 0 }
@@ -50,8 +46,8 @@ var vmSearch = &searchSpec[*vm]{
 		"name":        text(func(v *vm) string { return v.name }),
 		"comment":     text(func(v *vm) string { return v.comment }),
 		"description": text(func(v *vm) string { return v.description }),
-		"status":      {kind: enumField, values: vmStatuses, get: one(func(v *vm) string { return v.status })},
-		"id":          {kind: uuidField, get: one(func(v *vm) string { return v.id })},
+		"status":      {kind: enumField, values: vmStatuses, str: func(v *vm) string { return v.status }},
+		"id":          {kind: uuidField, str: func(v *vm) string { return v.id }},
 		"fqdn": text(func(v *vm) string {
 			if v.agentUp {
 				return v.fqdn
@@ -60,7 +56,7 @@ var vmSearch = &searchSpec[*vm]{
 		}),
 		"cluster":    text(func(v *vm) string { return v.cluster.Name }),
 		"datacenter": text(func(v *vm) string { return v.cluster.dc.Name }),
-		"memory":     {kind: numberField, get: one(func(v *vm) string { return strconv.FormatInt(v.memory>>20, 10) })},
+		"memory":     {kind: numberField, str: func(v *vm) string { return strconv.FormatInt(v.memory>>20, 10) }},
 		"storage.name": {get: func(_ *engine, v *vm) []string {
 			var names []string
 			for _, d := range vmDomains(v) {
@@ -103,8 +99,8 @@ var hostSearch = &searchSpec[*host]{
 		"address":    text(func(h *host) string { return h.Address }),
 		"cluster":    text(func(h *host) string { return h.cluster.Name }),
 		"datacenter": text(func(h *host) string { return h.cluster.dc.Name }),
-		"status":     {kind: enumField, values: hostStatuses, get: one(func(h *host) string { return h.status })},
-		"id":         {kind: uuidField, get: one(func(h *host) string { return h.ID })},
+		"status":     {kind: enumField, values: hostStatuses, str: func(h *host) string { return h.status }},
+		"id":         {kind: uuidField, str: func(h *host) string { return h.ID }},
 		"storage.name": {get: func(e *engine, h *host) []string {
 			var names []string
 			for _, d := range e.attached(h.cluster.dc) {
@@ -127,8 +123,8 @@ var domainSearch = &searchSpec[*storageDomain]{
 		"name":        text(func(d *storageDomain) string { return d.name }),
 		"description": text(func(d *storageDomain) string { return d.description }),
 		"comment":     text(func(d *storageDomain) string { return d.comment }),
-		"status":      {kind: enumField, values: domainStatuses, get: one(func(d *storageDomain) string { return d.status })},
-		"type":        {kind: enumField, values: "nfs fcp iscsi localfs posixfs glusterfs glance cinder", get: one(func(*storageDomain) string { return "nfs" })},
+		"status":      {kind: enumField, values: domainStatuses, str: func(d *storageDomain) string { return d.status }},
+		"type":        {kind: enumField, values: "nfs fcp iscsi localfs posixfs glusterfs glance cinder", str: func(*storageDomain) string { return "nfs" }},
 		"datacenter": {get: func(_ *engine, d *storageDomain) []string {
 			if d.dc == nil {
 				return nil
@@ -143,7 +139,7 @@ var dcSearch = &searchSpec[*dataCenter]{
 	less: sortable[*dataCenter],
 	fields: map[string]searchField[*dataCenter]{
 		"name":   text(func(d *dataCenter) string { return d.Name }),
-		"status": {kind: enumField, values: "uninitialized up maintenance notoperational nonresponsive contend", get: one(func(d *dataCenter) string { return d.status })},
+		"status": {kind: enumField, values: "uninitialized up maintenance notoperational nonresponsive contend", str: func(d *dataCenter) string { return d.status }},
 		"storage.name": {get: func(e *engine, d *dataCenter) []string {
 			var names []string
 			for _, s := range e.attached(d) {
@@ -175,7 +171,7 @@ var templateSearch = &searchSpec[*template]{
 	less: sortable[*template],
 	fields: map[string]searchField[*template]{
 		"name":   text(func(t *template) string { return t.Name }),
-		"status": {kind: enumField, values: "ok locked illegal", get: one(func(t *template) string { return t.status })},
+		"status": {kind: enumField, values: "ok locked illegal", str: func(t *template) string { return t.status }},
 		"cluster": {get: func(_ *engine, t *template) []string {
 			if t.cluster == nil {
 				return nil
@@ -197,10 +193,10 @@ var diskSearch = &searchSpec[*disk]{
 	fields: map[string]searchField[*disk]{
 		"alias":             text(func(d *disk) string { return d.alias }),
 		"name":              text(func(d *disk) string { return d.alias }),
-		"id":                {kind: uuidField, get: one(func(d *disk) string { return d.id })},
-		"status":            {kind: enumField, values: "ok locked illegal", get: one(func(d *disk) string { return d.status })},
-		"disk_type":         {kind: enumField, values: "image lun cinder managedblockstorage", get: one(func(*disk) string { return "image" })},
-		"disk_content_type": {kind: enumField, values: "data ovfstore iso memorydumpvolume memorymetadatavolume", get: one(func(*disk) string { return "data" })},
+		"id":                {kind: uuidField, str: func(d *disk) string { return d.id }},
+		"status":            {kind: enumField, values: "ok locked illegal", str: func(d *disk) string { return d.status }},
+		"disk_type":         {kind: enumField, values: "image lun cinder managedblockstorage", str: func(*disk) string { return "image" }},
+		"disk_content_type": {kind: enumField, values: "data ovfstore iso memorydumpvolume memorymetadatavolume", str: func(*disk) string { return "data" }},
 		"storage.name": {get: func(_ *engine, d *disk) []string {
 			var names []string
 			for _, s := range d.domains {
@@ -232,17 +228,17 @@ var eventSearch = &searchSpec[*event]{
 		"message":           text(func(v *event) string { return v.text }),
 		"origin":            text(func(v *event) string { return v.origin }),
 		"usrname":           text(func(v *event) string { return v.user }),
-		"type":              {kind: numberField, get: one(func(v *event) string { return strconv.Itoa(v.code) })},
-		"custom_event_id":   {kind: numberField, get: one(func(v *event) string { return strconv.Itoa(v.customID) })},
-		"severity":          {kind: enumField, values: strings.Join(severities, " "), get: one(func(v *event) string { return v.severity })},
-		"time":              {kind: timeField, get: one(func(v *event) string { return v.time.Format("2006-01-02T15:04:05.999999999Z07:00") })},
+		"type":              {kind: numberField, str: func(v *event) string { return strconv.Itoa(v.code) }},
+		"custom_event_id":   {kind: numberField, str: func(v *event) string { return strconv.Itoa(v.customID) }},
+		"severity":          {kind: enumField, values: strings.Join(severities, " "), str: func(v *event) string { return v.severity }},
+		"time":              {kind: timeField, str: func(v *event) string { return v.time.Format("2006-01-02T15:04:05.999999999Z07:00") }},
 		"event_vm":          text(func(v *event) string { return v.vmName }),
 		"event_host":        text(func(v *event) string { return v.hostName }),
 		"event_storage":     text(func(v *event) string { return v.domainName }),
-		"_event_vm_id":      {kind: uuidField, get: one(func(v *event) string { return v.vm })},
-		"_event_host_id":    {kind: uuidField, get: one(func(v *event) string { return v.host })},
-		"_event_storage_id": {kind: uuidField, get: one(func(v *event) string { return v.domain })},
-		"vm.id":             {kind: uuidField, get: one(func(v *event) string { return v.vm })},
+		"_event_vm_id":      {kind: uuidField, str: func(v *event) string { return v.vm }},
+		"_event_host_id":    {kind: uuidField, str: func(v *event) string { return v.host }},
+		"_event_storage_id": {kind: uuidField, str: func(v *event) string { return v.domain }},
+		"vm.id":             {kind: uuidField, str: func(v *event) string { return v.vm }},
 		"vm.name":           text(func(v *event) string { return v.vmName }),
 		"vms.name":          text(func(v *event) string { return v.vmName }),
 		"host.name":         text(func(v *event) string { return v.hostName }),

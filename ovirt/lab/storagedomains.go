@@ -441,7 +441,7 @@ func (c *call) remove(d *storageDomain, latency time.Duration, effect string, be
 	if !c.wait(o) {
 		return nil
 	}
-	answer := c.actionDone(c.newJob("Removing Storage Domain "+d.name), nil)
+	answer := c.actionDone(c.doneJob("Removing Storage Domain "+d.name), nil)
 	answer.waited = true
 	return answer
 }
@@ -461,9 +461,10 @@ func (c *call) postUpdateOVF(d *storageDomain) *reply {
 		return c.refuse(ovfBusy("update OVF Store", d))
 	}
 	c.effect("update OVF store of %s", d.name)
-	c.engine.updateOVF(d, c.correlation)
+	j := c.newJob("Updating OVFs on Storage Domain " + d.name)
+	c.engine.updateOVF(d, c.correlation, j)
 	c.action = &node{} // this action answers with a fresh one
-	return c.actionDone(c.newJob("Updating OVFs on Storage Domain "+d.name), nil)
+	return c.actionDone(j, nil)
 }
 
 func ovfBusy(what string, d *storageDomain) *refusal {

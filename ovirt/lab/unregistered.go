@@ -97,6 +97,17 @@ func (c *call) getUnregisteredDisks(d *storageDomain) *reply {
 	return x.reply(http.StatusOK)
 }
 
+// rowsOf returns the domains on which a VM waits for registration.
+func (e *engine) rowsOf(id string) []*storageDomain {
+	var list []*storageDomain
+	for _, d := range e.domains {
+		if slices.ContainsFunc(d.vms, func(o *ovfVM) bool { return o.id == id }) {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
 // dropRows forgets an unregistered entity on all domains, as any successful registration does.
 func (e *engine) dropRows(id string) {
 	for _, d := range e.domains {
@@ -132,5 +143,5 @@ func (c *call) deleteEntity(d *storageDomain, id, name string, disks []ovfDisk) 
 	}
 	e.dropRows(id)
 	c.effect("delete unregistered %s with its disk images", name)
-	return c.actionDone(c.newJob("Removing unregistered entity "+name+" of "+d.name), nil)
+	return c.actionDone(c.doneJob("Removing unregistered entity "+name+" of "+d.name), nil)
 }

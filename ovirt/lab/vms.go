@@ -396,8 +396,7 @@ func (c *call) postStop(v *vm, gentle bool) *reply {
 		e.powerOff(v, c.correlation)
 		c.effect("stop %s", v.name)
 	}
-	j := c.newJob("Stopping VM " + v.name)
-	j.end("finished", c.lab.now)
+	j := c.doneJob("Stopping VM " + v.name)
 	return c.actionDone(j, func(x *xmlWriter) { x.ref("vm", "vms", v.id) })
 }
 
@@ -557,5 +556,5 @@ func (c *call) deleteVM(v *vm) *reply {
 		}
 	}
 	c.effect(what, v.name)
-	return c.actionDone(c.newJob("Removing VM "+v.name), nil)
+	return c.actionDone(c.doneJob("Removing VM "+v.name), nil)
 }

@@ -224,6 +224,10 @@ func hintOf(err error) string {
 	if errors.As(err, &evidence) {
 		return evidence.Hint
 	}
+	var cut *engine.CutError
+	if errors.As(err, &cut) && cut.Err != nil {
+		return fmt.Sprintf("find out whether it was done, and answer: --answer '%s%s=done' (or redo, or abort)", engine.CutQuestion, cut.Key)
+	}
 	var diagnostic *lua.Diagnostic
 	var fault *ovirt.Error
 	hint := ""

@@ -22,6 +22,32 @@ type pair struct {
 	lab   *lab.Lab
 	disk  *sim.FS
 	out   []engine.Event
+
+	afterEffect func(effect int) // called when a changing request had its effect and drrun has not seen the answer yet
+	effects     int
+}
+
+// wire carries requests to the lab. The lab works on goroutines of its own: killing drrun does not cut its operations.
+type wire struct{ pair *pair }
+
+func (w wire) RoundTrip(request *http.Request) (*http.Response, error) {
+	var answer *http.Response
+	var err error
+	done := make(chan struct{})
+	w.pair.world.Daemon("lab").Go(func() {
+		defer close(done)
+		answer, err = w.pair.lab.Transport().RoundTrip(request.WithContext(context.WithoutCancel(request.Context())))
+	})
+	if _, waitErr := w.pair.world.Clock().Wait(request.Context(), -1, done); waitErr != nil {
+		return nil, waitErr
+	}
+	if request.Method != http.MethodGet && !strings.Contains(request.URL.Path, "/sso/") && !strings.Contains(request.URL.Path, "/services/") {
+		w.pair.effects++
+		if w.pair.afterEffect != nil {
+			w.pair.afterEffect(w.pair.effects)
+		}
+	}
+	return answer, err
 }
 
 // newPair makes the two-site world and generates the plan of it, with VMs that have been running for a while.
@@ -126,7 +152,7 @@ func (a answers) can(question string) bool {
 
 const confirmed = "Ann: saw the smoke"
 
-var writable = answers{"promote_storage": "writable,as_of=unknown"}
+var writable = answers{"promote_storage": "writable,as_of=unknown", "cut": "redo"}
 
 func (p *pair) options(env engine.Env, a answers) runner.Options {
 	secrets := map[string]string{
@@ -136,7 +162,7 @@ func (p *pair) options(env engine.Env, a answers) runner.Options {
 		Env: env, PlanFile: "/site/plan.lua", Action: "failover", StateDir: "/state", Asker: a, CanAnswer: a.can, Speed: 1,
 		ConfirmSourceDown: confirmed, Version: "test", Host: "host", User: "user",
 		Secrets:   plans.SecretResolver{Env: func(name string) (string, bool) { v, ok := secrets[name]; return v, ok }, ReadFile: p.disk.ReadFile},
-		Transport: func(string) http.RoundTripper { return p.lab.Transport() },
+		Transport: func(string) http.RoundTripper { return wire{p} },
 		Observe:   func(e engine.Event) { p.out = append(p.out, e) },
 	}
 }

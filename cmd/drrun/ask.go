@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"drrun/engine"
+	"drrun/plans"
+)
+
+// confirmSource is the question whose answer lets VMs start while their source is silent. Only a person answers it.
+const confirmSource = "confirm_source_down"
+
+// promoteStorage is the question about a consistency group; one answer can be given for all groups.
+const promoteStorage = "promote_storage"
+
+// asker answers the questions of a run: from --answer, then for the plain ones from --yes, then by asking at the terminal.
+type asker struct {
+	env     Env
+	model   engine.Env
+	screen  *screen
+	answers []string // NAME=VALUE
+	yes     bool
+	lines   *lines
+}
+
+func newAsker(inv *invocation, model engine.Env, answers []string, yes bool) (*asker, *usageError) {
+	for _, answer := range answers {
+		if name, _, ok := strings.Cut(answer, "="); !ok || name == "" {
+			return nil, usage("--answer %q: write it as NAME=VALUE", answer)
+		}
+		if strings.HasPrefix(answer, confirmSource+"=") {
+			return nil, usage("--answer cannot confirm that a site is down").hinted("--confirm-source-down 'YOUR NAME: HOW YOU KNOW'")
+		}
+	}
+	return &asker{env: inv.env, model: model, screen: inv.screen, answers: answers, yes: yes, lines: &lines{from: inv.env.Stdin}}, nil
+}
+
+// prepared returns the answer that the command line has for a question.
+func (a *asker) prepared(name string) (string, bool) {
+	names := []string{name}
+	if strings.HasPrefix(name, promoteStorage+":") {
+		names = append(names, promoteStorage)
+	}
+	for _, candidate := range names {
+		for _, answer := range slices.Backward(a.answers) { // the last one counts, as with every flag
+			if value, ok := strings.CutPrefix(answer, candidate+"="); ok {
+				return value, true
+			}
+		}
+	}
+	return "", false
+}
+
+// canAnswer tells whether a question of that name has an answer, or somebody who can give one.
+func (a *asker) canAnswer(name string) bool {
+	if a.env.interactive() {
+		return true
+	}
+	_, known := a.prepared(name)
+	return known && name != confirmSource
+}
+
+// Ask answers a question of the run.
+func (a *asker) Ask(ctx context.Context, q engine.Question) (string, error) {
+	if !q.Evidence {
+		if answer, known := a.prepared(q.Name); known {
+			return answer, nil
+		}
+		switch {
+		case a.yes && !q.Secret && slices.Contains(q.Choices, "yes"):
+			return "yes", nil
+		case a.yes && !q.Secret && q.Default != "":
+			return q.Default, nil
+		}
+	}
+	if !a.env.interactive() {
+		return "", engine.ErrNoAnswer
+	}
+	for {
+		answer, err := a.prompt(ctx, q)
+		switch {
+		case err != nil:
+			return "", err
+		case answer == "" && q.Default != "" && !q.Evidence:
+			return q.Default, nil
+		case len(q.Choices) > 0 && !slices.Contains(q.Choices, answer):
+			a.screen.line(fmt.Sprintf("%q is none of: %s", answer, strings.Join(q.Choices, ", ")))
+		case answer != "":
+			return answer, nil
+		}
+	}
+}
+
+func (a *asker) prompt(ctx context.Context, q engine.Question) (string, error) {
+	text := q.Text
+	if len(q.Fields) > 0 {
+		text += " (" + strings.Join(q.Fields, ", ") + ")"
+	}
+	if len(q.Choices) > 0 {
+		text += " [" + strings.Join(q.Choices, "/") + "]"
+	}
+	if q.Default != "" && !q.Secret {
+		text += fmt.Sprintf(" (an empty line means %q)", q.Default)
+	}
+	if q.Secret {
+		return a.secret(ctx, text+": ")
+	}
+	over := a.screen.prompt()
+	defer over()
+	fmt.Fprintf(a.env.Stderr, "%s\n%s> ", text, q.Name)
+	return a.lines.read(ctx, a.model)
+}
+
+// secret asks without showing the answer.
+func (a *asker) secret(ctx context.Context, text string) (string, error) {
+	over := a.screen.prompt()
+	defer over()
+	restore := a.env.SaveTerminal()
+	fmt.Fprint(a.env.Stderr, text)
+	var answer string
+	var err error
+	read := make(chan struct{})
+	a.model.Go(func() {
+		answer, err = a.env.ReadSecret()
+		close(read)
+	})
+	if _, waitErr := a.model.Clock.Wait(ctx, -1, read); waitErr != nil {
+		restore() // the reader is left behind with its terminal
+		fmt.Fprintln(a.env.Stderr)
+		return "", waitErr
+	}
+	fmt.Fprintln(a.env.Stderr)
+	return strings.TrimRight(answer, "\r\n"), err
+}
+
+// resolver finds the secrets of a plan.
+func (a *asker) resolver() plans.SecretResolver {
+	resolver := plans.SecretResolver{Env: a.env.Getenv, ReadFile: a.model.FS.ReadFile}
+	if a.env.interactive() {
+		resolver.Prompt = a.secret
+	}
+	return resolver
+}
+
+// lines reads lines so that waiting for one can be given up: the reading goes on, and who asks next gets what it brings.
+type lines struct {
+	from    io.Reader
+	reader  *bufio.Reader
+	pending *pendingLine
+}
+
+type pendingLine struct {
+	read chan struct{}
+	text string
+	err  error
+}
+
+func (l *lines) read(ctx context.Context, model engine.Env) (string, error) {
+	if l.reader == nil {
+		l.reader = bufio.NewReader(l.from)
+	}
+	if l.pending == nil {
+		line := &pendingLine{read: make(chan struct{})}
+		l.pending = line
+		model.Go(func() {
+			line.text, line.err = l.reader.ReadString('\n')
+			close(line.read)
+		})
+	}
+	line := l.pending
+	if _, err := model.Clock.Wait(ctx, -1, line.read); err != nil {
+		return "", err
+	}
+	l.pending = nil
+	text := strings.TrimSpace(line.text)
+	if text == "" && errors.Is(line.err, io.EOF) {
+		return "", engine.ErrNoAnswer
+	}
+	if line.err != nil && !errors.Is(line.err, io.EOF) {
+		return "", fmt.Errorf("read the answer: %w", line.err)
+	}
+	return text, nil
+}
