@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"drrun/engine"
 	"drrun/plans"
@@ -27,6 +28,7 @@ type asker struct {
 	answers []string // NAME=VALUE
 	yes     bool
 	lines   *lines
+	turns   turns
 }
 
 func newAsker(inv *invocation, model engine.Env, answers []string, yes bool) (*asker, *usageError) {
@@ -82,6 +84,10 @@ func (a *asker) Ask(ctx context.Context, q engine.Question) (string, error) {
 	if !a.env.interactive() {
 		return "", engine.ErrNoAnswer
 	}
+	if err := a.turns.take(ctx, a.model); err != nil {
+		return "", err
+	}
+	defer a.turns.give()
 	for {
 		answer, err := a.prompt(ctx, q)
 		switch {
@@ -146,6 +152,35 @@ func (a *asker) resolver() plans.SecretResolver {
 		resolver.Prompt = a.secret
 	}
 	return resolver
+}
+
+// turns lets one task after the other ask: tasks run side by side, and there is one terminal.
+type turns struct {
+	mu   sync.Mutex
+	free chan struct{} // closed when whoever asks has the answer; nil while nobody asks
+}
+
+func (t *turns) take(ctx context.Context, model engine.Env) error {
+	for {
+		t.mu.Lock()
+		wake := t.free
+		if wake == nil {
+			t.free = make(chan struct{})
+			t.mu.Unlock()
+			return nil
+		}
+		t.mu.Unlock()
+		if _, err := model.Clock.Wait(ctx, -1, wake); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *turns) give() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	close(t.free)
+	t.free = nil
 }
 
 // lines reads lines so that waiting for one can be given up: the reading goes on, and who asks next gets what it brings.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"drrun/engine"
-	"drrun/lua"
 	"drrun/plans"
 	"drrun/plans/runner"
 	"drrun/stdlib"
@@ -252,8 +252,8 @@ func (p *progress) redraw() {
 			active++
 		}
 	}
-	lines := []string{fmt.Sprintf("%s  %s · storage domains %d/%d active · VMs %s of %d", offset(p.clock.Now().Sub(p.started)), p.stage,
-		active, p.totals.StorageDomains, strings.Join(append(parts, "")[:max(len(parts), 1)], ", "), p.totals.VMs)}
+	lines := []string{fmt.Sprintf("%s  %s · storage domains %d/%d active · VMs %d: %s", offset(p.clock.Now().Sub(p.started)), p.stage,
+		active, p.totals.StorageDomains, p.totals.VMs, cmp.Or(strings.Join(parts, ", "), "none reached yet"))}
 	if waits := p.waits(); waits != "" {
 		lines = append(lines, "        waiting for "+waits)
 	}
@@ -295,11 +295,4 @@ func someNames(names []string, limit int) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:limit], ", "), len(names)-limit)
-}
-
-// renderDiagnostics renders what is wrong with a plan.
-func renderDiagnostics(ds lua.Diagnostics) string {
-	var b strings.Builder
-	lua.Render(&b, ds...)
-	return b.String()
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"drrun/plans"
+	"drrun/plans/runner"
+)
+
+type checkOptions struct {
+	Plan    string
+	Libs    []string
+	Offline bool
+	JSON    bool
+}
+
+const checkHelp = `Checks a plan: its text, and, unless --offline, that both sites have what it needs. It changes nothing anywhere.
+
+Every finding names its place in the plan and what to do. Exit code 2: the text is wrong; 3: the sites do not fit; 0: the
+plan can run. A primary site that does not answer is a warning: that is what a failover is for.
+
+EXAMPLES
+drrun check plan.lua
+drrun check plan.lua --offline
+drrun check plan.lua --json | jq '.findings[].message'
+`
+
+func newCheckCommand(inv *invocation) *cli.Command {
+	return &cli.Command{
+		Name: "check", Usage: "is a plan sound, and do the sites have what it needs?", UsageText: "drrun check PLAN.lua [flags]", Description: checkHelp,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "offline", Usage: "look at the plan alone, ask no engine"},
+			listFlag("lib", "`DIR` where require looks too; can be given several times"),
+			jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			args, err := exactly(c, []string{"drrun", "check"}, "PLAN.lua")
+			if err != nil {
+				return err
+			}
+			inv.result = runCheck(c.Context, checkOptions{Plan: args[0], Libs: listOf(c, "lib"), Offline: c.Bool("offline"), JSON: inv.json}, inv)
+			return nil
+		},
+	}
+}
+
+func runCheck(ctx context.Context, o checkOptions, inv *invocation) *runner.Result {
+	speed, problem := inv.env.speed()
+	if problem != nil {
+		return problem.result()
+	}
+	model := inv.env.Engine(speed)
+	asker, problem := newAsker(inv, model, nil, false)
+	if problem != nil {
+		return problem.result()
+	}
+	result := runner.Check(ctx, hard(ctx), runner.Options{
+		Env: model, PlanFile: o.Plan, Action: plans.ActionFailover, LibDirs: o.Libs, Asker: asker, Secrets: asker.resolver(), Speed: speed,
+		Version: versionText(), Host: inv.env.Host, User: inv.env.User,
+	}, o.Offline)
+	result.Action = "check"
+	if !o.JSON {
+		var b strings.Builder
+		plans.RenderFindings(&b, result.Findings)
+		b.WriteString(strings.Join(append(warned(result.Warnings), ""), "\n"))
+		if result.Error == nil {
+			b.WriteString(o.Plan + ": " + checkVerdict(result.Findings, o.Offline) + "\n")
+		}
+		inv.screen.out(b.String())
+	}
+	return result
+}
+
+func checkVerdict(found []plans.Finding, offline bool) string {
+	warnings := 0
+	for _, one := range found {
+		if one.Severity == plans.SeverityWarning {
+			warnings++
+		}
+	}
+	text := "sound, and both ends have what it needs"
+	if offline {
+		text = "sound (the sites were not asked)"
+	}
+	if warnings > 0 {
+		return text + "; " + count(warnings, "warning")
+	}
+	return text
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+
+	"github.com/urfave/cli/v2"
+
+	"drrun/plans"
+	"drrun/plans/runner"
+)
+
+type failoverOptions struct {
+	runOptions
+	Plan       string
+	Params     []string // NAME=VALUE
+	ParamsFile string
+	Libs       []string
+}
+
+const failoverHelp = `Runs the plan's failover: the virtual machines of the primary site come up on the secondary one.
+
+The check runs first, and refuses (exit code 3) before anything is changed. Then drrun wants evidence that the VMs cannot run
+at the primary any more: its engine shows their storage domains detached or in maintenance, or it is silent and somebody
+confirms by name that the site is down. The copy of the storage is made writable by the plan's hook promote_storage, or by
+you: then answer its prompt.
+
+The first Ctrl-C lets running operations end and starts nothing new, the second drops them, the third leaves at once. What
+was done is journaled: drrun resume goes on from there.
+
+EXAMPLES
+drrun failover plan.lua
+drrun failover plan.lua --confirm-source-down 'Ann Lee: fire in room 2, power is cut' \
+  --answer 'promote_storage=writable,as_of=2026-11-20T03:10:00Z'
+drrun failover plan.lua --json --yes > result.json
+`
+
+func newFailoverCommand(inv *invocation) *cli.Command {
+	return &cli.Command{
+		Name: "failover", Usage: "bring the VMs of a plan up on the secondary site", UsageText: "drrun failover PLAN.lua [flags]", Description: failoverHelp,
+		Flags: append([]cli.Flag{
+			listFlag("param", "`NAME=VALUE`: a parameter for the plan's hooks, over the plan's own; can be given several times"),
+			&cli.StringFlag{Name: "params", Usage: "`FILE` with a JSON object of parameters"},
+			listFlag("lib", "`DIR` where require looks too; can be given several times"),
+		}, runFlags()...),
+		Action: func(c *cli.Context) error {
+			args, err := exactly(c, []string{"drrun", "failover"}, "PLAN.lua")
+			if err != nil {
+				return err
+			}
+			inv.result = runFailover(c.Context, failoverOptions{
+				runOptions: runOptionsOf(c, inv), Plan: args[0], Params: listOf(c, "param"), ParamsFile: c.String("params"), Libs: listOf(c, "lib"),
+			}, inv)
+			return nil
+		},
+	}
+}
+
+func runFailover(ctx context.Context, o failoverOptions, inv *invocation) *runner.Result {
+	options, over, problem := inv.runnerOptions(o.runOptions)
+	if problem != nil {
+		return problem.of([]string{"drrun", "failover"}).result()
+	}
+	defer over()
+	params, refused := paramsOf(options.Env, o.ParamsFile, o.Params)
+	if refused != nil {
+		return refused
+	}
+	options.PlanFile, options.Action, options.LibDirs, options.Params = o.Plan, plans.ActionFailover, o.Libs, params
+	return runner.Start(ctx, hard(ctx), options)
+}

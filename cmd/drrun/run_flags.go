@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"drrun/engine"
+	"drrun/plans"
+	"drrun/plans/runner"
+)
+
+// runOptions are what every command takes that runs a plan, begins or resumes.
+type runOptions struct {
+	State             string // "" means the default of the environment
+	Yes               bool
+	Answers           []string
+	ConfirmSourceDown string
+	JSON              bool
+}
+
+func runFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "confirm-source-down", Usage: "`'NAME: REASON'`: you, by name, know that the source site is down, and why; counts while it stays silent, for 30 minutes"},
+		listFlag("answer", "`NAME=VALUE`: the answer to the prompt NAME; can be given several times"),
+		&cli.BoolFlag{Name: "yes", Usage: "answer plain questions with yes or their default; never those about evidence"},
+		stateFlag(), jsonFlag(),
+	}
+}
+
+func stateFlag() cli.Flag {
+	return &cli.StringFlag{Name: "state", Usage: "`DIR` where runs are kept; default: $DRRUN_STATE, else the state folder of your account"}
+}
+
+func runOptionsOf(c *cli.Context, inv *invocation) runOptions {
+	return runOptions{
+		State: c.String("state"), Yes: c.Bool("yes"), Answers: listOf(c, "answer"), ConfirmSourceDown: c.String("confirm-source-down"), JSON: inv.json,
+	}
+}
+
+// stateDir is where runs are kept.
+func (env Env) stateDir(flag string) (string, *usageError) {
+	if flag != "" {
+		return flag, nil
+	}
+	if dir, _ := env.Getenv("DRRUN_STATE"); dir != "" {
+		return dir, nil
+	}
+	if dir, _ := env.Getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "drrun"), nil
+	}
+	if home, _ := env.Getenv("HOME"); home != "" {
+		return filepath.Join(home, ".local", "state", "drrun"), nil
+	}
+	return "", usage("there is no place to keep runs in: HOME is not set").hinted("--state DIR, or set DRRUN_STATE")
+}
+
+func runDir(stateDir, run string) string { return filepath.Join(stateDir, "runs", run) }
+
+// runnerOptions wires prompts, secrets and progress to the options of the runner. over must be called when the run has ended.
+func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over func(), problem *usageError) {
+	speed, problem := inv.env.speed()
+	if problem != nil {
+		return options, nil, problem
+	}
+	state, problem := inv.env.stateDir(o.State)
+	if problem != nil {
+		return options, nil, problem
+	}
+	model := inv.env.Engine(speed)
+	asker, problem := newAsker(inv, model, o.Answers, o.Yes)
+	if problem != nil {
+		return options, nil, problem
+	}
+	shown := newProgress(inv.screen, model, speed)
+	inv.human = func(r *runner.Result) {
+		if r.Run == "" {
+			writeError(inv.env.Stderr, r)
+			return
+		}
+		writeRun(inv.env.Stdout, r, state)
+	}
+	return runner.Options{
+		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown,
+		Asker: asker, CanAnswer: asker.canAnswer, Secrets: asker.resolver(), Speed: speed,
+		Observe: shown.observe, Findings: shown.findings, Began: shown.began,
+		Version: versionText(), Host: inv.env.Host, User: inv.env.User,
+	}, shown.end, nil
+}
+
+// paramsOf reads --params and --param.
+func paramsOf(model engine.Env, file string, overrides []string) (map[string]any, *runner.Result) {
+	var text []byte
+	if file != "" {
+		var err error
+		if text, err = model.FS.ReadFile(file); err != nil {
+			return nil, unreadable("--params", file, err)
+		}
+	}
+	params, err := plans.MergeParams(nil, text, overrides)
+	if err != nil {
+		return nil, usage("%v", err).hinted("--param NAME=VALUE, or --params with a file that holds a JSON object").result()
+	}
+	return params, nil
+}
+
+// unreadable is the result for a file of a flag that cannot be read.
+func unreadable(flag, file string, err error) *runner.Result {
+	if errors.Is(err, fs.ErrNotExist) {
+		return usage("%s: there is no file %s", flag, file).hinted("give the path of a file that exists").result()
+	}
+	return usage("%s: read %s: %v", flag, file, err).hinted("make the file readable").result()
+}
+
+// interrupted makes an interrupted result of one that failed because of an interrupt.
+func interrupted(ctx context.Context, r *runner.Result) *runner.Result {
+	if r.Error != nil && errors.Is(context.Cause(ctx), errInterrupted) {
+		r.Exit, r.Status = runner.ExitInterrupted, runner.StatusInterrupted
+		r.Error.Code, r.Error.Hint = "interrupted", "nothing was changed"
+	}
+	return r
+}
