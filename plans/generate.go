@@ -53,12 +53,31 @@ type Generated struct {
 type Summary struct {
 	StorageDomains []string  `json:"storage_domains"`
 	VMs            int       `json:"vms"`
+	Ranks          []Rank    `json:"ranks"` // ascending
 	Running        int       `json:"running"` // of the VMs
 	Templates      int       `json:"templates"`
 	Clusters       int       `json:"clusters"`
 	VNICProfiles   int       `json:"vnic_profiles"`
 	Todos          []string  `json:"todos"` // the sentences of dr.todo, in the order of the plan
 	Findings       []Finding `json:"findings"`
+}
+
+// Rank names the VMs of one rank, in the order of the plan.
+type Rank struct {
+	Rank int      `json:"rank"`
+	VMs  []string `json:"vms"`
+}
+
+func ranksOf(vms []VM) []Rank {
+	ranks := []Rank{}
+	for _, vm := range vms { // sorted by rank
+		if last := len(ranks) - 1; last < 0 || ranks[last].Rank != vm.Rank {
+			ranks = append(ranks, Rank{Rank: vm.Rank})
+		}
+		last := &ranks[len(ranks)-1]
+		last.VMs = append(last.VMs, vm.Name)
+	}
+	return ranks
 }
 
 // Generate reads both engines and writes a plan for the storage domains of the two lists: about 20 reads, whatever their size.
@@ -123,7 +142,7 @@ func compose(primary, secondary *siteView, pairs []StoragePair, params map[strin
 		return nil, err
 	}
 	g := &Generated{Plan: text, Inventory: inv, Summary: Summary{
-		VMs: len(plan.VMs), Templates: len(plan.Templates), Clusters: len(plan.Mappings.Clusters), VNICProfiles: len(plan.Mappings.VNICProfiles),
+		VMs: len(plan.VMs), Ranks: ranksOf(plan.VMs), Templates: len(plan.Templates), Clusters: len(plan.Mappings.Clusters), VNICProfiles: len(plan.Mappings.VNICProfiles),
 		Todos: todosOf(plan), Findings: slices.Concat(surveyPrimary(primary, inv), surveySecondary(secondary, domains), surveyClusters(inv, plan)),
 	}}
 	for _, d := range plan.StorageDomains {

@@ -44,6 +44,7 @@ type Session struct {
 	settled map[string]bool // VMs that this attempt is done with, by id
 	changed chan struct{}   // closed and replaced whenever settled grows
 	ovfRan  map[string]string
+	absent  map[string]bool // VMs that the last whole list of the target lacked, by id
 }
 
 // Site is one of the two sites of a run.
@@ -136,6 +137,29 @@ func (s *Session) toStart(vm *FactVM) (bool, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return vm.ToStart(s.ovfRan[vm.ID])
+}
+
+// sawList notes which VMs of the facts a whole list of the target lacks: registering those needs no look before.
+func (s *Session) sawList(vms []ovirt.VM) {
+	there := map[string]bool{}
+	for _, vm := range vms {
+		there[vm.ID] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.absent = map[string]bool{}
+	for i := range s.Facts.VMs {
+		s.absent[s.Facts.VMs[i].ID] = !there[s.Facts.VMs[i].ID]
+	}
+}
+
+// knownAbsent reports, once, whether the last whole list lacked the VM.
+func (s *Session) knownAbsent(vmID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	absent := s.absent[vmID]
+	delete(s.absent, vmID)
+	return absent
 }
 
 // RestoreOVFStatus gives back the OVF statuses that an earlier attempt journaled.

@@ -189,6 +189,9 @@ func siteMethods() []lua.Func {
 				if err != nil {
 					return nil, err
 				}
+				if site := siteOf(c); query.Search == "" && site == site.session.Target {
+					site.session.sawList(vms)
+				}
 				return tables(vms, vmTable), nil
 			}),
 		},
@@ -321,7 +324,7 @@ func (site *Site) importDomain(ctx context.Context, domain *FactDomain, wanted s
 	}
 	cut := s.cut(ovirt.OpImportDomain, site.domainSubject(domain))
 	_, changed, err := site.Engine.ImportDomain(ctx, ovirt.ImportSpec{
-		ID: domain.ID, Type: domain.Type, Address: domain.Target.Address, Path: domain.Target.Path, HostID: host.ID,
+		ID: domain.ID, Name: domain.Name, Type: domain.Type, Address: domain.Target.Address, Path: domain.Target.Path, HostID: host.ID,
 	})
 	if err != nil {
 		return err

@@ -169,6 +169,7 @@ func (v *vmRef) register(ctx context.Context, reassignMACs bool) error {
 	}
 	spec := ovirt.RegisterSpec{
 		VMID: v.fact.ID, Name: v.fact.Name, StorageDomainID: storageDomainID, ClusterID: v.fact.TargetClusterID, ReassignBadMACs: reassignMACs,
+		Absent: s.knownAbsent(v.fact.ID),
 	}
 	for _, nic := range v.fact.NICs {
 		if nic.TargetProfileID != "" {

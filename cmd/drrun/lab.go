@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"drrun/ovirt/lab"
+	"drrun/plans/runner"
+)
+
+type labOptions struct {
+	VMs, Domains                int
+	Primary, Secondary, Control string
+	Dir                         string
+	Speed                       float64
+	LoseVM                      string
+	UntilStdinCloses            bool
+}
+
+const labHelp = `Serves two simulated oVirt engines with their hosts, networks and replicated storage, until Ctrl-C: engine1 with the VMs,
+engine2 with none. They answer as real engines do, and break when you break them. Into --dir it writes the engines' CA
+certificates and lab.env, the environment that drrun needs to work with them.
+
+From another terminal the commands below show and change what lies outside the engines: power and storage.
+
+EXAMPLES
+drrun lab --speed 20
+source lab.env; drrun lab status
+drrun lab disaster primary
+drrun lab promote nfs_ds
+`
+
+// labReady begins the line by which a lab says that it serves; demo waits for it.
+const labReady = "lab ready: control "
+
+// The bounds of a lab's size: memory, not principle.
+const (
+	labMaxVMs     = 20000
+	labMaxDomains = 200
+)
+
+func newLabCommand(inv *invocation) *cli.Command {
+	return &cli.Command{
+		Name: "lab", Usage: "serve two simulated engines to try drrun on", UsageText: "drrun lab [flags]\ndrrun lab COMMAND [flags]", Description: labHelp,
+		Subcommands: []*cli.Command{
+			newLabStatusCommand(inv), newLabDisasterCommand(inv), newLabHealCommand(inv), newLabPromoteCommand(inv), newLabReplicateCommand(inv),
+		},
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "vms", Value: 3, Usage: "`N` VMs on the primary site; default: 3"},
+			&cli.IntFlag{Name: "domains", Value: 1, Usage: "`N` replicated storage domains; default: 1"},
+			&cli.StringFlag{Name: "primary", Value: "127.0.0.1:8443", Usage: "`ADDRESS` of the primary engine; default: 127.0.0.1:8443, port 0 is any free one"},
+			&cli.StringFlag{Name: "secondary", Value: "127.0.0.1:9443", Usage: "`ADDRESS` of the secondary engine; default: 127.0.0.1:9443"},
+			&cli.StringFlag{Name: "control", Value: defaultControl, Usage: "`ADDRESS` of the control API; default: " + defaultControl},
+			&cli.StringFlag{Name: "dir", Value: ".", Usage: "`DIR` for lab.env and the CA certificates; default: the current folder"},
+			&cli.Float64Flag{Name: "speed", Value: 1, Usage: "`X`: time in the lab runs X times faster than outside; default: 1"},
+			&cli.StringFlag{Name: "lose-vm", Hidden: true},
+			&cli.BoolFlag{Name: "until-stdin-closes", Hidden: true},
+		},
+		Action: func(c *cli.Context) error {
+			if _, err := exactly(c, []string{"drrun", "lab"}); err != nil {
+				return err
+			}
+			inv.result = runLab(c.Context, labOptions{
+				VMs: c.Int("vms"), Domains: c.Int("domains"), Primary: c.String("primary"), Secondary: c.String("secondary"), Control: c.String("control"),
+				Dir: c.String("dir"), Speed: c.Float64("speed"), LoseVM: c.String("lose-vm"), UntilStdinCloses: c.Bool("until-stdin-closes"),
+			}, inv)
+			return nil
+		},
+	}
+}
+
+func (o labOptions) wrong() *usageError {
+	switch {
+	case o.VMs < 1 || o.VMs > labMaxVMs:
+		return usage("--vms must be from 1 to %d, not %d", labMaxVMs, o.VMs)
+	case o.Domains < 1 || o.Domains > labMaxDomains:
+		return usage("--domains must be from 1 to %d, not %d", labMaxDomains, o.Domains)
+	case !(o.Speed > 0) || o.Speed > maxSpeed:
+		return usage("--speed must be above 0 and at most %g, not %g", maxSpeed, o.Speed)
+	}
+	return nil
+}
+
+func runLab(ctx context.Context, o labOptions, inv *invocation) *runner.Result {
+	if problem := o.wrong(); problem != nil {
+		return problem.of([]string{"drrun", "lab"}).result()
+	}
+	world := lab.TwoSites(lab.TwoSitesOptions{VMs: o.VMs, Domains: o.Domains, LoseVM: o.LoseVM})
+	if o.LoseVM != "" && !slices.ContainsFunc(world.Sites[0].VMs, func(vm lab.VM) bool { return vm.Name == o.LoseVM }) {
+		return usage("--lose-vm: the lab has no VM %q", o.LoseVM).of([]string{"drrun", "lab"}).result()
+	}
+	model := inv.env.Engine(1)
+	server, err := lab.Serve(ctx, lab.New(world, lab.ScaledClock(o.Speed), labSeed), lab.ServeOptions{
+		Primary: o.Primary, Secondary: o.Secondary, Control: o.Control, Dir: o.Dir, Speed: o.Speed, Go: model.Go,
+	})
+	if err != nil {
+		return failure(runner.ExitRefused, runner.StatusRefused, "serve", err, "choose other addresses with --primary, --secondary and --control (port 0 is any free one), and a folder to write to with --dir")
+	}
+	if o.UntilStdinCloses {
+		model.Go(func() {
+			_, _ = io.Copy(io.Discard, inv.env.Stdin) // however it ends, whoever started this lab is gone
+			_ = server.Close()
+		})
+	}
+	inv.screen.out(labText(o, server))
+	server.Wait()
+	return done("lab")
+}
+
+// labSeed decides the ids that come into being in a lab; they are the same in all.
+const labSeed = 1
+
+func labText(o labOptions, server *lab.Server) string {
+	var b strings.Builder
+	file := func(name string) string { return shellWord(filepath.Join(o.Dir, name)) }
+	fmt.Fprintf(&b, "%s%s\n", labReady, server.Control)
+	fmt.Fprintf(&b, "  primary    %s  (CA: %s), %s on %s\n", server.PrimaryURL, file("primary-ca.pem"), count(o.VMs, "VM"), count(o.Domains, "storage domain"))
+	fmt.Fprintf(&b, "  secondary  %s  (CA: %s)\n", server.SecondaryURL, file("secondary-ca.pem"))
+	fmt.Fprintf(&b, "  time runs %s times as fast as outside\n\n", strconv.FormatFloat(o.Speed, 'g', -1, 64))
+	fmt.Fprintf(&b, "in another terminal, in this folder:\n  source %s\n", sourceable(file("lab.env")))
+	for _, line := range demoGenerate(file("primary-ca.pem"), file("secondary-ca.pem")) {
+		b.WriteString("  " + line + "\n")
+	}
+	b.WriteString("  drrun check plan.lua\n  drrun lab disaster primary\n")
+	for i := range o.Domains {
+		fmt.Fprintf(&b, "  drrun lab promote %s\n", lab.DomainName(i))
+	}
+	fmt.Fprintf(&b, "  drrun failover plan.lua --confirm-source-down 'YOUR NAME: HOW YOU KNOW' --answer 'promote_storage=writable,as_of=unknown'\n\nCtrl-C ends the lab\n")
+	return b.String()
+}
+
+// sourceable makes a path that the shell's source does not look for in PATH.
+func sourceable(path string) string {
+	if strings.ContainsRune(path, '/') {
+		return path
+	}
+	return "./" + path
+}

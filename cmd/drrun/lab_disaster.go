@@ -1,0 +1,16 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"drrun/ovirt/lab"
+)
+
+func newLabDisasterCommand(inv *invocation) *cli.Command {
+	return labChange{
+		name: "disaster", usage: "take a site's power", argument: "SITE", do: (*lab.ControlClient).Disaster,
+		said: "site % has no power: its engine, its hosts and its end of the storage are gone",
+		help: "Takes the power of a site of the lab: engine, hosts, VMs and its end of the storage stop at once. Replication stops with what\nhad arrived.\n\n" +
+			"EXAMPLES\ndrrun lab disaster primary\ndrrun lab disaster secondary --control 127.0.0.1:7070\n",
+	}.command(inv)
+}
