@@ -159,11 +159,7 @@ func (k *checker) table(params []Param, table *glua.LTable, path []any, what str
 	if len(path) > 0 {
 		where = pathText(path) + " "
 	}
-	for key, value := glua.LValue(glua.LNil), glua.LValue(glua.LNil); ; {
-		key, value = table.Next(key)
-		if key == glua.LNil {
-			break
-		}
+	for key, value := table.Next(glua.LNil); key != glua.LNil; key, value = table.Next(key) {
 		name, isText := key.(glua.LString)
 		if !isText {
 			k.add(step(path, keyStep(key)), false, "unknown-"+what, "name each value: { name = value }", "%shas a value without a name, %s", where, describeValue(value))

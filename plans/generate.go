@@ -53,7 +53,7 @@ type Generated struct {
 type Summary struct {
 	StorageDomains []string  `json:"storage_domains"`
 	VMs            int       `json:"vms"`
-	Ranks          []Rank    `json:"ranks"` // ascending
+	Ranks          []Rank    `json:"ranks"`   // ascending
 	Running        int       `json:"running"` // of the VMs
 	Templates      int       `json:"templates"`
 	Clusters       int       `json:"clusters"`

@@ -340,7 +340,7 @@ func (s *Session) ask(c *lua.Call, question engine.Question) (string, error) {
 func (s *Session) RequireEvidence(ctx context.Context) (Verdict, error) {
 	verdict, err := s.Gate.Require(ctx)
 	var missing *EvidenceError
-	if !errors.As(err, &missing) || verdict.Answers {
+	if !errors.As(err, &missing) || verdict.Answers || s.Gate.Contradicted() {
 		return verdict, err
 	}
 	answer, askErr := s.Run.Ask(ctx, engine.Question{
@@ -370,8 +370,7 @@ func (s *Session) TakeConfirmation(c Confirmation) error {
 	if err := s.Run.NoteSynced("confirmation", subject, c); err != nil {
 		return err
 	}
-	s.Gate.Confirm(c)
-	return nil
+	return s.Gate.Confirm(c)
 }
 
 func evidenceFault(c *lua.Call, err error) error {

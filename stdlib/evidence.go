@@ -1,8 +1,8 @@
 package stdlib
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -39,13 +39,13 @@ func ParseConfirmation(text string, at time.Time) (*Confirmation, error) {
 
 // The grounds on which a VM may be started on the target.
 const (
-	GroundReleased  = "released"  // the source's engine shows every domain of the plan detached or in maintenance
+	GroundReleased  = "released"  // the source's engine shows every domain of the plan unattached or in maintenance
 	GroundConfirmed = "confirmed" // the source is silent, and a named person said that it is down
 )
 
 // Verdict is what one look at the source proved.
 type Verdict struct {
-	At           time.Time     `json:"at"`
+	At           time.Time     `json:"at"` // when the look began: nothing that it saw is older
 	Holds        bool          `json:"holds"`   // a VM of the plan may be started on the target
 	Ground       string        `json:"ground"`  // GroundReleased or GroundConfirmed; "" when it does not hold
 	Answers      bool          `json:"answers"` // the source's engine answered
@@ -78,7 +78,9 @@ type Gate struct {
 	mu           sync.Mutex
 	confirmation *Confirmation
 	voided       string // why an earlier confirmation no longer counts
+	contradicted bool   // the source answered after it had been confirmed to be down
 	last         *Verdict
+	seen         time.Time     // when the look behind last ended
 	looking      chan struct{} // closed when the look under way has ended
 }
 
@@ -90,10 +92,22 @@ func NewGate(clock engine.Clock, source string, tick time.Duration,
 }
 
 // Confirm takes a person's word for this attempt. It counts only while the source stays silent, and for ConfirmationLifetime.
-func (g *Gate) Confirm(c Confirmation) {
+// Once the source has contradicted a confirmation, no other one counts in this attempt: the error says so.
+func (g *Gate) Confirm(c Confirmation) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.contradicted {
+		return fmt.Errorf("confirm that site %q is down: %s; it may be confirmed again only for a new attempt", g.source, g.voided)
+	}
 	g.confirmation, g.voided, g.last = &c, "", nil
+	return nil
+}
+
+// Contradicted reports whether the source answered in this attempt after it had been confirmed to be down.
+func (g *Gate) Contradicted() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.contradicted
 }
 
 // Confirmed returns the confirmation that still counts, or nil.
@@ -103,12 +117,13 @@ func (g *Gate) Confirmed() *Confirmation {
 	return g.confirmation
 }
 
-// Require returns nil when evidence at most one tick old lets a VM of the plan start, and an *EvidenceError otherwise.
-// Safe to call from many tasks at once: one look at the source serves all.
+// Require returns nil when evidence that is seconds old lets a VM of the plan start, and an *EvidenceError otherwise.
+// Safe to call from many tasks at once: one look at the source serves all that ask until a tick after it. When ctx ends
+// before there is a verdict, the error is its cause.
 func (g *Gate) Require(ctx context.Context) (Verdict, error) {
 	for {
 		g.mu.Lock()
-		if g.last != nil && g.clock.Now().Sub(g.last.At) <= min(g.tick, EvidenceAge) {
+		if g.fresh() {
 			verdict := *g.last
 			g.mu.Unlock()
 			return verdict, g.judge(verdict)
@@ -124,17 +139,28 @@ func (g *Gate) Require(ctx context.Context) (Verdict, error) {
 			return Verdict{}, err
 		}
 	}
-	answers, held, words := g.look(ctx)
-	g.mu.Lock()
-	var verdict Verdict
-	if err := ctx.Err(); err == nil {
-		verdict = g.conclude(answers, held, words)
-		g.last = &verdict
-	} else {
-		verdict = Verdict{At: g.clock.Now(), Why: "the look at the source was cancelled"}
+	defer func() { // also when look panics: nobody may wait for ever
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		close(g.looking)
+		g.looking = nil
+	}()
+	began := g.clock.Now()
+	// What such a look finds out after that time would be too old to start anything on.
+	limit, cancel := g.clock.WithTimeout(ctx, EvidenceAge)
+	answers, held, words := g.look(limit)
+	cut := limit.Err() != nil
+	cancel()
+	if ctx.Err() != nil {
+		return Verdict{At: began, Why: "the look at the source was given up"}, context.Cause(ctx)
 	}
-	close(g.looking)
-	g.looking = nil
+	g.mu.Lock()
+	verdict := g.conclude(began, answers, held, words)
+	if cut && verdict.Holds {
+		verdict.Holds, verdict.Ground, verdict.Confirmation = false, "", nil
+		verdict.Why = fmt.Sprintf("the look at it took longer than %s, so what it showed is too old", EvidenceAge)
+	}
+	g.last, g.seen = &verdict, g.clock.Now()
 	g.mu.Unlock()
 	if g.onLook != nil {
 		g.onLook(verdict)
@@ -142,15 +168,27 @@ func (g *Gate) Require(ctx context.Context) (Verdict, error) {
 	return verdict, g.judge(verdict)
 }
 
-// conclude turns one look into a verdict. The caller holds g.mu.
-func (g *Gate) conclude(answers bool, held []string, words string) Verdict {
+// fresh reports whether the last verdict may serve one more start. The caller holds g.mu.
+func (g *Gate) fresh() bool {
+	if g.last == nil {
+		return false
+	}
 	now := g.clock.Now()
-	verdict := Verdict{At: now, Answers: answers}
+	if confirmed := g.last.Confirmation; confirmed != nil && now.Sub(confirmed.At) > ConfirmationLifetime {
+		return false
+	}
+	return now.Sub(g.seen) <= g.tick && now.Sub(g.last.At) <= EvidenceAge
+}
+
+// conclude turns one look into a verdict. The caller holds g.mu.
+func (g *Gate) conclude(began time.Time, answers bool, held []string, words string) Verdict {
+	now := g.clock.Now()
+	verdict := Verdict{At: began, Answers: answers}
 	if answers {
 		// A source that answers is never overruled by a person, and a confirmation it contradicts is void for good.
 		if g.confirmation != nil {
 			g.voided = fmt.Sprintf("it answered again at %s, so the confirmation of %s is void", now.Format("15:04:05"), g.confirmation.Name)
-			g.confirmation = nil
+			g.confirmation, g.contradicted = nil, true
 		}
 		if len(held) == 0 {
 			verdict.Holds, verdict.Ground = true, GroundReleased
@@ -192,23 +230,17 @@ func (g *Gate) judge(verdict Verdict) error {
 }
 
 // LookAt reads the source's engine for the gate: does it answer, and which of the plan's storage domains does it still hold?
-// A domain is released when the engine shows it unattached or in maintenance in its data center, or does not know it.
-// Only silence of the connection is "does not answer"; a refused login or any engine error is an answer that proves nothing.
+// A domain is released when the engine shows it unattached, or in maintenance in its data center. One that the engine does not
+// show, or without a status, proves nothing: an engine that lost its database knows nothing of the VMs on its hosts.
+// Only silence of the connection at the first look is "does not answer". Whatever comes after an answer (a refused login, an
+// engine error, a connection that breaks) is an answer that proves nothing.
 func LookAt(ctx context.Context, source *ovirt.Site, domains []FactDomain) (answers bool, held []string, words string) {
 	reach := source.Probe(ctx)
 	if !reach.Answers {
 		return false, nil, reach.Text
 	}
 	unknown := func(err error) (bool, []string, string) {
-		names := make([]string, len(domains))
-		for i, domain := range domains {
-			names[i] = domain.Name
-		}
-		var fault *ovirt.Error
-		if errors.As(err, &fault) && fault.Code == ovirt.CodeUnreachable {
-			return false, nil, fault.Error()
-		}
-		return true, names, fmt.Sprintf("its engine answers, but what it holds cannot be read: %v", err)
+		return true, domainNames(domains), fmt.Sprintf("its engine answers, but what it holds cannot be read: %v", err)
 	}
 	known, err := source.StorageDomains(ctx)
 	if err != nil {
@@ -217,8 +249,13 @@ func LookAt(ctx context.Context, source *ovirt.Site, domains []FactDomain) (answ
 	attached := map[string]map[string]string{} // data center id -> domain id -> status
 	var details []string
 	for _, domain := range domains {
+		status := "not shown"
 		for _, candidate := range known {
-			if candidate.ID != domain.ID || candidate.DataCenterID == "" {
+			if candidate.ID != domain.ID {
+				continue
+			}
+			if candidate.DataCenterID == "" {
+				status = cmp.Or(candidate.Status, "without a status")
 				continue
 			}
 			statuses, seen := attached[candidate.DataCenterID]
@@ -233,14 +270,33 @@ func LookAt(ctx context.Context, source *ovirt.Site, domains []FactDomain) (answ
 				}
 				attached[candidate.DataCenterID] = statuses
 			}
-			if status := statuses[domain.ID]; status != "" && status != "maintenance" {
-				held = append(held, domain.Name)
-				details = append(details, fmt.Sprintf("%q is %s", domain.Name, status))
-			}
+			status = cmp.Or(statuses[domain.ID], "attached, without a status")
+		}
+		if status != "unattached" && status != "maintenance" {
+			held = append(held, domain.Name)
+			details = append(details, fmt.Sprintf("%q is %s", domain.Name, status))
 		}
 	}
 	if len(held) == 0 {
 		return true, nil, "all released"
 	}
-	return true, held, "its engine answers and still holds storage domains of the plan: " + strings.Join(details, ", ")
+	return true, held, "its engine answers and does not show every storage domain of the plan released: " + strings.Join(details, ", ")
+}
+
+// LookWithoutLogin is LookAt for a source whose credentials are not known here: it can be silent, but it can prove nothing.
+// No login is tried, since failed ones can lock the account.
+func LookWithoutLogin(ctx context.Context, source *ovirt.Site, domains []FactDomain) (answers bool, held []string, words string) {
+	reach := source.Probe(ctx)
+	if !reach.Answers {
+		return false, nil, reach.Text
+	}
+	return true, domainNames(domains), "its engine answers, and without its password what it holds cannot be read"
+}
+
+func domainNames(domains []FactDomain) []string {
+	names := make([]string, len(domains))
+	for i, domain := range domains {
+		names[i] = domain.Name
+	}
+	return names
 }

@@ -45,7 +45,17 @@ func (e *usageError) result() *runner.Result {
 			hint = "drrun --help"
 		}
 	}
-	return failure(runner.ExitInvalid, runner.StatusInvalid, "usage", e, hint)
+	result := failure(runner.ExitInvalid, runner.StatusInvalid, "usage", e, hint)
+	result.Action = actionOf(e.path)
+	return result
+}
+
+// actionOf is the name of a command in the document: "lab status".
+func actionOf(path []string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	return strings.Join(path[1:], " ")
 }
 
 // wantsJSON tells whether the output is to be one JSON document, whatever else is wrong with the arguments.
@@ -96,7 +106,11 @@ func resolve(tree []*cli.Command, args []string) (*found, *usageError) {
 	}
 	if f.command == nil {
 		for _, arg := range rest {
-			if !isHelp(arg) {
+			switch name, _, _ := flagOf(arg); {
+			case isHelp(arg):
+			case name != "" && name != "json":
+				return nil, usage("drrun has no flag %s", arg).hinted("flags stand behind the command: drrun COMMAND %s", arg)
+			default:
 				return nil, usage("no command is given").hinted("drrun --help")
 			}
 		}

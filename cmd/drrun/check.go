@@ -81,7 +81,7 @@ func checkVerdict(found []plans.Finding, offline bool) string {
 			warnings++
 		}
 	}
-	text := "sound, and both ends have what it needs"
+	text := "sound, and both sites have what it needs"
 	if offline {
 		text = "sound (the sites were not asked)"
 	}

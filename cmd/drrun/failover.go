@@ -66,5 +66,5 @@ func runFailover(ctx context.Context, o failoverOptions, inv *invocation) *runne
 		return refused
 	}
 	options.PlanFile, options.Action, options.LibDirs, options.Params = o.Plan, plans.ActionFailover, o.Libs, params
-	return runner.Start(ctx, hard(ctx), options)
+	return located(runner.Start(ctx, hard(ctx), options), o.runOptions)
 }

@@ -201,7 +201,9 @@ func refuseOverwrite(model engine.Env, o generateOptions) *runner.Result {
 func openSite(ctx context.Context, model engine.Env, a *asker, speed float64, name string, flags siteFlags) (*ovirt.Site, *runner.Result) {
 	options := ovirt.Options{
 		Name: name, URL: flags.URL, Username: flags.Username, CAFile: flags.CA, Insecure: flags.Insecure, Clock: model.Clock, Go: model.Go,
-		OnWrite: func(context.Context, *ovirt.Write) (func(ovirt.WriteResult), error) { return nil, errors.New("generate changes nothing") },
+		OnWrite: func(context.Context, *ovirt.Write) (func(ovirt.WriteResult), error) {
+			return nil, errors.New("generate changes nothing")
+		},
 	}
 	if flags.CA != "" {
 		var err error

@@ -8,7 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-const helpWidth = 100
+const helpWidth = 110
 
 const helpIntroduction = `drrun moves virtual machines between two oVirt sites whose storage the array replicates. A plan, one Lua file, says
 which, in which order, and what else is to be done; drrun generate writes the first one from the live engines.`
@@ -96,6 +96,9 @@ func unquote(text string) (placeholder, plain string) {
 	placeholder, after, closed := strings.Cut(rest, "`")
 	if !quoted || !closed {
 		return "VALUE", text
+	}
+	if text, colon := strings.CutPrefix(after, ": "); colon && before == "" {
+		return placeholder, text // the name says it all
 	}
 	return placeholder, before + placeholder + after
 }

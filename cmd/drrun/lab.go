@@ -125,7 +125,7 @@ func labText(o labOptions, server *lab.Server) string {
 	fmt.Fprintf(&b, "  secondary  %s  (CA: %s)\n", server.SecondaryURL, file("secondary-ca.pem"))
 	fmt.Fprintf(&b, "  time runs %s times as fast as outside\n\n", strconv.FormatFloat(o.Speed, 'g', -1, 64))
 	fmt.Fprintf(&b, "in another terminal, in this folder:\n  source %s\n", sourceable(file("lab.env")))
-	for _, line := range demoGenerate(file("primary-ca.pem"), file("secondary-ca.pem")) {
+	for _, line := range typed(labGenerate(filepath.Join(o.Dir, "primary-ca.pem"), filepath.Join(o.Dir, "secondary-ca.pem"))...) {
 		b.WriteString("  " + line + "\n")
 	}
 	b.WriteString("  drrun check plan.lua\n  drrun lab disaster primary\n")

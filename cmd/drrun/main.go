@@ -66,6 +66,9 @@ func (inv *invocation) run(ctx context.Context, args []string) (result *runner.R
 		HideHelp: true, HideVersion: true, ExitErrHandler: func(*cli.Context, error) {},
 	}
 	err := app.RunContext(ctx, found.normal)
+	if err == nil && inv.result.Action == "" { // it failed before it knew
+		inv.result.Action = actionOf(found.path)
+	}
 	var wrong *usageError
 	switch {
 	case errors.As(err, &wrong):

@@ -81,24 +81,26 @@ func writeRun(w io.Writer, r *runner.Result, stateDir string) {
 	outcome := fmt.Sprintf("%s of %s: %s", r.Action, r.Plan, outcomeWords(r.Status, r.Exit))
 	fmt.Fprintf(w, "%s, %s\n", outcome, span(time.Duration(r.Duration*float64(time.Second))))
 	if len(r.StorageDomains) > 0 {
-		rows := [][]string{{"STORAGE DOMAIN", "STATUS", "ERROR"}}
+		rows := [][]string{{"STORAGE DOMAIN", "STATUS"}}
 		for _, domain := range r.StorageDomains {
-			rows = append(rows, []string{domain.Name, domain.Status, domain.Error})
+			rows = append(rows, []string{domain.Name, domain.Status})
 		}
 		fmt.Fprintln(w)
 		writeTable(w, "", rows)
+		writeReasons(w, r.StorageDomains)
 	}
 	if len(r.VMs) > 0 {
-		rows := [][]string{{"RANK", "VM", "STATUS", "STARTED", "UP", "ERROR"}}
+		rows := [][]string{{"RANK", "VM", "STATUS", "STARTED", "UP"}}
 		for _, vm := range r.VMs {
 			rank := ""
 			if vm.Rank != nil {
 				rank = strconv.Itoa(*vm.Rank)
 			}
-			rows = append(rows, []string{rank, vm.Name, vm.Status, clockTime(vm.StartedAt), clockTime(vm.UpAt), oneLine(vm.Error)})
+			rows = append(rows, []string{rank, vm.Name, vm.Status, clockTime(vm.StartedAt), clockTime(vm.UpAt)})
 		}
 		fmt.Fprintln(w)
 		writeTable(w, "", rows)
+		writeReasons(w, r.VMs)
 	}
 	if lines := append(append([]string{}, r.Verdicts...), warned(r.Warnings)...); len(lines) > 0 {
 		fmt.Fprintln(w)
@@ -112,6 +114,15 @@ func writeRun(w io.Writer, r *runner.Result, stateDir string) {
 	}
 	if r.Run != "" {
 		fmt.Fprintf(w, "\nrun %s: %s\n", r.Run, runDir(stateDir, r.Run))
+	}
+}
+
+// writeReasons writes why objects are in the state that they are in. They are too long for a column.
+func writeReasons(w io.Writer, objects []runner.ObjectResult) {
+	for _, object := range objects {
+		if object.Error != "" {
+			fmt.Fprintf(w, "  %s: %s\n", object.Name, oneLine(object.Error))
+		}
 	}
 }
 

@@ -45,5 +45,5 @@ func runResume(ctx context.Context, o resumeOptions, inv *invocation) *runner.Re
 		return problem.of([]string{"drrun", "resume"}).result()
 	}
 	defer over()
-	return runner.Resume(ctx, hard(ctx), o.Run, options)
+	return located(runner.Resume(ctx, hard(ctx), o.Run, options), o.runOptions)
 }

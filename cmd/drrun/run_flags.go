@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"regexp"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -89,6 +91,16 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 		Observe: shown.observe, Findings: shown.findings, Began: shown.began,
 		Version: versionText(), Host: inv.env.Host, User: inv.env.User,
 	}, shown.end, nil
+}
+
+var resumeCommand = regexp.MustCompile(`drrun (?:resume|history|rollback|abort)\b(?: [0-9][0-9A-Za-z-]*)?`)
+
+// located adds --state to the commands that a hint names, where the state folder is not the one that they would look in.
+func located(r *runner.Result, o runOptions) *runner.Result {
+	if r.Error != nil && o.State != "" {
+		r.Error.Hint = resumeCommand.ReplaceAllString(r.Error.Hint, "$0 --state "+strings.ReplaceAll(shellWord(o.State), "$", "$$"))
+	}
+	return r
 }
 
 // paramsOf reads --params and --param.

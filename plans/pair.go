@@ -1,0 +1,242 @@
+package plans
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"drrun/ovirt"
+)
+
+// Place says where a storage domain or a VM of a plan is, by what both engines show.
+type Place string
+
+// The places.
+const (
+	AtPrimary   Place = "primary"
+	AtSecondary Place = "secondary"
+	AtBoth      Place = "both"
+	Nowhere     Place = "nowhere"
+	Stripped    Place = "stripped" // a VM that is registered without its disks
+	UnknownAt   Place = "unknown"  // an engine that would have to say so does not answer
+)
+
+// Holding is what one engine shows of a storage domain or a VM.
+type Holding struct {
+	Site   string `json:"site"`
+	Known  bool   `json:"known"`            // the engine answered
+	Holds  bool   `json:"holds"`            // it holds the object: a domain attached and not in maintenance, a VM registered
+	Status string `json:"status,omitempty"` // as the engine spells it; "" when it does not know the object
+}
+
+// String renders the holding for a table.
+func (h Holding) String() string {
+	switch {
+	case !h.Known:
+		return "silent"
+	case h.Status == "":
+		return "-"
+	}
+	return h.Status
+}
+
+// ObjectState is where one object of the plan is.
+type ObjectState struct {
+	Kind      string  `json:"kind"` // storage_domain or vm
+	ID        string  `json:"id"`
+	Name      string  `json:"name"`
+	Place     Place   `json:"place"`
+	Primary   Holding `json:"primary"`
+	Secondary Holding `json:"secondary"`
+}
+
+// Pair is the state of a pair of sites, as far as a plan is concerned.
+type Pair struct {
+	Place          Place         `json:"place"` // of all storage domains together
+	StorageDomains []ObjectState `json:"storage_domains"`
+	VMs            []ObjectState `json:"vms"`
+	Silent         []string      `json:"silent,omitempty"` // sites that do not answer
+	Reasons        []string      `json:"reasons,omitempty"`
+}
+
+// ReadPair derives the pair state from both engines: two lists of each, and one of each data center that holds a storage domain of
+// the plan. A nil site does not answer. An engine that answers with an error is unknown, not empty.
+func ReadPair(ctx context.Context, p *Plan, primary, secondary *ovirt.Site) *Pair {
+	pair := &Pair{}
+	views := map[string]*siteView{}
+	for name, site := range map[string]*ovirt.Site{Primary: primary, Secondary: secondary} {
+		if site == nil {
+			continue
+		}
+		view, err := look(ctx, site, viewParts{vms: true, attachedIn: func(v *siteView) []string { return v.dataCentersHolding(p) }})
+		if err != nil {
+			pair.Reasons = append(pair.Reasons, fmt.Sprintf("%s cannot be read: %v", name, err))
+			continue
+		}
+		views[name] = view
+	}
+	for _, name := range []string{Primary, Secondary} {
+		if views[name] == nil {
+			pair.Silent = append(pair.Silent, name)
+		}
+	}
+	slices.Sort(pair.Reasons)
+	for _, domain := range p.StorageDomains {
+		state := ObjectState{Kind: "storage_domain", ID: domain.ID, Name: domain.Name,
+			Primary: views[Primary].holdsDomain(Primary, domain.ID), Secondary: views[Secondary].holdsDomain(Secondary, domain.ID)}
+		state.Place = holderOf(state.Primary, state.Secondary)
+		pair.StorageDomains = append(pair.StorageDomains, state)
+	}
+	for _, vm := range p.VMs {
+		state := ObjectState{Kind: "vm", ID: vm.ID, Name: vm.Name,
+			Primary: views[Primary].holdsVM(Primary, vm.ID), Secondary: views[Secondary].holdsVM(Secondary, vm.ID)}
+		state.Place = holderOf(state.Primary, state.Secondary)
+		for _, view := range views {
+			if view.stripped(vm.ID) && (state.Place == AtPrimary || state.Place == AtSecondary) {
+				state.Place = Stripped
+			}
+		}
+		pair.VMs = append(pair.VMs, state)
+	}
+	pair.Place = together(pair.StorageDomains)
+	return pair
+}
+
+// dataCentersHolding returns the data centers in which storage domains of the plan are attached.
+func (v *siteView) dataCentersHolding(p *Plan) []string {
+	var ids []string
+	for _, d := range v.domains {
+		planned := slices.ContainsFunc(p.StorageDomains, func(own StorageDomain) bool { return own.ID == d.ID })
+		if planned && d.DataCenterID != "" && !slices.Contains(ids, d.DataCenterID) {
+			ids = append(ids, d.DataCenterID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// holdsDomain tells what the engine shows of a storage domain. One in maintenance is not held: it can be written by nobody, which is
+// the release point of a planned move.
+func (v *siteView) holdsDomain(site, id string) Holding {
+	if v == nil {
+		return Holding{Site: site}
+	}
+	i := slices.IndexFunc(v.domains, func(d ovirt.StorageDomain) bool { return d.ID == id })
+	if i < 0 {
+		return Holding{Site: site, Known: true}
+	}
+	d := v.domains[i]
+	return Holding{Site: site, Known: true, Status: d.Status, Holds: d.DataCenterID != "" && d.Status != "maintenance"}
+}
+
+func (v *siteView) holdsVM(site, id string) Holding {
+	if v == nil {
+		return Holding{Site: site}
+	}
+	i := slices.IndexFunc(v.vms, func(vm ovirt.VM) bool { return vm.ID == id })
+	if i < 0 {
+		return Holding{Site: site, Known: true}
+	}
+	return Holding{Site: site, Known: true, Status: v.vms[i].Status, Holds: true}
+}
+
+// stripped reports a registered VM without any disk: the storage domain of its disks was detached under it.
+func (v *siteView) stripped(id string) bool {
+	i := slices.IndexFunc(v.vms, func(vm ovirt.VM) bool { return vm.ID == id })
+	return i >= 0 && len(v.vms[i].Disks) == 0
+}
+
+func holderOf(primary, secondary Holding) Place {
+	switch {
+	case primary.Holds && secondary.Holds:
+		return AtBoth
+	case primary.Holds && secondary.Known:
+		return AtPrimary
+	case secondary.Holds && primary.Known:
+		return AtSecondary
+	case primary.Known && secondary.Known:
+		return Nowhere
+	}
+	return UnknownAt
+}
+
+// together says where the storage domains are as a whole: at one place, or at different ones (both).
+func together(states []ObjectState) Place {
+	place := Place("")
+	for _, state := range states {
+		switch {
+		case place == "" || place == state.Place:
+			place = state.Place
+		case state.Place == UnknownAt || place == UnknownAt:
+			place = UnknownAt
+		default:
+			place = AtBoth
+		}
+	}
+	return place
+}
+
+// AwayKnown reports whether the target of a failover already holds every storage domain, whatever the silent source would say.
+func (p *Pair) AwayKnown(target string) bool {
+	for _, state := range p.StorageDomains {
+		holding := state.Secondary
+		if target == Primary {
+			holding = state.Primary
+		}
+		if !holding.Holds {
+			return false
+		}
+	}
+	return len(p.StorageDomains) > 0
+}
+
+// Next is the one command that leads on from this state, and why.
+func (p *Pair) Next(planFile string) (command, why string) {
+	silentPrimary, silentSecondary := slices.Contains(p.Silent, Primary), slices.Contains(p.Silent, Secondary)
+	switch {
+	case silentPrimary && silentSecondary:
+		return "", "neither site answers: bring one of the engines up"
+	case silentPrimary && p.AwayKnown(Secondary):
+		return "", "the VMs are at secondary and primary does not answer: nothing is to be done until it is back"
+	case silentPrimary:
+		return "drrun failover " + planFile, "primary does not answer; if it is lost, bring the VMs up at secondary"
+	case silentSecondary && p.AwayKnown(Primary):
+		return "", "the VMs are at home and secondary does not answer: bring its engine up, there is no way to fail over now"
+	case silentSecondary:
+		return "drrun failback " + planFile + " --unplanned", "secondary does not answer; if it is lost, bring the VMs up at primary"
+	}
+	switch p.Place {
+	case AtPrimary:
+		return "drrun failover " + planFile + " --planned", "the VMs are at home; this moves them on purpose"
+	case AtSecondary:
+		return "drrun failback " + planFile, "the VMs are away and primary is clean"
+	case AtBoth:
+		return "drrun clean " + planFile + " --site primary", "both engines hold storage domains of the plan: when the VMs run at secondary, primary's copies are stale"
+	case Nowhere:
+		return "drrun history", "no engine holds the storage domains: a run was stopped between release and import; resume it or roll it back"
+	}
+	return "drrun check " + planFile, "what the engines hold cannot be read"
+}
+
+// WrongDirection says why an action cannot start from this state, "" when it can.
+func (p *Pair) WrongDirection(action string) string {
+	source, target := Primary, Secondary
+	if action == ActionFailback {
+		source, target = Secondary, Primary
+	}
+	var there []string
+	for _, state := range p.StorageDomains {
+		holding, old := state.Secondary, state.Primary
+		if target == Primary {
+			holding, old = state.Primary, state.Secondary
+		}
+		if holding.Holds && !old.Holds {
+			there = append(there, fmt.Sprintf("%q is %s at %s", state.Name, holding.Status, target))
+		}
+	}
+	if len(there) == len(p.StorageDomains) && len(there) > 0 {
+		return fmt.Sprintf("%s goes from %s to %s, and %s holds the storage domains already: %s", action, source, target, target, strings.Join(there, ", "))
+	}
+	return ""
+}
