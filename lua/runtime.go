@@ -216,12 +216,12 @@ func (f *Function) CallContext(ctx context.Context, t *engine.Task, args ...any)
 type inStep struct{}
 
 // CallStep calls the function of a durable step: engine operations, parallel and spawn inside it are errors, since the step
-// is recorded as a whole.
-func (f *Function) CallStep(t *engine.Task, args ...any) (any, error) {
+// is recorded as a whole. ctx is that of the step: a step that runs is brought to its end after the first Ctrl-C.
+func (f *Function) CallStep(ctx context.Context, t *engine.Task, args ...any) (any, error) {
 	before := t.Local(inStep{})
 	t.SetLocal(inStep{}, true)
 	defer t.SetLocal(inStep{}, before)
-	return f.Call(t, args...)
+	return f.CallContext(ctx, t, args...)
 }
 
 // callSite is the place of a primitive's call, for diagnostics.

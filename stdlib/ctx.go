@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"drrun/engine"
@@ -12,12 +13,7 @@ import (
 )
 
 // Context returns the ctx object: what every workflow, hook and boot condition gets as its first argument.
-func (s *Session) Context() *lua.Object {
-	if s.ctx == nil {
-		s.ctx = lua.NewObject(s.classes.ctx, &runContext{session: s})
-	}
-	return s.ctx
-}
+func (s *Session) Context() *lua.Object { return s.ctx }
 
 // contextFor returns the ctx of a hook handler, which tells whether an earlier try of it was cut.
 func (s *Session) contextFor(retried bool) *lua.Object {
@@ -76,10 +72,28 @@ func contextClass() *lua.Class {
 	}
 }
 
+// notInConditions refuses, inside a boot condition, what is recorded or asked: a condition may only observe.
+func notInConditions(methods []lua.Func) []lua.Func {
+	for i := range methods {
+		method := &methods[i]
+		if method.Effect != lua.Durable && method.Name != "mark" && method.Name != "done_with" {
+			continue
+		}
+		run := method.Run
+		method.Run = func(c *lua.Call) (any, error) {
+			if c.Task.Local(observing{}) != nil {
+				return nil, c.Errorf("condition-changes", "", "a boot condition may only observe; ctx:%s does more than that", method.Name)
+			}
+			return run(c)
+		}
+	}
+	return methods
+}
+
 func contextMethods() []lua.Func {
 	text := lua.Param{Name: "text", Type: lua.String, Positional: true, Doc: "What to say."}
 	subject := lua.Param{Name: "subject", Type: lua.Any, Positional: true, Doc: "A VM, a storage domain, or a table with kind, id and name."}
-	return []lua.Func{
+	return notInConditions([]lua.Func{
 		lua.ParallelFunc(),
 		lua.SpawnFunc(),
 		{
@@ -103,7 +117,17 @@ func contextMethods() []lua.Func {
 		{
 			Name: "warn", Doc: "Writes a warning to the run's journal, output and report.", Effect: lua.Pure, Params: []lua.Param{text},
 			Run: func(c *lua.Call) (any, error) {
-				session(c).Run.Note("warning", engine.Subject{}, map[string]any{"text": c.String("text")})
+				session(c).Warn(engine.Subject{}, c.String("text"))
+				return nil, nil
+			},
+		},
+		{
+			Name: "verdict", Doc: "Puts a sentence into the result and the report that the operator must not miss, such as \"reverse replication: ready\". " +
+				"A later one of the same name takes its place.",
+			Effect: lua.Pure,
+			Params: []lua.Param{{Name: "name", Type: lua.String, Positional: true, Doc: "Name of the verdict."}, text},
+			Run: func(c *lua.Call) (any, error) {
+				session(c).pronounce(c.String("name"), c.String("text"))
 				return nil, nil
 			},
 		},
@@ -150,7 +174,8 @@ func contextMethods() []lua.Func {
 			Doc: "Requires evidence that the source cannot run the plan's VMs, collected now (invariant I1): the source's engine shows the plan's storage domains released, " +
 				"or it is silent and a named person has confirmed that it is down. Raises no-evidence otherwise.",
 			Run: func(c *lua.Call) (any, error) {
-				verdict, err := session(c).RequireEvidence(c.Ctx)
+				// Looking and asking end with the first Ctrl-C: nothing is under way yet.
+				verdict, err := session(c).RequireEvidence(c.Task.Ctx())
 				if err != nil {
 					return nil, evidenceFault(c, err)
 				}
@@ -194,7 +219,7 @@ func contextMethods() []lua.Func {
 			Run:    func(c *lua.Call) (any, error) { session(c).settle(c.String("vm")); return nil, nil },
 		},
 		markFunc(subject),
-	}
+	})
 }
 
 // markFunc declares ctx:mark, which sets the state of an object in the report.
@@ -203,7 +228,7 @@ func markFunc(subject lua.Param) lua.Func {
 		Name: "mark", Doc: "Sets the state of a VM or storage domain in the run's report and output.", Effect: lua.Pure,
 		Params: []lua.Param{subject,
 			{Name: "state", Type: lua.Enum(States...), Positional: true, Doc: "The state."},
-			{Name: "error", Type: lua.String, Positional: true, Optional: true, Doc: "Why, when it is not a good one."},
+			{Name: "error", Type: lua.String, Positional: true, Optional: true, Doc: "Why it is so."},
 		},
 		Run: func(c *lua.Call) (any, error) {
 			s := session(c)
@@ -212,8 +237,11 @@ func markFunc(subject lua.Param) lua.Func {
 				return nil, c.Errorf("bad-argument", "subject", "%v", err)
 			}
 			status := engine.Status{Subject: named, State: c.String("state")}
-			if c.Has("error") {
-				status.Error = c.String("error")
+			switch why := c.String("error"); {
+			case slices.Contains([]string{StateFailed, StateMissing, StateUnverified, StatePending}, status.State):
+				status.Error = why
+			default: // what is well needs no error, and has none any more
+				status.Detail, status.Error = why, engine.None
 			}
 			s.Run.Mark(status)
 			return nil, nil
@@ -256,7 +284,7 @@ func stepFunc() lua.Func {
 				step.OnCut = onCut
 			}
 			recorded, err := s.Run.Durable(c.Ctx, step, func(ctx context.Context, retried bool) (any, error) {
-				result, err := fn.CallStep(c.Task, s.contextFor(retried))
+				result, err := fn.CallStep(ctx, c.Task, s.contextFor(retried))
 				if err != nil {
 					return nil, err
 				}
@@ -282,9 +310,13 @@ func promptFunc() lua.Func {
 			{Name: "text", Type: lua.String, Doc: "The question."},
 			{Name: "choices", Type: lua.List(lua.String), Optional: true, Doc: "The answers that are allowed."},
 			{Name: "default", Type: lua.String, Optional: true, Doc: "The answer to an empty line."},
+			{Name: "needs", Type: lua.List(lua.String), Optional: true, Doc: "Parts that the answer must have; one without them is an error and is not recorded."},
 		},
 		Run: func(c *lua.Call) (any, error) {
 			question := engine.Question{Name: c.String("name"), Text: c.String("text")}
+			for _, part := range c.List("needs") {
+				question.Fields = append(question.Fields, part.(string))
+			}
 			if c.Has("choices") {
 				for _, choice := range c.List("choices") {
 					question.Choices = append(question.Choices, choice.(string))
@@ -317,12 +349,40 @@ func ParseAnswer(text string) map[string]any {
 	return parts
 }
 
+// AnswerError says that an answer lacks a part that was asked for. Its text does not repeat the answer.
+type AnswerError struct{ Question, Missing string }
+
+// Error names the question and what its answer lacks.
+func (e *AnswerError) Error() string {
+	return fmt.Sprintf("the answer to %q does not say %q", e.Question, e.Missing)
+}
+
 // ask asks as a durable step, so that a resumed run does not ask again.
 func (s *Session) ask(c *lua.Call, question engine.Question) (string, error) {
 	recorded, err := s.Run.Durable(c.Ctx, engine.Durable{
 		Key: engine.PromptKey(question.Name), OnCut: "retry", Title: "prompt " + question.Name,
 		Subject: engine.Subject{Kind: "prompt", ID: question.Name, Name: question.Name},
-	}, func(ctx context.Context, _ bool) (any, error) { return s.Run.Ask(ctx, question) })
+	}, func(context.Context, bool) (any, error) {
+		// A question is no operation that must be brought to an end: the first Ctrl-C ends it.
+		answer, err := s.Run.Ask(c.Task.Ctx(), question)
+		if err != nil {
+			return nil, err
+		}
+		// What is recorded is not asked again, so an answer that is none must not be.
+		parts := ParseAnswer(answer)
+		for _, needed := range question.Fields {
+			if parts[needed] == nil {
+				return nil, &AnswerError{Question: question.Name, Missing: needed}
+			}
+		}
+		return answer, nil
+	})
+	var unfit *AnswerError
+	if errors.As(err, &unfit) {
+		wrong := c.Errorf("bad-answer", "", "%v", err)
+		wrong.Hint, wrong.Err = fmt.Sprintf("answer it again when the run is resumed, or with --answer '%s=%s,…'", question.Name, unfit.Missing), err
+		return "", wrong
+	}
 	if errors.Is(err, engine.ErrNoAnswer) {
 		missing := c.Errorf("needs-answer", "", "the question %q has no answer: %s", question.Name, question.Text)
 		missing.Hint = fmt.Sprintf("answer it on the command line: --answer '%s=…'", question.Name)

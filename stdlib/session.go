@@ -3,6 +3,7 @@ package stdlib
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,7 +46,16 @@ type Session struct {
 	changed chan struct{}   // closed and replaced whenever settled grows
 	ovfRan  map[string]string
 	absent  map[string]bool // VMs that the last whole list of the target lacked, by id
+
+	imports   int      // imports under way
+	abandoned string   // why nobody may wait for another task any more; "" while they may
+	warnings  []string // said in this attempt, in order
+	verdicts  []verdict
+	skipped   []string // hooks that failed and whose on_error is continue, in order
 }
+
+// verdict is a sentence for the end of the result.
+type verdict struct{ name, text string }
 
 // Site is one of the two sites of a run.
 type Site struct {
@@ -70,7 +80,55 @@ func NewSession(env engine.Env, run *engine.Run, facts *Facts, source, target *o
 	}
 	s.Source = &Site{Name: facts.Source, Engine: source, session: s}
 	s.Target = &Site{Name: facts.Target, Engine: target, session: s}
+	s.ctx = lua.NewObject(s.classes.ctx, &runContext{session: s})
 	return s
+}
+
+// Warn says something that the operator should know, in the journal, the output and the result.
+func (s *Session) Warn(subject engine.Subject, text string) {
+	s.Run.Note("warning", subject, map[string]any{"text": text, "level": "warn"})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.warnings = append(s.warnings, text)
+}
+
+// Warnings returns what was warned of in this attempt, in order.
+func (s *Session) Warnings() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.warnings)
+}
+
+// pronounce notes a verdict; a later one of the same name takes its place.
+func (s *Session) pronounce(name, text string) {
+	s.Run.Note("verdict", engine.Subject{}, map[string]any{"name": name, "text": text})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.verdicts {
+		if s.verdicts[i].name == name {
+			s.verdicts[i].text = text
+			return
+		}
+	}
+	s.verdicts = append(s.verdicts, verdict{name, text})
+}
+
+// Verdicts returns the sentences that the workflow put into the result, in the order in which each was first said.
+func (s *Session) Verdicts() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	texts := make([]string, len(s.verdicts))
+	for i, v := range s.verdicts {
+		texts[i] = v.text
+	}
+	return texts
+}
+
+// Skipped returns the hooks that failed in this attempt and were passed over, as their on_error says. They are not done.
+func (s *Session) Skipped() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.skipped)
 }
 
 // site returns the site of that name ("primary", "secondary", "source" or "target").
@@ -105,6 +163,17 @@ func (s *Session) settle(vmID string) {
 	s.changed = make(chan struct{})
 }
 
+// abandon ends the waiting for other tasks after a fault of ours: the task that was waited for may never say that it is done.
+func (s *Session) abandon(why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.abandoned == "" {
+		s.abandoned = why
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+}
+
 // awaitSettled waits until this attempt is done with every one of the VMs.
 func (s *Session) awaitSettled(ctx context.Context, vmIDs []string) error {
 	for {
@@ -113,10 +182,13 @@ func (s *Session) awaitSettled(ctx context.Context, vmIDs []string) error {
 		for _, id := range vmIDs {
 			open = open || !s.settled[id]
 		}
-		wake := s.changed
+		wake, abandoned := s.changed, s.abandoned
 		s.mu.Unlock()
 		if !open {
 			return nil
+		}
+		if abandoned != "" {
+			return fmt.Errorf("%w: %s", engine.ErrStopping, abandoned)
 		}
 		if _, err := s.Env.Clock.Wait(ctx, -1, wake); err != nil {
 			return err

@@ -21,20 +21,44 @@ func siteOf(c *lua.Call) *Site { return c.Self.(*Site) }
 // observing marks a task that evaluates a boot condition: such code may look, but not change anything (design: "may only observe").
 type observing struct{}
 
-// changes wraps a primitive that changes an engine: it is refused inside a boot condition, and its error tells what the engine said.
+// siteOfSelf returns the site that an object of a session belongs to.
+func siteOfSelf(self any) *Site {
+	switch v := self.(type) {
+	case *Site:
+		return v
+	case *domainRef:
+		return v.site
+	case *templateRef:
+		return v.site
+	case *vmRef:
+		return v.site
+	}
+	panic(fmt.Sprintf("a primitive of a %T, which belongs to no site", self))
+}
+
+// changes wraps a primitive that changes an engine: it is refused inside a boot condition and on the site that is left (the
+// evidence is about that site, so it lets nothing start there), and its error tells what the engine said.
 func changes(run func(*lua.Call) (any, error)) func(*lua.Call) (any, error) {
-	return func(c *lua.Call) (any, error) {
+	return observes(func(c *lua.Call) (any, error) {
 		if c.Task.Local(observing{}) != nil {
 			return nil, c.Errorf("condition-changes", "", "a boot condition may only observe; this call changes the engine")
 		}
-		result, err := run(c)
-		return result, describe(c, err)
-	}
+		if site := siteOfSelf(c.Self); site != site.session.Target {
+			return nil, c.Errorf("wrong-site", "", "this run leaves site %q and changes nothing there; its target is %q", site.Name, site.session.Target.Name)
+		}
+		return run(c)
+	})
 }
 
 // observes wraps a primitive that reads an engine.
 func observes(run func(*lua.Call) (any, error)) func(*lua.Call) (any, error) {
 	return func(c *lua.Call) (any, error) {
+		defer func() {
+			if value := recover(); value != nil {
+				siteOfSelf(c.Self).session.abandon(fmt.Sprintf("internal error: %v", value))
+				panic(value)
+			}
+		}()
 		result, err := run(c)
 		return result, describe(c, err)
 	}
@@ -53,24 +77,25 @@ func describe(c *lua.Call, err error) error {
 	if errors.As(err, &evidence) {
 		return evidenceFault(c, err)
 	}
-	var fault *ovirt.Error
-	if errors.As(err, &fault) {
-		d := c.Errorf(string(fault.Code), "", "%s", err.Error())
-		d.Hint, d.Err, d.Retryable = fault.Hint, err, fault.Retryable
-		return d
-	}
+	// What we refused ourselves comes wrapped in the client's error, whose code says only that nothing was sent.
+	d := c.Errorf("error", "", "%s", err.Error())
+	d.Err = err
 	var outside *OutsidePlanError
-	if errors.As(err, &outside) {
-		d := c.Errorf("outside-plan", "", "%s", err.Error())
-		d.Err = err
-		return d
+	var down *WentDownError
+	var fault *ovirt.Error
+	switch {
+	case errors.As(err, &outside):
+		d.Code = "outside-plan"
+	case errors.As(err, &down):
+		d.Code, d.Hint = "vm-went-down", "look why it stopped (its console, the engine's events), then start it by hand in the engine"
+	case errors.Is(err, engine.ErrStopping):
+		d.Code = "stopping"
+	case errors.As(err, &fault):
+		d.Code, d.Hint, d.Retryable = string(fault.Code), fault.Hint, fault.Retryable
+	default:
+		return err
 	}
-	if errors.Is(err, engine.ErrStopping) {
-		d := c.Errorf("stopping", "", "%s", err.Error())
-		d.Err = err
-		return d
-	}
-	return err
+	return d
 }
 
 // list declares a read of a whole collection.
@@ -322,6 +347,8 @@ func (site *Site) importDomain(ctx context.Context, domain *FactDomain, wanted s
 		}
 		host = hosts[i]
 	}
+	s.importing(1)
+	defer s.importing(-1)
 	cut := s.cut(ovirt.OpImportDomain, site.domainSubject(domain))
 	_, changed, err := site.Engine.ImportDomain(ctx, ovirt.ImportSpec{
 		ID: domain.ID, Name: domain.Name, Type: domain.Type, Address: domain.Target.Address, Path: domain.Target.Path, HostID: host.ID,

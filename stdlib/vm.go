@@ -200,13 +200,16 @@ func (v *vmRef) repairNICs(ctx context.Context, found []ovirt.NIC) error {
 			continue
 		}
 		for _, nic := range found {
-			if nic.Name != wanted.Name || nic.ProfileID == wanted.TargetProfileID {
+			if nic.Name != wanted.Name {
 				continue
 			}
-			cut := v.site.session.cut(ovirt.OpUpdateNIC, v.subject())
-			changed, err := v.site.Engine.UpdateNIC(ctx, v.fact.ID, nic.ID, wanted.TargetProfileID)
-			if err != nil {
-				return fmt.Errorf("put NIC %s of VM %q on %s: %w", nic.Name, v.fact.Name, wanted.TargetProfile, err)
+			cut := v.site.session.cut(ovirt.OpUpdateNIC, engine.Subject{Kind: ovirt.KindNIC, Site: v.site.Name, ID: nic.ID, Name: nic.Name})
+			changed := false
+			if nic.ProfileID != wanted.TargetProfileID {
+				var err error
+				if changed, err = v.site.Engine.UpdateNIC(ctx, v.fact.ID, nic.ID, wanted.TargetProfileID); err != nil {
+					return fmt.Errorf("put NIC %s of VM %q on %s: %w", nic.Name, v.fact.Name, wanted.TargetProfile, err)
+				}
 			}
 			v.site.session.settleByState(cut, changed)
 		}
@@ -239,15 +242,21 @@ func (v *vmRef) start(ctx context.Context, timeout time.Duration) (ovirt.StartRe
 		s.Run.Settle(intent.ID, reached, how)
 		reachedBefore = reachedBefore || reached
 	}
-	s.Run.Mark(engine.Status{Subject: subject, State: StateStarting, Rank: &v.fact.Rank})
+	task := engine.TaskFrom(ctx)
 	result, err := v.site.Engine.StartVM(ctx, v.fact.ID, ovirt.StartOptions{
 		Timeout: timeout,
 		MayStart: func(ctx context.Context) error {
 			if reachedBefore {
 				return &WentDownError{VM: v.fact.Name, Site: v.site.Name}
 			}
-			_, err := s.Gate.Require(ctx)
-			return err
+			if task != nil && task.Ctx().Err() != nil { // it waited for its turn meanwhile
+				return fmt.Errorf("%w: %w", engine.ErrStopping, context.Cause(task.Ctx()))
+			}
+			if _, err := s.Gate.Require(ctx); err != nil {
+				return err
+			}
+			s.Run.Mark(engine.Status{Subject: subject, State: StateStarting, Rank: &v.fact.Rank})
+			return nil
 		},
 	})
 	if err != nil {

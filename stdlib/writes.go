@@ -1,10 +1,13 @@
 package stdlib
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 
 	"drrun/engine"
 	"drrun/ovirt"
@@ -19,8 +22,8 @@ type OutsidePlanError struct {
 
 // Error names the object and the rule.
 func (e *OutsidePlanError) Error() string {
-	return fmt.Sprintf("%s %s %q on %s: it is not one of the objects that this run may change (only those of its facts)",
-		e.Op, e.Subject.Kind, e.Subject.Name, e.Site)
+	return fmt.Sprintf("%s %s %q on %s: it is not one of the objects that this run may change (only those of its facts, on its target)",
+		e.Op, e.Subject.Kind, cmp.Or(e.Subject.Name, e.Subject.ID), e.Site)
 }
 
 // WriteHook is put on every site of a run. It is the one door through which a change leaves: each mutating request is checked
@@ -55,32 +58,45 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 }
 
 // mayChange holds each write against the facts. A connection is judged by the storage domain for whose import it was made.
+// A NIC by the VM in its path, since its own id is the engine's. Nothing at all is changed on the site that is left.
 func (s *Session) mayChange(w *ovirt.Write) bool {
+	if w.Site != s.Target.Name {
+		return false
+	}
 	switch w.Subject.Kind {
-	case "vm":
-		for i := range s.Facts.VMs {
-			if s.Facts.VMs[i].ID == w.Subject.ID {
-				return true
-			}
+	case ovirt.KindVM:
+		return s.hasVM(w.Subject.ID)
+	case ovirt.KindNIC:
+		below, _ := strings.CutPrefix(w.Path, "/vms/")
+		id, _, _ := strings.Cut(below, "/")
+		return s.hasVM(id)
+	case ovirt.KindStorageDomain:
+		if slices.ContainsFunc(s.Facts.Domains, func(d FactDomain) bool { return d.ID == w.Subject.ID }) {
+			return true
 		}
-	case "storage_domain":
-		for i := range s.Facts.Domains {
-			if s.Facts.Domains[i].ID == w.Subject.ID {
-				return true
-			}
-		}
-	case "template":
+		// An import that brought another domain than the expected one takes that entry out again. The client does that inside
+		// the import, without format, and only with the entry that it has just made: its content stays.
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return w.Op == ovirt.OpRemoveDomain && s.imports > 0
+	case ovirt.KindTemplate:
 		_, known := s.Facts.Template(w.Subject.ID)
 		return known
-	case "storage_connection":
-		for i := range s.Facts.Domains {
-			place := s.Facts.Domains[i].Target
-			if w.Subject.Name == place.Address+":"+place.Path {
-				return true
-			}
-		}
+	case ovirt.KindStorageConn:
+		return slices.ContainsFunc(s.Facts.Domains, func(d FactDomain) bool { return w.Subject.Name == d.Target.Address+":"+d.Target.Path })
 	}
 	return false
+}
+
+func (s *Session) hasVM(id string) bool {
+	return id != "" && slices.ContainsFunc(s.Facts.VMs, func(vm FactVM) bool { return vm.ID == id })
+}
+
+// importing counts the imports under way.
+func (s *Session) importing(change int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.imports += change
 }
 
 // cut returns the intents of an operation on an object that an earlier attempt journaled without an outcome.
