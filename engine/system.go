@@ -16,12 +16,22 @@ import (
 // time runs speed times faster than the wall: 1 in production, more against the lab.
 // At speed 1 model time is the time of day; at another speed it starts at the time of
 // day and runs away from it. A speed that is not above 0 counts as 1.
-func SystemEnv(speed float64) Env {
+func SystemEnv(speed float64) Env { return SystemEnvSince(speed, time.Time{}) }
+
+// SystemEnvSince is SystemEnv with model time that left the time of day at since, so that
+// several processes, one after the other, and the lab live in one model time. A zero since
+// is now. At speed 1 it changes nothing.
+func SystemEnvSince(speed float64, since time.Time) Env {
 	if !(speed > 0) || math.IsInf(speed, 0) {
 		speed = 1
 	}
+	now := time.Now()
+	clock := &systemClock{start: now, begun: now, speed: speed}
+	if !since.IsZero() {
+		clock.begun = since.Add(scale(now.Sub(since), speed))
+	}
 	return Env{
-		Clock: &systemClock{start: time.Now(), speed: speed},
+		Clock: clock,
 		Rand:  systemRand,
 		NewID: systemID,
 		Go:    func(fn func()) { go fn() },
@@ -30,7 +40,8 @@ func SystemEnv(speed float64) Env {
 }
 
 type systemClock struct {
-	start time.Time
+	start time.Time // by the wall
+	begun time.Time // model time at start
 	speed float64
 }
 
@@ -38,7 +49,7 @@ func (c *systemClock) Now() time.Time {
 	if c.speed == 1 {
 		return time.Now().UTC()
 	}
-	return c.start.Add(scale(time.Since(c.start), c.speed)).UTC()
+	return c.begun.Add(scale(time.Since(c.start), c.speed)).UTC()
 }
 
 // scale multiplies without wrapping around.

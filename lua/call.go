@@ -81,7 +81,9 @@ func (c *Call) Errorf(code, arg, format string, args ...any) *Diagnostic {
 // ErrorAt makes an error that points at a place of the file of the call.
 func (c *Call) ErrorAt(pos Pos, code, format string, args ...any) *Diagnostic {
 	d := c.site.diagnostic(pos, code, fmt.Sprintf(format, args...))
-	d.Subject = c.name
+	if d.Pos.Line > 0 {
+		d.Subject = c.name
+	}
 	return d
 }
 
@@ -183,7 +185,7 @@ func guarded(c *Call, fn *Func) (result any, err error) {
 func located(err error, site *callSite) error {
 	var d *Diagnostic
 	if errors.As(err, &d) {
-		if d.Pos.Line == 0 && site.src != nil {
+		if d.Pos.Line == 0 && site.src != nil && !site.src.builtin {
 			d.Pos = site.at(nil, false)
 			d.Source = site.src.line(d.Pos.Line)
 		}

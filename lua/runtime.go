@@ -259,6 +259,10 @@ func (s *callSite) at(path []any, atKey bool) Pos {
 
 func (s *callSite) diagnostic(pos Pos, code, message string) *Diagnostic {
 	d := &Diagnostic{Pos: pos, Code: code, Message: message, Traceback: s.trace}
+	if s.src != nil && s.src.builtin { // a place in drrun's own workflows tells an operator nothing
+		d.Pos = Pos{}
+		return d
+	}
 	if s.src != nil {
 		d.Source = s.src.line(pos.Line)
 	}

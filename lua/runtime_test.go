@@ -70,7 +70,7 @@ func probeModule(log *[]string) Module {
 			{
 				Name: "step", Effect: Durable, Params: []Param{{Name: "fn", Type: FunctionType, Positional: true}},
 				Run: func(c *Call) (any, error) {
-					result, err := c.Func("fn").CallStep(c.Task)
+					result, err := c.Func("fn").CallStep(c.Ctx, c.Task)
 					if err != nil {
 						return nil, err
 					}

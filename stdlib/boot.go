@@ -28,24 +28,21 @@ type Condition struct {
 	Func    *lua.Function // ConditionLua
 }
 
-// Limit returns how long after up the condition may take. A delay needs no limit beyond itself.
+// Limit returns how long after up the condition may take. A delay needs no limit beyond itself, and parts bring their own.
 func (c *Condition) Limit() time.Duration {
-	if c.Timeout > 0 {
+	switch {
+	case c.Timeout > 0:
 		return c.Timeout
+	case c.Kind == ConditionWait:
+		return c.Delay
+	case len(c.Of) > 0:
+		longest := time.Duration(0)
+		for _, part := range c.Of {
+			longest = max(longest, part.Limit())
+		}
+		return longest
 	}
-	longest := DefaultConditionTimeout
-	if c.Kind == ConditionWait {
-		longest = 0
-	}
-	return max(longest, c.longestDelay())
-}
-
-func (c *Condition) longestDelay() time.Duration {
-	longest := c.Delay
-	for _, part := range c.Of {
-		longest = max(longest, part.longestDelay())
-	}
-	return longest
+	return DefaultConditionTimeout
 }
 
 // String renders the condition as a plan would write it.

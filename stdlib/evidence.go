@@ -45,7 +45,7 @@ const (
 
 // Verdict is what one look at the source proved.
 type Verdict struct {
-	At           time.Time     `json:"at"` // when the look began: nothing that it saw is older
+	At           time.Time     `json:"at"`      // when the look began: nothing that it saw is older
 	Holds        bool          `json:"holds"`   // a VM of the plan may be started on the target
 	Ground       string        `json:"ground"`  // GroundReleased or GroundConfirmed; "" when it does not hold
 	Answers      bool          `json:"answers"` // the source's engine answered

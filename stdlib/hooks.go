@@ -1,11 +1,13 @@
 package stdlib
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"drrun/engine"
@@ -30,7 +32,7 @@ var HookPoints = []HookPoint{
 	{"after_fence", "After a host was fenced.", "ask"},
 	{"promote_storage", "Makes the target's copy of a consistency group writable; returns { writable = true, as_of = TIME }.", "ask"},
 	{"demote_storage", "Makes the source's copy of a consistency group read-only.", "ask"},
-	{"reverse_replication", "Starts replication of a consistency group in the other direction.", "ask"},
+	{"reverse_replication", "Starts replication of a consistency group in the other direction; returns { ready = true } when it runs.", "ask"},
 	{"snapshot_replica", "Tests: makes a writable clone of a consistency group.", "ask"},
 	{"discard_snapshot", "Tests: removes that clone.", "ask"},
 	{"before_import", "Before a storage domain is imported on the target.", "retry"},
@@ -57,28 +59,55 @@ func HookPointNames() []string {
 	return names
 }
 
-// errHookTimeout is the cause of a context that ends with a handler's time-out.
-var errHookTimeout = errors.New("the hook's time-out has passed")
+// errNotVerified is how a handler of verify_vm that returns false is recorded: as a failure, so that a later attempt asks it again.
+var errNotVerified = errors.New("it returned false")
 
 // RunHook calls every handler of a hook point in the order in which they were added, each as a durable step of the run:
 // a recorded result is not repeated by a later attempt. It returns the last result that is not nil, as JSON-decoded data.
-// subject goes into the journal key; argument is what the handlers get as their second argument.
+// subject goes into the journal key, and so does argument where it is data; argument is what the handlers get as their second one.
+// An error of a handler whose on_error is "continue" is passed over and remembered as skipped, unless it says that the run must stop.
 func (s *Session) RunHook(task *engine.Task, point string, subject engine.Subject, argument any) (any, error) {
 	var last any
 	for _, handler := range s.Hooks[point] {
+		if task.Ctx().Err() != nil { // a handler that runs is brought to its end, and none begins after the first Ctrl-C
+			return nil, context.Cause(task.Ctx())
+		}
 		result, err := s.runHandler(task, handler, subject, argument)
-		if err != nil {
-			if handler.OnError == "continue" {
-				s.Run.Note("warning", subject, map[string]any{"text": fmt.Sprintf("hook %s (%s) failed and is set to continue: %v", point, handler.Name, err)})
-				continue
-			}
-			return nil, fmt.Errorf("hook %s (%s) for %s %q: %w", point, handler.Name, subject.Kind, subject.Name, err)
+		var recorded *engine.StepError
+		switch {
+		case err == nil:
+		case errors.Is(err, errNotVerified), point == verifyVM && errors.As(err, &recorded) && recorded.Text == errNotVerified.Error():
+			return false, nil
+		case handler.OnError == "continue" && task.Ctx().Err() == nil && !mustStop(err):
+			text := fmt.Sprintf("hook %s (%s) for %s failed and its on_error is continue: %v", point, handler.Name, subjectWords(subject), err)
+			s.Warn(subject, text)
+			s.mu.Lock()
+			s.skipped = append(s.skipped, fmt.Sprintf("hook %s (%s) for %s failed", point, handler.Name, subjectWords(subject)))
+			s.mu.Unlock()
+			continue
+		default:
+			return nil, fmt.Errorf("hook %s (%s) for %s: %w", point, handler.Name, subjectWords(subject), err)
 		}
 		if result != nil {
 			last = result
 		}
 	}
 	return last, nil
+}
+
+const verifyVM = "verify_vm"
+
+// mustStop tells whether an error says something about the whole run, which no handler's on_error may pass over.
+func mustStop(err error) bool {
+	var cut *engine.CutError
+	var evidence *EvidenceError
+	var panicked *engine.PanicError
+	return errors.As(err, &cut) || errors.As(err, &evidence) || errors.As(err, &panicked) ||
+		errors.Is(err, engine.ErrStopping) || errors.Is(err, engine.ErrNoAnswer)
+}
+
+func subjectWords(subject engine.Subject) string {
+	return fmt.Sprintf("%s %q", strings.ReplaceAll(subject.Kind, "_", " "), cmp.Or(subject.Name, subject.ID))
 }
 
 func (s *Session) runHandler(task *engine.Task, handler Handler, subject engine.Subject, argument any) (any, error) {
@@ -90,18 +119,23 @@ func (s *Session) runHandler(task *engine.Task, handler Handler, subject engine.
 	if timeout == 0 {
 		timeout = DefaultHookTimeout
 	}
+	var args any // objects are named by the subject
+	if data, isData := argument.(map[string]any); isData {
+		var err error
+		if args, err = lua.ToJSON(data); err != nil {
+			return nil, fmt.Errorf("its subject: %w", err)
+		}
+	}
 	recorded, err := s.Run.Durable(task.OpCtx(), engine.Durable{
-		Key: engine.HookKey(handler.Point, handler.Name, subject), OnCut: onCut, Subject: subject, Timeout: timeout,
+		Key: engine.HookKey(handler.Point, handler.Name, subject), Args: args, OnCut: onCut, Subject: subject, Timeout: timeout,
 		Title: "hook " + handler.Point + " (" + handler.Name + ")",
-	}, func(_ context.Context, retried bool) (any, error) {
-		limit, cancel := s.Env.Clock.WithTimeout(task.Ctx(), timeout)
-		defer cancel()
-		result, err := handler.Func.CallContext(limit, task, s.contextFor(retried), argument, handler.Options)
+	}, func(ctx context.Context, retried bool) (any, error) {
+		result, err := handler.Func.CallContext(ctx, task, s.contextFor(retried), argument, handler.Options)
 		if err != nil {
-			if limit.Err() != nil && task.Ctx().Err() == nil {
-				return nil, fmt.Errorf("%w (%s): %w", errHookTimeout, timeout, err)
-			}
 			return nil, err
+		}
+		if handler.Point == verifyVM && result == false {
+			return nil, errNotVerified
 		}
 		return lua.ToJSON(result)
 	})

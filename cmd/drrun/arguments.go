@@ -241,8 +241,11 @@ var badValue = regexp.MustCompile(`^invalid (?:boolean )?value "(.*)" for (?:fla
 func flagError(path []string, err error) *usageError {
 	if parts := badValue.FindStringSubmatch(err.Error()); parts != nil {
 		reason := parts[3]
-		if reason == "parse error" || strings.Contains(reason, "strconv.") {
-			reason = "it is no such value"
+		switch {
+		case strings.HasPrefix(err.Error(), "invalid boolean"):
+			reason = "it must be true or false"
+		case reason == "parse error" || strings.Contains(reason, "strconv."):
+			reason = "it must be a number"
 		}
 		return usage("flag --%s cannot be %q: %s", parts[2], parts[1], reason).of(path)
 	}

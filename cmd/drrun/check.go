@@ -48,11 +48,10 @@ func newCheckCommand(inv *invocation) *cli.Command {
 }
 
 func runCheck(ctx context.Context, o checkOptions, inv *invocation) *runner.Result {
-	speed, problem := inv.env.speed()
+	model, speed, problem := inv.env.model()
 	if problem != nil {
 		return problem.result()
 	}
-	model := inv.env.Engine(speed)
 	asker, problem := newAsker(inv, model, nil, false)
 	if problem != nil {
 		return problem.result()
@@ -63,13 +62,11 @@ func runCheck(ctx context.Context, o checkOptions, inv *invocation) *runner.Resu
 	}, o.Offline)
 	result.Action = "check"
 	if !o.JSON {
-		var b strings.Builder
-		plans.RenderFindings(&b, result.Findings)
-		b.WriteString(strings.Join(append(warned(result.Warnings), ""), "\n"))
+		text := findingsText(result.Findings) + strings.Join(append(warned(result.Warnings), ""), "\n")
 		if result.Error == nil {
-			b.WriteString(o.Plan + ": " + checkVerdict(result.Findings, o.Offline) + "\n")
+			text += o.Plan + ": " + checkVerdict(result.Findings, o.Offline) + "\n"
 		}
-		inv.screen.out(b.String())
+		inv.screen.out(text)
 	}
 	return result
 }

@@ -71,9 +71,9 @@ func labGenerate(primaryCA, secondaryCA string) []string {
 
 func runDemo(ctx context.Context, o demoOptions, inv *invocation) *runner.Result {
 	if !(o.Speed > 0) || o.Speed > maxSpeed {
-		return usage("--speed must be above 0 and at most %g, not %g", maxSpeed, o.Speed).of([]string{"drrun", "demo"}).result()
+		return usage("--speed must be above 0 and at most %.0f, not %g", maxSpeed, o.Speed).of([]string{"drrun", "demo"}).result()
 	}
-	d := &demo{inv: inv, model: inv.env.Engine(1), speed: o.Speed}
+	d := &demo{inv: inv, model: inv.env.wall(), speed: o.Speed}
 	if refused := d.folder(o.Dir); refused != nil {
 		return refused
 	}

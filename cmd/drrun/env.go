@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"time"
 
 	"golang.org/x/term"
 
@@ -20,8 +21,9 @@ var version = ""
 type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	// Engine makes the clock, disk and random numbers of a command; model time runs speed times faster than the wall.
-	Engine func(speed float64) engine.Env
+	// Engine makes the clock, disk and random numbers of a command; model time runs speed times faster than the wall since a time,
+	// the zero time meaning now.
+	Engine func(speed float64, since time.Time) engine.Env
 	Getenv func(name string) (value string, set bool)
 	// IsTerminal tells whether a person sits behind Stdin, Stdout or Stderr.
 	IsTerminal func(stream any) bool
@@ -44,7 +46,7 @@ type Env struct {
 // SystemEnv is the process's own environment.
 func SystemEnv() Env {
 	env := Env{
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Engine: engine.SystemEnv, Getenv: os.LookupEnv,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Engine: engine.SystemEnvSince, Getenv: os.LookupEnv,
 		IsTerminal: isTerminal, Width: terminalWidth, ReadSecret: readSecret, SaveTerminal: saveTerminal,
 		Signals: interrupts, Exit: os.Exit, Executable: os.Executable, Environ: os.Environ,
 	}
@@ -89,17 +91,27 @@ func saveTerminal() (restore func()) {
 // interactive tells whether a person can be asked: their answers come from a terminal and they see the question on one.
 func (env Env) interactive() bool { return env.IsTerminal(env.Stdin) && env.IsTerminal(env.Stderr) }
 
-// speed is by how much DRRUN_SPEED makes model time faster than the wall; 1 where it is not set.
-func (env Env) speed() (float64, *usageError) {
-	text, set := env.Getenv("DRRUN_SPEED")
-	if !set || text == "" {
-		return 1, nil
+// wall is the machine with the time of day, for commands that talk to no engine.
+func (env Env) wall() engine.Env { return env.Engine(1, time.Time{}) }
+
+// model is the machine with the time of the engines: DRRUN_SPEED times faster than the wall in a lab, since DRRUN_SPEED_SINCE.
+func (env Env) model() (machine engine.Env, speed float64, problem *usageError) {
+	const hint = "unset DRRUN_SPEED and DRRUN_SPEED_SINCE, or source the lab.env of your lab"
+	text, _ := env.Getenv("DRRUN_SPEED")
+	if text == "" {
+		return env.wall(), 1, nil
 	}
 	speed, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(speed > 0) || speed > maxSpeed {
-		return 0, usage("DRRUN_SPEED is %q: it must be a number above 0 and at most %g", text, maxSpeed).hinted("unset DRRUN_SPEED, or source the lab.env of your lab")
+		return machine, 0, usage("DRRUN_SPEED is %q: it must be a number above 0 and at most %.0f", text, maxSpeed).hinted(hint)
 	}
-	return speed, nil
+	since := time.Time{}
+	if text, _ := env.Getenv("DRRUN_SPEED_SINCE"); text != "" {
+		if since, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return machine, 0, usage("DRRUN_SPEED_SINCE is %q: it must be a time like 2026-11-20T03:12:00Z", text).hinted(hint)
+		}
+	}
+	return env.Engine(speed, since), speed, nil
 }
 
 // maxSpeed keeps waits of model time above what a timer can measure.

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
 	"drrun/engine"
+	"drrun/lua"
 	"drrun/ovirt"
 	"drrun/plans"
 	"drrun/plans/runner"
@@ -74,10 +76,14 @@ func newGenerateCommand(inv *invocation) *cli.Command {
 					Insecure: c.Bool(name + "-insecure"), Storage: c.String(name + "-storage"),
 				}
 			}
-			inv.result = interrupted(c.Context, runGenerate(c.Context, generateOptions{
+			result := interrupted(c.Context, runGenerate(c.Context, generateOptions{
 				Name: c.String("name"), Primary: site(plans.Primary), Secondary: site(plans.Secondary),
 				ParamsFile: c.String("params"), Output: c.String("output"), Force: c.Bool("force"), JSON: inv.json,
 			}, inv))
+			if result.Error != nil && !inv.json {
+				inv.screen.line(findingsText(result.Findings))
+			}
+			inv.result = result
 			return nil
 		},
 	}
@@ -110,11 +116,10 @@ func runGenerate(ctx context.Context, o generateOptions, inv *invocation) *runne
 	if problem := o.missing(); problem != nil {
 		return problem.result()
 	}
-	speed, problem := inv.env.speed()
+	model, speed, problem := inv.env.model()
 	if problem != nil {
 		return problem.result()
 	}
-	model := inv.env.Engine(speed)
 	var params []byte
 	if o.ParamsFile != "" {
 		var err error
@@ -126,8 +131,8 @@ func runGenerate(ctx context.Context, o generateOptions, inv *invocation) *runne
 		return refused
 	}
 	// Lists that do not fit are found before anybody is asked for a password.
-	if _, err := storagePairs(o); err != nil {
-		return failure(runner.ExitInvalid, runner.StatusInvalid, "storage-url", err, "drrun generate --help shows the form")
+	if err := checkStorage(o); err != nil {
+		return generateFailure(err)
 	}
 	asker, problem := newAsker(inv, model, nil, false)
 	if problem != nil {
@@ -169,16 +174,25 @@ func runGenerate(ctx context.Context, o generateOptions, inv *invocation) *runne
 	return withExtra(withExtra(result, "summary", made.Summary), "files", []string{o.Output, plans.InventoryFile(o.Output)})
 }
 
-func storagePairs(o generateOptions) ([]plans.StoragePair, error) {
-	primary, err := plans.ParseStorageURLs(o.Primary.Storage)
-	if err != nil {
-		return nil, fmt.Errorf("--primary-storage: %w", err)
+// checkStorage reads both lists of storage URLs.
+func checkStorage(o generateOptions) error {
+	var lists [2][]plans.StorageURL
+	var wrong plans.StorageURLErrors
+	for i, side := range []struct{ name, list string }{{plans.Primary, o.Primary.Storage}, {plans.Secondary, o.Secondary.Storage}} {
+		var err error
+		var some plans.StorageURLErrors
+		if lists[i], err = plans.ParseStorageURLs(side.list); errors.As(err, &some) {
+			for _, one := range some {
+				one.Side = side.name
+			}
+			wrong = append(wrong, some...)
+		}
 	}
-	secondary, err := plans.ParseStorageURLs(o.Secondary.Storage)
-	if err != nil {
-		return nil, fmt.Errorf("--secondary-storage: %w", err)
+	if len(wrong) > 0 {
+		return wrong
 	}
-	return plans.PairStorage(primary, secondary)
+	_, err := plans.PairStorage(lists[0], lists[1])
+	return err
 }
 
 // refuseOverwrite refuses before the first request, not after minutes of reading.
@@ -213,7 +227,7 @@ func openSite(ctx context.Context, model engine.Env, a *asker, speed float64, na
 	}
 	// A URL that does not parse is found before a password is asked for.
 	if _, err := ovirt.New(options); err != nil {
-		return nil, failure(runner.ExitInvalid, runner.StatusInvalid, "usage", fmt.Errorf("--%s-url: %w", name, err), "https://HOST/ovirt-engine/api")
+		return nil, failure(runner.ExitInvalid, runner.StatusInvalid, "usage", fmt.Errorf("--%s-url: %w", name, err), "write it like https://HOST/ovirt-engine/api")
 	}
 	password, err := a.resolver().Resolve(ctx, name+"_password", "", "")
 	if err != nil {
@@ -259,15 +273,37 @@ func generateFailure(err error) *runner.Result {
 	var urls plans.StorageURLErrors
 	switch {
 	case errors.As(err, &findings):
-		result := failure(runner.ExitRefused, runner.StatusRefused, findings[0].Code, err, "correct the flags, then generate again; nothing was written")
+		result := failure(runner.ExitRefused, runner.StatusRefused, findings[0].Code, errors.New("the sites do not have what the flags name; nothing was written"), "correct the flags, then generate again")
 		result.Findings = findings
 		return result
 	case errors.As(err, &urls):
-		return failure(runner.ExitInvalid, runner.StatusInvalid, "storage-url", err, "drrun generate --help shows the form")
+		result := failure(runner.ExitInvalid, runner.StatusInvalid, urls[0].Code, errors.New("the storage lists cannot be used; nothing was written"), "correct them; drrun generate --help shows the form")
+		for _, one := range urls {
+			result.Findings = append(result.Findings, storageFinding(one))
+		}
+		return result
 	case errors.As(err, new(*ovirt.Error)):
 		return engineFailure(err)
 	}
 	return failure(runner.ExitInvalid, runner.StatusInvalid, "generate", err, "")
+}
+
+// storageFinding shows an entry of a storage list as a line of the flag that holds it.
+func storageFinding(e *plans.StorageURLError) plans.Finding {
+	finding := plans.Finding{Scope: plans.ScopeRun, Site: e.Side, Diagnostic: lua.Diagnostic{
+		Severity: plans.SeverityError, Code: e.Code, Message: e.Message, Hint: e.Hint, Pos: lua.Pos{File: "--" + e.Side + "-storage"},
+	}}
+	if e.Entry != "" {
+		before, part := utf8.RuneCountInString(e.Entry[:e.Offset]), utf8.RuneCountInString(e.Entry[e.Offset:e.Offset+e.Length])
+		finding.Source, finding.Pos.Line, finding.Pos.Col, finding.Pos.EndCol = e.Entry, e.Index, before+1, before+1+part
+	}
+	return finding
+}
+
+func findingsText(found []plans.Finding) string {
+	var b strings.Builder
+	plans.RenderFindings(&b, found)
+	return b.String()
 }
 
 func generateText(o generateOptions, made *plans.Generated) string {
@@ -285,7 +321,7 @@ func generateText(o generateOptions, made *plans.Generated) string {
 			fmt.Fprintf(&b, "  - %s\n", todo)
 		}
 	}
-	plans.RenderFindings(&b, s.Findings)
+	b.WriteString(findingsText(s.Findings))
 	fmt.Fprintf(&b, "next: look at the plan, then: drrun check %s\n", shellWord(o.Output))
 	return b.String()
 }

@@ -63,7 +63,7 @@ func runHistory(o historyOptions, inv *invocation) *runner.Result {
 	if problem != nil {
 		return problem.of([]string{"drrun", "history"}).result()
 	}
-	model := inv.env.Engine(1)
+	model := inv.env.wall()
 	runs, err := engine.ListRuns(model, state)
 	if err != nil {
 		return failure(runner.ExitRefused, runner.StatusRefused, "state", err, "the state folder must be readable: "+state)

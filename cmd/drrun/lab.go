@@ -83,7 +83,7 @@ func (o labOptions) wrong() *usageError {
 	case o.Domains < 1 || o.Domains > labMaxDomains:
 		return usage("--domains must be from 1 to %d, not %d", labMaxDomains, o.Domains)
 	case !(o.Speed > 0) || o.Speed > maxSpeed:
-		return usage("--speed must be above 0 and at most %g, not %g", maxSpeed, o.Speed)
+		return usage("--speed must be above 0 and at most %.0f, not %g", maxSpeed, o.Speed)
 	}
 	return nil
 }
@@ -96,9 +96,10 @@ func runLab(ctx context.Context, o labOptions, inv *invocation) *runner.Result {
 	if o.LoseVM != "" && !slices.ContainsFunc(world.Sites[0].VMs, func(vm lab.VM) bool { return vm.Name == o.LoseVM }) {
 		return usage("--lose-vm: the lab has no VM %q", o.LoseVM).of([]string{"drrun", "lab"}).result()
 	}
-	model := inv.env.Engine(1)
-	server, err := lab.Serve(ctx, lab.New(world, lab.ScaledClock(o.Speed), labSeed), lab.ServeOptions{
-		Primary: o.Primary, Secondary: o.Secondary, Control: o.Control, Dir: o.Dir, Speed: o.Speed, Go: model.Go,
+	since := inv.env.wall().Clock.Now()
+	model := inv.env.Engine(o.Speed, since)
+	server, err := lab.Serve(ctx, lab.New(world, model.Clock, labSeed), lab.ServeOptions{
+		Primary: o.Primary, Secondary: o.Secondary, Control: o.Control, Dir: o.Dir, Speed: o.Speed, Since: since, Go: model.Go,
 	})
 	if err != nil {
 		return failure(runner.ExitRefused, runner.StatusRefused, "serve", err, "choose other addresses with --primary, --secondary and --control (port 0 is any free one), and a folder to write to with --dir")

@@ -40,7 +40,7 @@ type labChangeOptions struct{ Control, Object string }
 
 func (l labChange) command(inv *invocation) *cli.Command {
 	return &cli.Command{
-		Name: l.name, Usage: l.usage, UsageText: "drrun lab " + l.name + " " + l.argument + " [flags]", Description: l.help, Flags: []cli.Flag{controlFlag()},
+		Name: l.name, Usage: l.usage, UsageText: "drrun lab " + l.name + " " + l.argument + " [flags]", Description: l.help, Flags: []cli.Flag{controlFlag(), jsonFlag()},
 		Action: func(c *cli.Context) error {
 			args, err := exactly(c, []string{"drrun", "lab", l.name}, l.argument)
 			if err != nil {

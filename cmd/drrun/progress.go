@@ -76,9 +76,7 @@ func (p *progress) end() {
 
 // findings shows what the check found before anything starts.
 func (p *progress) findings(found []plans.Finding) {
-	var b strings.Builder
-	plans.RenderFindings(&b, found)
-	p.screen.line(b.String())
+	p.screen.line(findingsText(found))
 }
 
 // began says that the run exists.
@@ -112,7 +110,7 @@ func (p *progress) words(e engine.Event) string {
 		p.stage = e.Text
 		clear(p.waiting)
 		return "stage: " + e.Text
-	case "log":
+	case "log", "verdict":
 		return e.Text
 	case "warning":
 		return "warning: " + e.Text

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,6 +59,9 @@ func writeError(w io.Writer, r *runner.Result) {
 		return
 	}
 	fmt.Fprintf(w, "error: %s [%s]\n", strings.ReplaceAll(e.Message, "\n", "\n       "), e.Code)
+	if e.Source != "" {
+		fmt.Fprintln(w, e.Source)
+	}
 	if e.Site != "" || e.Object != "" {
 		place := []string{}
 		if e.Site != "" {
@@ -80,7 +84,8 @@ func writeError(w io.Writer, r *runner.Result) {
 func writeRun(w io.Writer, r *runner.Result, stateDir string) {
 	outcome := fmt.Sprintf("%s of %s: %s", r.Action, r.Plan, outcomeWords(r.Status, r.Exit))
 	fmt.Fprintf(w, "%s, %s\n", outcome, span(time.Duration(r.Duration*float64(time.Second))))
-	if len(r.StorageDomains) > 0 {
+	begun := r.Status != runner.StatusRefused // else every object is as it was
+	if begun && len(r.StorageDomains) > 0 {
 		rows := [][]string{{"STORAGE DOMAIN", "STATUS"}}
 		for _, domain := range r.StorageDomains {
 			rows = append(rows, []string{domain.Name, domain.Status})
@@ -89,7 +94,7 @@ func writeRun(w io.Writer, r *runner.Result, stateDir string) {
 		writeTable(w, "", rows)
 		writeReasons(w, r.StorageDomains)
 	}
-	if len(r.VMs) > 0 {
+	if begun && len(r.VMs) > 0 {
 		rows := [][]string{{"RANK", "VM", "STATUS", "STARTED", "UP"}}
 		for _, vm := range r.VMs {
 			rank := ""
@@ -102,7 +107,11 @@ func writeRun(w io.Writer, r *runner.Result, stateDir string) {
 		writeTable(w, "", rows)
 		writeReasons(w, r.VMs)
 	}
-	if lines := append(append([]string{}, r.Verdicts...), warned(r.Warnings)...); len(lines) > 0 {
+	lines := warned(r.Warnings)
+	if begun {
+		lines = append(slices.Clone(r.Verdicts), lines...)
+	}
+	if len(lines) > 0 {
 		fmt.Fprintln(w)
 		for _, line := range lines {
 			fmt.Fprintln(w, line)

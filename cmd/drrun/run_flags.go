@@ -13,6 +13,7 @@ import (
 	"drrun/engine"
 	"drrun/plans"
 	"drrun/plans/runner"
+	"drrun/stdlib"
 )
 
 // runOptions are what every command takes that runs a plan, begins or resumes.
@@ -64,7 +65,7 @@ func runDir(stateDir, run string) string { return filepath.Join(stateDir, "runs"
 
 // runnerOptions wires prompts, secrets and progress to the options of the runner. over must be called when the run has ended.
 func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over func(), problem *usageError) {
-	speed, problem := inv.env.speed()
+	model, speed, problem := inv.env.model()
 	if problem != nil {
 		return options, nil, problem
 	}
@@ -72,14 +73,18 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 	if problem != nil {
 		return options, nil, problem
 	}
-	model := inv.env.Engine(speed)
 	asker, problem := newAsker(inv, model, o.Answers, o.Yes)
 	if problem != nil {
 		return options, nil, problem
 	}
+	if o.ConfirmSourceDown != "" {
+		if _, err := stdlib.ParseConfirmation(o.ConfirmSourceDown, model.Clock.Now()); err != nil {
+			return options, nil, usage("--confirm-source-down: %v", err).hinted("--confirm-source-down 'YOUR NAME: HOW YOU KNOW'")
+		}
+	}
 	shown := newProgress(inv.screen, model, speed)
 	inv.human = func(r *runner.Result) {
-		if r.Run == "" {
+		if r.Run == "" || r.Status == runner.StatusRefused && len(r.VMs) == 0 {
 			writeError(inv.env.Stderr, r)
 			return
 		}

@@ -38,8 +38,11 @@ func (s *screen) out(text string) {
 	s.draw()
 }
 
-// line writes a line that stays.
+// line writes a line that stays, or several; empty text is none.
 func (s *screen) line(text string) {
+	if text == "" {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wipe()

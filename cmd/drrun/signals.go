@@ -33,7 +33,7 @@ func (inv *invocation) watch() (ctx context.Context, unwatch func()) {
 	}
 	signals, stop := inv.env.Signals()
 	done := make(chan struct{})
-	inv.env.Engine(1).Go(func() {
+	inv.env.wall().Go(func() {
 		for count := 1; ; count++ {
 			select {
 			case <-done:

@@ -24,6 +24,9 @@ type ServeOptions struct {
 	Dir string
 	// Speed is what the lab's clock was made with; lab.env tells it to drrun. 0 means 1.
 	Speed float64
+	// Since is when the lab's clock left the time of day; lab.env tells it to drrun, whose time would otherwise begin anew in
+	// each process. Zero leaves it out.
+	Since time.Time
 	// Go starts a goroutine; nil uses the go statement.
 	Go func(func())
 }
@@ -227,7 +230,7 @@ func (s *Server) environment(l *Lab, o ServeOptions) []byte {
 		return strings.Join(urls, ";")
 	}
 	var b strings.Builder
-	for _, line := range []struct{ name, value string }{
+	lines := []struct{ name, value string }{
 		{"DRRUN_SECRET_PRIMARY_PASSWORD", l.engine("primary").spec.Password},
 		{"DRRUN_SECRET_SECONDARY_PASSWORD", l.engine("secondary").spec.Password},
 		{"LAB_PRIMARY_URL", s.PrimaryURL},
@@ -238,7 +241,11 @@ func (s *Server) environment(l *Lab, o ServeOptions) []byte {
 		{"LAB_SECONDARY_STORAGE", storage(func(p *pair) *export { return p.target })},
 		{"LAB_CONTROL", s.Control},
 		{"DRRUN_SPEED", strconv.FormatFloat(o.Speed, 'g', -1, 64)},
-	} {
+	}
+	if !o.Since.IsZero() {
+		lines = append(lines, struct{ name, value string }{"DRRUN_SPEED_SINCE", o.Since.UTC().Format(time.RFC3339Nano)})
+	}
+	for _, line := range lines {
 		fmt.Fprintf(&b, "export %s='%s'\n", line.name, strings.ReplaceAll(line.value, "'", `'\''`))
 	}
 	return []byte(b.String())

@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"drrun/engine"
 	"drrun/lua"
 	"drrun/ovirt"
+	"drrun/plans"
 	"drrun/stdlib"
 )
 
@@ -20,17 +23,21 @@ const onErrorLimit = 30 * time.Second
 // conclude turns the end of an attempt into its result: verdict, exit code, the fate of every object, and the end of the run.
 func (a *attempt) conclude(soft context.Context, err error) *Result {
 	r := a.result
+	if a.run != nil && a.facts != nil {
+		r.StorageDomains, r.VMs = boardOf(a.run, a.facts)
+	}
+	var skipped []string
 	if a.session != nil {
-		r.StorageDomains, r.VMs = boardOf(a.run, a.session.Facts)
+		skipped = a.session.Skipped()
 	}
 	switch {
 	case err != nil:
 		a.concludeError(soft, err)
-	case a.session == nil || complete(r.StorageDomains, r.VMs):
+	case a.session == nil || complete(r.StorageDomains, r.VMs) && len(skipped) == 0:
 		r.Exit, r.Status = ExitDone, StatusDone
 	default:
 		r.Exit, r.Status = ExitPartial, StatusPartial
-		r.Error = &ErrorResult{Code: "partial", Message: a.unfinishedObjects(), Hint: "correct what is wrong with them, then: drrun resume " + r.Run}
+		r.Error = &ErrorResult{Code: "partial", Message: a.unfinishedObjects(skipped), Hint: "correct what is wrong with them, then: drrun resume " + r.Run}
 	}
 	for _, site := range []*ovirt.Site{a.source, a.target} {
 		if site != nil {
@@ -38,9 +45,14 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 		}
 	}
 	a.verdicts()
+	a.clean()
 	r.Duration = a.Env.Clock.Now().Sub(a.started).Seconds()
 	if a.run != nil {
-		if endErr := a.run.End(r.Status, r.Exit, r); endErr != nil {
+		ended := r.Status
+		if ended == StatusInternal && a.changed() {
+			ended = StatusStopped // for the journal: it can be resumed, and nothing else may begin before
+		}
+		if endErr := a.run.End(ended, r.Exit, r); endErr != nil {
 			// The report is lost, not the work: the outcome stays what it is unless nothing else was wrong.
 			a.warn("the end of the run could not be recorded: " + endErr.Error())
 			if r.Exit == ExitDone {
@@ -65,11 +77,29 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 	return r
 }
 
+// builtinPlace is where in drrun's own Lua an error was raised, with the primitive that raised it: of no use to an operator.
+var builtinPlace = regexp.MustCompile(`builtin:[^\s:]+:\d+(?::\d+)?: (?:[a-z_]+[:.][a-z_]+: )?`)
+
+// sourceOf renders the user's own line that an error came from, with its calls; "" where drrun's own Lua or no Lua raised it.
+func sourceOf(err error) string {
+	var diagnostic *lua.Diagnostic
+	if !errors.As(err, &diagnostic) || diagnostic.Source == "" || strings.HasPrefix(diagnostic.Pos.File, "builtin:") {
+		return ""
+	}
+	bare := *diagnostic
+	bare.Hint, bare.Notes, bare.Failures = "", nil, nil
+	var b strings.Builder
+	lua.Render(&b, &bare)
+	_, source, _ := strings.Cut(strings.TrimRight(b.String(), "\n"), "\n") // the first line is the message
+	return source
+}
+
 // concludeError decides between refused, stopped, interrupted, invalid and internal.
 func (a *attempt) concludeError(soft context.Context, err error) {
 	r := a.result
-	message := a.redact(err.Error())
+	message := builtinPlace.ReplaceAllString(a.redact(err.Error()), "")
 	r.Error = &ErrorResult{Code: codeOf(err), Message: message, Hint: hintOf(err)}
+	r.Error.Source = a.redact(sourceOf(err))
 	var fault *ovirt.Error
 	if errors.As(err, &fault) {
 		r.Error.Site, r.Error.Object, r.Error.State = fault.Site, fault.Subject.Name, fault.State
@@ -97,9 +127,14 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 			r.Exit, r.Status = ExitInvalid, StatusInvalid
 		}
 	}
-	if r.Status == StatusStopped || r.Status == StatusInterrupted && a.run != nil {
+	if r.Status == StatusInterrupted && (r.Error.Code == string(ovirt.CodeCancelled) || errors.Is(err, context.Cause(soft))) {
+		r.Error.Code, r.Error.Message = "interrupted", "interrupted: nothing new was started"
+	}
+	if r.Status == StatusStopped || r.Status == StatusInterrupted && a.run != nil || r.Status == StatusInternal && a.changed() {
 		next := "drrun resume " + r.Run
-		if r.Error.Hint == "" {
+		if r.Error.Hint == "" && r.Status == StatusInterrupted {
+			r.Error.Hint = "go on with: " + next
+		} else if r.Error.Hint == "" {
 			r.Error.Hint = "when the cause is mended, go on with: " + next
 		} else {
 			r.Error.Hint += "; then go on with: " + next
@@ -134,10 +169,10 @@ func (a *attempt) callOnError(soft context.Context, err error) {
 
 // stateOfThings says in one sentence what is where now.
 func (a *attempt) stateOfThings() string {
-	if a.session == nil {
+	if a.run == nil {
 		return "nothing was changed"
 	}
-	if !a.changed() {
+	if !a.changed() || a.facts == nil {
 		return "no object of the plan was changed"
 	}
 	count := map[string]int{}
@@ -150,8 +185,8 @@ func (a *attempt) stateOfThings() string {
 			active++
 		}
 	}
-	text := fmt.Sprintf("on %s: %d of %d storage domains active", a.target.Name(), active, len(a.result.StorageDomains))
-	for _, state := range []string{stdlib.StateUp, stdlib.StateUnverified, stdlib.StateStarting, stdlib.StateRegistered, stdlib.StateFailed, stdlib.StateMissing, stdlib.StatePending} {
+	text := fmt.Sprintf("on %s: %d of %d storage domains active", a.facts.Target, active, len(a.result.StorageDomains))
+	for _, state := range []string{stdlib.StateUp, stdlib.StateNotStarted, stdlib.StateUnverified, stdlib.StateStarting, stdlib.StateRegistered, stdlib.StateFailed, stdlib.StateMissing, stdlib.StatePending} {
 		if count[state] > 0 {
 			text += fmt.Sprintf(", %d VMs %s", count[state], state)
 		}
@@ -159,7 +194,7 @@ func (a *attempt) stateOfThings() string {
 	return text
 }
 
-func (a *attempt) unfinishedObjects() string {
+func (a *attempt) unfinishedObjects(skipped []string) string {
 	var names []string
 	for _, domain := range a.result.StorageDomains {
 		if domain.Status != stdlib.StateActive {
@@ -171,6 +206,7 @@ func (a *attempt) unfinishedObjects() string {
 			names = append(names, fmt.Sprintf("VM %s is %s", vm.Name, vm.Status))
 		}
 	}
+	names = append(names, skipped...)
 	text := "not everything is as the plan wants it"
 	for i, name := range names {
 		if i == 5 {
@@ -184,8 +220,36 @@ func (a *attempt) unfinishedObjects() string {
 // verdicts adds the sentences that an operator must not miss.
 func (a *attempt) verdicts() {
 	r := a.result
-	if r.Evidence != nil && r.Evidence.Ground == stdlib.GroundConfirmed && a.changed() {
-		r.Verdicts = append(r.Verdicts, fmt.Sprintf("NOT ISOLATED: do not power on %s: only the word of %s says that it is down", a.source.Name(), r.Evidence.Confirmation.Name))
+	if a.confirmedBy != "" && a.changed() && a.facts != nil {
+		r.Verdicts = append(r.Verdicts, fmt.Sprintf("NOT ISOLATED: do not power on the %s: only the word of %s says that it is down", a.facts.Source, a.confirmedBy))
+	}
+	if a.session != nil {
+		r.Verdicts = append(r.Verdicts, a.session.Verdicts()...)
+		r.Warnings = append(r.Warnings, a.session.Warnings()...)
+	}
+}
+
+// clean passes all free text of the result through the filter for secrets: it goes to the terminal as well as to the report.
+func (a *attempt) clean() {
+	r := a.result
+	for _, texts := range [][]string{r.Warnings, r.Verdicts} {
+		for i := range texts {
+			texts[i] = a.redact(texts[i])
+		}
+	}
+	for _, objects := range [][]ObjectResult{r.StorageDomains, r.VMs} {
+		for i := range objects {
+			objects[i].Error = a.redact(objects[i].Error)
+		}
+	}
+	for i := range r.Findings {
+		r.Findings[i].Message, r.Findings[i].Hint = a.redact(r.Findings[i].Message), a.redact(r.Findings[i].Hint)
+	}
+	if r.Error != nil {
+		r.Error.Message, r.Error.Hint, r.Error.State = a.redact(r.Error.Message), a.redact(r.Error.Hint), a.redact(r.Error.State)
+	}
+	if r.Evidence != nil {
+		r.Evidence.Why = a.redact(r.Evidence.Why)
 	}
 }
 
@@ -223,6 +287,10 @@ func hintOf(err error) string {
 	var evidence *stdlib.EvidenceError
 	if errors.As(err, &evidence) {
 		return evidence.Hint
+	}
+	var secret *plans.SecretError
+	if errors.As(err, &secret) {
+		return secret.Hint()
 	}
 	var cut *engine.CutError
 	if errors.As(err, &cut) && cut.Err != nil {

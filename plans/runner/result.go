@@ -86,8 +86,9 @@ type ErrorResult struct {
 	Message string `json:"message"`
 	Site    string `json:"site,omitempty"`
 	Object  string `json:"object,omitempty"`
-	State   string `json:"state,omitempty"` // what state things are in now
-	Hint    string `json:"hint,omitempty"`  // what to do next
+	Source  string `json:"source,omitempty"` // the line of the plan or library that it came from, with a caret below
+	State   string `json:"state,omitempty"`  // what state things are in now
+	Hint    string `json:"hint,omitempty"`   // what to do next
 }
 
 // boardOf turns the run's board into the fate of every storage domain and VM of the facts. What the run did not reach is pending.

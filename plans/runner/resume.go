@@ -16,17 +16,33 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 	if info.Err != nil {
 		return refuse("journal", "", fmt.Errorf("read the journal of run %s: %w", info.ID, info.Err))
 	}
-	if !info.Unfinished() && info.Status != StatusPartial {
-		return refuse("finished-run", "", fmt.Errorf("run %s has ended (%s): there is nothing to resume", info.ID, info.Status))
+	if !resumable(info) {
+		return finished(info)
 	}
+	a.result.Plan = info.Head.Plan
 	if err := a.lock(info.Head.Domains); err != nil {
 		return err
 	}
+	// Another drrun may have gone on with it before we had the locks.
+	info, err := engine.ReadRun(a.Env, a.StateDir, info.ID)
+	if err != nil {
+		return refuse("journal", "", fmt.Errorf("read the journal of run %s: %w", a.result.Run, err))
+	}
+	if !resumable(info) {
+		return finished(info)
+	}
+	a.confirmedBy = confirmedBy(info)
 	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact))
 	if err != nil {
 		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
 	}
 	a.run = run
+	if len(run.Facts()) > 0 {
+		a.facts = &stdlib.Facts{}
+		if err := json.Unmarshal(run.Facts(), a.facts); err != nil {
+			return fmt.Errorf("read the facts of run %s: %w", run.ID(), err)
+		}
+	}
 	snapshot, err := run.Snapshot()
 	if err != nil {
 		return refuse("snapshot", "", fmt.Errorf("read the snapshot of run %s: %w", info.ID, err))
@@ -42,6 +58,27 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 		}
 	}
 	return nil
+}
+
+func resumable(info *engine.RunInfo) bool { return info.Unfinished() || info.Status == StatusPartial }
+
+func finished(info *engine.RunInfo) error {
+	return refuse("finished-run", "", fmt.Errorf("run %s has ended (%s): there is nothing to resume", info.ID, info.Status))
+}
+
+// confirmedBy returns whose word earlier attempts of a run went by, "" when they had better evidence.
+func confirmedBy(info *engine.RunInfo) string {
+	name := ""
+	for _, record := range info.Records {
+		if record.Note != evidenceNote {
+			continue
+		}
+		var verdict stdlib.Verdict
+		if json.Unmarshal(record.Data, &verdict) == nil && verdict.Ground == stdlib.GroundConfirmed && verdict.Confirmation != nil {
+			name = verdict.Confirmation.Name
+		}
+	}
+	return name
 }
 
 // prepareResume opens the sites and gives the session the facts that the run began with.
@@ -70,12 +107,8 @@ func (a *attempt) prepareResume(ctx context.Context) error {
 // recordedFacts returns the facts of the run. A run that was cut before it had recorded them changed nothing: they are
 // gathered now, after the same check that a new run passes.
 func (a *attempt) recordedFacts(ctx context.Context) (*stdlib.Facts, error) {
-	if len(a.run.Facts()) > 0 {
-		var facts stdlib.Facts
-		if err := json.Unmarshal(a.run.Facts(), &facts); err != nil {
-			return nil, fmt.Errorf("read the facts of run %s: %w", a.run.ID(), err)
-		}
-		return &facts, nil
+	if a.facts != nil {
+		return a.facts, nil
 	}
 	facts, err := a.gatherChecked(ctx)
 	if err != nil {

@@ -3,6 +3,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -79,11 +80,15 @@ type attempt struct {
 	source   *ovirt.Site
 	target   *ovirt.Site
 	session  *stdlib.Session
+	facts    *stdlib.Facts // of the run, as soon as they are known
 	run      *engine.Run
 	readFile func(string) ([]byte, error)
 	secrets  []string // revealed, for the text filter
-	unlock   func()
-	snapshot map[string][]byte
+	// noSourceLogin is set when the source's secret could not be had: it is asked nothing that needs a login.
+	noSourceLogin bool
+	confirmedBy   string // whose word, and nothing else, some attempt of the run went by; "" for none
+	unlock        func()
+	snapshot      map[string][]byte
 }
 
 func newAttempt(o Options) *attempt {
@@ -120,6 +125,9 @@ func Start(soft, hard context.Context, o Options) *Result {
 		if err := a.load(t); err != nil {
 			return err
 		}
+		if err := a.knowsAction(); err != nil {
+			return err
+		}
 		var err error
 		t.Release(func() { err = a.prepare(t.Ctx()) })
 		if err != nil {
@@ -136,7 +144,7 @@ func Resume(soft, hard context.Context, id string, o Options) *Result {
 	if err != nil {
 		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
 	}
-	a.Action, a.result.Action = info.Head.Action, info.Head.Action
+	a.Action, a.result.Action, a.result.Plan = info.Head.Action, info.Head.Action, info.Head.Plan
 	return a.conclude(soft, a.within(soft, hard, info.Head.Action, func(t *engine.Task) error {
 		var err error
 		t.Release(func() { err = a.reopen(info) })
@@ -152,6 +160,18 @@ func Resume(soft, hard context.Context, id string, o Options) *Result {
 		}
 		return a.perform(t)
 	}))
+}
+
+// knowsAction refuses what this version cannot run, before anything is done.
+func (a *attempt) knowsAction() error {
+	if a.Action == plans.ActionFailover {
+		return nil
+	}
+	if a.plan.Actions[a.Action] != nil || a.plan.Workflows[a.Action] != nil {
+		return invalid("not-in-this-version", "drrun failover "+a.PlanFile+" is what it runs",
+			fmt.Errorf("the plan defines the action %q, and this version of drrun runs no action but failover; nothing was done", a.Action))
+	}
+	return invalid("unknown-action", "drrun failover "+a.PlanFile+" is what it runs", fmt.Errorf("there is no action %q; nothing was done", a.Action))
 }
 
 func (a *attempt) within(soft, hard context.Context, name string, main func(*engine.Task) error) error {
@@ -219,13 +239,36 @@ func (a *attempt) open(ctx context.Context) error {
 	// A secret of the dead site may be as unreachable as the site. Without it a source that answers proves nothing.
 	sourceOptions, err := a.siteOptions(ctx, sourceName)
 	if err != nil {
+		a.noSourceLogin = true
 		sourceOptions.Username, sourceOptions.Password = a.plan.Site(sourceName).Username, "not-known"
 		a.warn(fmt.Sprintf("%v: if %s answers, what it holds cannot be read", err, sourceName))
 	}
 	if a.source, err = ovirt.New(sourceOptions); err != nil {
 		return invalid("site", "", err)
 	}
-	return nil
+	return a.refuseSpeed(ctx)
+}
+
+// refuseSpeed refuses a speed where the source answers and is not the lab: its time-outs would be too short to call it silent.
+func (a *attempt) refuseSpeed(ctx context.Context) error {
+	if a.Speed == 1 || !a.source.Probe(ctx).Answers {
+		return nil
+	}
+	if !a.noSourceLogin {
+		if product, err := a.source.Product(ctx); err == nil && product.Lab {
+			return nil
+		}
+	}
+	return refuse("not-the-lab", "unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s at %s answers and is not known to be the lab", a.Speed, a.source.Name(), a.source.URL()))
+}
+
+// look is how the evidence gate sees the source.
+func (a *attempt) look(facts *stdlib.Facts) func(context.Context) (bool, []string, string) {
+	look := stdlib.LookAt
+	if a.noSourceLogin {
+		look = stdlib.LookWithoutLogin
+	}
+	return func(ctx context.Context) (bool, []string, string) { return look(ctx, a.source, facts.Domains) }
 }
 
 func (a *attempt) warn(text string) { a.result.Warnings = append(a.result.Warnings, text) }
@@ -286,9 +329,12 @@ func (a *attempt) check(ctx context.Context) (*plans.Inventory, error) {
 	sites := map[string]*ovirt.Site{}
 	reasons := map[string]error{}
 	for _, site := range []*ovirt.Site{a.source, a.target} {
-		if reach := site.Probe(ctx); reach.Answers {
+		switch reach := site.Probe(ctx); {
+		case reach.Answers && site == a.source && a.noSourceLogin:
+			reasons[site.Name()] = fmt.Errorf("%s, and its password is not known", reach.Text)
+		case reach.Answers:
 			sites[site.Name()] = site
-		} else {
+		default:
 			reasons[site.Name()] = errors.New(reach.Text)
 		}
 	}
@@ -304,6 +350,13 @@ func (a *attempt) check(ctx context.Context) (*plans.Inventory, error) {
 
 // prepare does all that can refuse a new run, and creates it last: up to there nothing is written anywhere.
 func (a *attempt) prepare(ctx context.Context) error {
+	// The locks come first: who has them is running, and a run that is unfinished without them waits to be resumed.
+	if err := a.lock(a.domainIDs()); err != nil {
+		return err
+	}
+	if err := a.refuseUnfinished(); err != nil {
+		return err
+	}
 	if err := a.open(ctx); err != nil {
 		return err
 	}
@@ -311,17 +364,11 @@ func (a *attempt) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.refuseUnfinished(); err != nil {
-		return err
-	}
 	confirmation, err := a.precheckEvidence(ctx, facts)
 	if err != nil {
 		return err
 	}
 	if err := a.precheckAnswers(facts); err != nil {
-		return err
-	}
-	if err := a.lock(a.domainIDs()); err != nil {
 		return err
 	}
 	if err := a.create(facts); err != nil {
@@ -386,14 +433,20 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 			return nil, invalid("confirmation", "", err)
 		}
 	}
-	gate := stdlib.NewGate(a.Env.Clock, facts.Source, time.Second, func(ctx context.Context) (bool, []string, string) {
-		return stdlib.LookAt(ctx, a.source, facts.Domains)
-	}, nil)
+	gate := stdlib.NewGate(a.Env.Clock, facts.Source, time.Second, a.look(facts), nil)
 	if confirmation != nil {
-		gate.Confirm(*confirmation)
+		if err := gate.Confirm(*confirmation); err != nil {
+			return nil, err
+		}
 	}
 	verdict, err := gate.Require(ctx)
-	if err == nil || !verdict.Answers && a.canAnswer("confirm_source_down") {
+	var missing *stdlib.EvidenceError
+	switch {
+	case err == nil:
+		return confirmation, nil
+	case !errors.As(err, &missing):
+		return nil, err // the look was given up
+	case !verdict.Answers && a.canAnswer("confirm_source_down"):
 		return confirmation, nil
 	}
 	a.result.Evidence = &verdict
@@ -417,7 +470,7 @@ func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
 }
 
 func (a *attempt) lock(domainIDs []string) error {
-	holder := fmt.Sprintf("%s@%s, %s of plan %s since %s", a.User, a.Host, a.Action, a.PlanFile, a.started.Format(time.RFC3339))
+	holder := fmt.Sprintf("%s@%s, %s of plan %s since %s", a.User, a.Host, a.Action, cmp.Or(a.result.Plan, a.PlanFile), a.started.Format(time.RFC3339))
 	unlock, err := engine.LockDomains(a.Env, a.StateDir, domainIDs, holder)
 	var locked *engine.LockedError
 	if errors.As(err, &locked) {
@@ -467,7 +520,7 @@ func (a *attempt) params() map[string]any {
 
 // wire joins run, facts, plan and sites to the session that the workflow sees.
 func (a *attempt) wire(facts *stdlib.Facts) error {
-	a.result.Run = a.run.ID()
+	a.result.Run, a.facts = a.run.ID(), facts
 	s := stdlib.NewSession(a.Env, a.run, facts, a.source, a.target)
 	s.Plan, s.Params = a.plan.Object, a.params()
 	for _, hook := range a.plan.Hooks {
@@ -479,11 +532,12 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 		s.Conditions[vm.ID] = vm.Boot
 	}
 	subject := engine.Subject{Kind: "site", Site: facts.Source, Name: facts.Source}
-	s.Gate = stdlib.NewGate(a.Env.Clock, facts.Source, s.Tick, func(ctx context.Context) (bool, []string, string) {
-		return stdlib.LookAt(ctx, a.source, facts.Domains)
-	}, func(verdict stdlib.Verdict) {
-		a.run.Note("evidence", subject, verdict)
+	s.Gate = stdlib.NewGate(a.Env.Clock, facts.Source, s.Tick, a.look(facts), func(verdict stdlib.Verdict) {
+		a.run.Note(evidenceNote, subject, verdict)
 		a.result.Evidence = &verdict
+		if verdict.Ground == stdlib.GroundConfirmed {
+			a.confirmedBy = verdict.Confirmation.Name
+		}
 	})
 	a.run.SetAsker(a.Asker)
 	if a.Observe != nil {
@@ -495,6 +549,9 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	a.session = s
 	return nil
 }
+
+// evidenceNote is the kind of the journal's notes about looks at the source.
+const evidenceNote = "evidence"
 
 // perform runs the workflow with the hooks around it.
 func (a *attempt) perform(t *engine.Task) error {

@@ -5,7 +5,7 @@ local steps = {}
 -- Errors that say something about the whole run; no VM's on_error = "continue" passes over them.
 local stops_the_run = {
   ["no-evidence"] = true, ["stopping"] = true, ["needs-answer"] = true, ["outside-plan"] = true,
-  ["unreachable"] = true, ["credentials"] = true, ["failed-by-plan"] = true, ["cancelled"] = true,
+  ["unreachable"] = true, ["credentials"] = true, ["failed-by-plan"] = true, ["cancelled"] = true, ["step-cut"] = true,
 }
 
 local function message_of(err)
@@ -20,11 +20,17 @@ end
 ---The target answers and each data center of the plan has a host that is up. Changes nothing.
 function steps.preflight(ctx)
   ctx:stage "preflight"
-  local known = {}
+  local known, has_host, data_center_of = {}, {}, {}
   for _, data_center in ipairs(ctx.target:data_centers()) do known[data_center.name] = data_center end
+  for _, cluster in ipairs(ctx.target:clusters()) do data_center_of[cluster.id] = cluster.data_center_id end
+  for _, host in ipairs(ctx.target:hosts()) do
+    if host.status == "up" and data_center_of[host.cluster_id] then has_host[data_center_of[host.cluster_id]] = true end
+  end
   for _, domain in ipairs(ctx.facts.storage_domains) do
-    if not known[domain.target.data_center] then
-      ctx:fail("data center " .. domain.target.data_center .. " is gone from site " .. ctx.target.name)
+    local name = domain.target.data_center
+    if not known[name] then ctx:fail("data center " .. name .. " is gone from site " .. ctx.target.name) end
+    if not has_host[known[name].id] then
+      ctx:fail("no host of data center " .. name .. " on site " .. ctx.target.name .. " is up: bring one up")
     end
   end
   local run_set = ctx.facts.run_set
@@ -66,12 +72,19 @@ function steps.promote(ctx)
         name = "promote_storage:" .. group.name,
         text = "Make the copy on site " .. ctx.target.name .. " writable at the array (" .. list .. ").\n"
           .. "When it is, answer writable,as_of=TIME with the time of its last write (or as_of=unknown)",
+        needs = { "writable" },
       }
     end
     if type(answer) ~= "table" or not answer.writable then
       ctx:fail("the storage of group " .. group.name .. " (" .. list .. ") was not promoted: the answer must say writable")
     end
-    ctx:log("storage of group " .. group.name .. " is writable on " .. ctx.target.name .. ", as of " .. tostring(answer.as_of or "unknown"))
+    local as_of = tostring(answer.as_of or "unknown")
+    ctx:log("storage of group " .. group.name .. " is writable on " .. ctx.target.name .. ", as of " .. as_of)
+    if as_of == "unknown" then
+      ctx:verdict("data:" .. group.name, "data of group " .. group.name .. " (" .. list .. "): how much was lost is unknown")
+    else
+      ctx:verdict("data:" .. group.name, "data of group " .. group.name .. " (" .. list .. "): as of " .. as_of .. ", what was written later is lost")
+    end
   end
 end
 
@@ -143,8 +156,19 @@ end
 
 local bad_before_start = { missing = true, failed = true }
 
+-- The VM that keeps this one from starting: one of its after list that is required and did not come up. The others order it only.
+local function blocker_of(ctx, fact, by_id)
+  if not fact.after then return nil end
+  local states = ctx:states()
+  for _, id in ipairs(fact.after) do
+    local before, state = by_id[id], states[id]
+    if before.required and state ~= "up" and state ~= "not_started" then return before.name .. " is " .. tostring(state) end
+  end
+  return nil
+end
+
 -- Starts one VM and waits for its boot condition. Returns nothing: the board says how it ended.
-local function boot_one(ctx, fact, states)
+local function boot_one(ctx, fact, states, by_id)
   local vm = ctx.target:vm(fact.id)
   if bad_before_start[states[fact.id]] then return end
   local decision = vm:to_start()
@@ -153,6 +177,11 @@ local function boot_one(ctx, fact, states)
     return
   end
   ctx:await(fact.after or {})
+  local blocker = blocker_of(ctx, fact, by_id)
+  if blocker then
+    ctx:warn("VM " .. fact.name .. " is not started: it comes after a required VM, and " .. blocker)
+    return
+  end
   local ok, err = pcall(function()
     ctx:hook("before_start", vm)
     vm:start()
@@ -172,8 +201,9 @@ end
 ---a required VM that did not come up stops the run.
 function steps.boot(ctx)
   ctx:stage "boot"
-  local ranks, order = {}, {}
+  local ranks, order, by_id = {}, {}, {}
   for _, fact in ipairs(ctx.facts.vms) do
+    by_id[fact.id] = fact
     if not ranks[fact.rank] then
       ranks[fact.rank] = {}
       order[#order + 1] = fact.rank
@@ -188,7 +218,7 @@ function steps.boot(ctx)
     ctx:hook("before_rank", rank)
     local states = ctx:states()
     ctx:parallel(rank.vms, function(fact)
-      local ok, err = pcall(boot_one, ctx, fact, states)
+      local ok, err = pcall(boot_one, ctx, fact, states, by_id)
       ctx:done_with(fact.id)
       if not ok then error(err) end
     end)
@@ -203,6 +233,8 @@ function steps.boot(ctx)
   end
 end
 
+local running = { up = true, powering_up = true, reboot_in_progress = true, migrating = true }
+
 ---Reads the VMs once more and reports those that did not stay up.
 function steps.verify(ctx)
   ctx:stage "verify"
@@ -210,21 +242,23 @@ function steps.verify(ctx)
   for _, vm in ipairs(ctx.target:vms()) do now[vm.id] = vm.status end
   local states = ctx:states()
   for _, fact in ipairs(ctx.facts.vms) do
-    if states[fact.id] == "up" and now[fact.id] ~= "up" then
+    if (states[fact.id] == "up" or states[fact.id] == "unverified") and not running[now[fact.id]] then
       ctx:mark(ctx.target:vm(fact.id), "failed", "it was up and is " .. tostring(now[fact.id] or "gone") .. " now")
     end
   end
 end
 
----Replication in the other direction: by the hook reverse_replication; without one the report says that it is not ready.
+---Replication in the other direction: by the hook reverse_replication, which returns { ready = true } when it runs.
+---Without that the result says that it is not ready.
 function steps.reprotect(ctx)
   ctx:stage "reprotect"
   for _, group in ipairs(groups_of(ctx)) do
-    if ctx:hook("reverse_replication", group) == nil then
-      ctx:warn("reverse replication: NOT ready for group " .. group.name .. ": until it runs, the VMs on " .. ctx.target.name .. " have no copy")
-    else
-      ctx:log("reverse replication: ready for group " .. group.name)
+    local answer = ctx:hook("reverse_replication", group)
+    local text = "reverse replication: NOT ready for group " .. group.name .. ": until it runs, the VMs on " .. ctx.target.name .. " have no copy"
+    if answer == true or (type(answer) == "table" and answer.ready) then
+      text = "reverse replication: ready for group " .. group.name
     end
+    ctx:verdict("reverse:" .. group.name, text)
   end
 end
 
