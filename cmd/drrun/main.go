@@ -28,7 +28,7 @@ func Main(env Env, args []string) int {
 	inv := &invocation{env: env, json: wantsJSON(args[1:]), screen: newScreen(env)}
 	ctx, unwatch := inv.watch()
 	defer unwatch()
-	return inv.finish(inv.run(ctx, args[1:]))
+	return inv.finish(inv.run(ctx, args[1:]), inv.human)
 }
 
 // invocation is one command line being carried out.
@@ -79,15 +79,15 @@ func (inv *invocation) run(ctx context.Context, args []string) (result *runner.R
 	return inv.result
 }
 
-// finish shows the result and returns the exit code.
-func (inv *invocation) finish(result *runner.Result) int {
+// finish shows the result, to a person by human (nil: only an error is shown), and returns the exit code.
+func (inv *invocation) finish(result *runner.Result, human func(*runner.Result)) int {
 	inv.report.Do(func() {
 		inv.screen.end()
 		switch {
 		case inv.json && !inv.helped:
 			writeDocument(inv.env.Stdout, result)
-		case inv.human != nil:
-			inv.human(result)
+		case human != nil:
+			human(result)
 		case result.Error != nil:
 			writeError(inv.env.Stderr, result)
 		}

@@ -250,8 +250,11 @@ func (p *progress) redraw() {
 			active++
 		}
 	}
-	lines := []string{fmt.Sprintf("%s  %s · storage domains %d/%d active · VMs %d: %s", offset(p.clock.Now().Sub(p.started)), p.stage,
-		active, p.totals.StorageDomains, p.totals.VMs, cmp.Or(strings.Join(parts, ", "), "none reached yet"))}
+	lines := []string{
+		offset(p.clock.Now().Sub(p.started)) + "  " + p.stage,
+		fmt.Sprintf("        storage domains %d/%d active · %s: %s", active, p.totals.StorageDomains,
+			count(p.totals.VMs, "VM"), cmp.Or(strings.Join(parts, ", "), "none reached yet")),
+	}
 	if waits := p.waits(); waits != "" {
 		lines = append(lines, "        waiting for "+waits)
 	}

@@ -48,8 +48,8 @@ func (inv *invocation) watch() (ctx context.Context, unwatch func()) {
 				inv.screen.line("interrupted again: requests are dropped (again: leave at once)")
 				cutSecond(errInterrupted)
 			default:
-				inv.human = nil
-				inv.finish(failure(runner.ExitInterrupted, runner.StatusInterrupted, "interrupted", errors.New("left at once; what was under way is unknown"), "drrun history shows the run and how to resume it"))
+				inv.finish(failure(runner.ExitInterrupted, runner.StatusInterrupted, "interrupted",
+					errors.New("left at once; what was under way is unknown"), "drrun history shows the run and how to resume it"), nil)
 				if inv.env.Exit != nil {
 					inv.env.Exit(runner.ExitInterrupted)
 				}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/ovirt"
 	"drrun/ovirt/lab"
 	"drrun/plans/runner"
 	"drrun/stdlib"
@@ -387,5 +388,40 @@ func TestInterrupt(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestInterruptInRank cancels while the VMs of a rank wait for their turn at the engine: those that wait are not started any more.
+func TestInterruptInRank(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 3, lab.TwoSitesOptions{VMs: 60})
+	p.lose()
+	soft, interrupt := context.WithCancel(context.Background())
+	var r *runner.Result
+	seen := 0
+	p.do(func(env engine.Env) {
+		o := p.options(env, writable)
+		p.whenever(func(e engine.Event) {
+			if e.Kind == "intent" && e.Text == ovirt.OpStartVM {
+				if seen++; seen == 3 {
+					interrupt()
+				}
+			}
+		})(&o)
+		r = runner.Start(soft, context.Background(), o)
+	})
+	expect(t, r, 130)
+	started := len(p.started())
+	if started < 3 || started > 20 {
+		t.Errorf("%d VMs were started, the interrupt came with the third", started)
+	}
+	for _, one := range r.VMs {
+		if one.Status == "starting" || one.Status == "failed" {
+			t.Errorf("%s is %s: %s", one.Name, one.Status, one.Error)
+		}
+	}
+	expect(t, p.resume(r.Run, nil), 0)
+	if total := len(p.started()); total != 60 {
+		t.Errorf("%d starts", total)
 	}
 }
