@@ -60,28 +60,27 @@ type Pair struct {
 	Reasons        []string      `json:"reasons,omitempty"`
 }
 
-// ReadPair derives the pair state from both engines: two lists of each, and one of each data center that holds a storage domain of
-// the plan. A nil site does not answer. An engine that answers with an error is unknown, not empty.
-func ReadPair(ctx context.Context, p *Plan, primary, secondary *ovirt.Site) *Pair {
-	pair := &Pair{}
+// ReadPair derives the pair state from both engines: the storage domains of each with one list of each data center that holds one of
+// the plan, and where withVMs is set the VMs. A nil site does not answer. An engine that answers with an error is unknown, not empty.
+func ReadPair(ctx context.Context, p *Plan, primary, secondary *ovirt.Site, withVMs bool) *Pair {
+	pair := &Pair{StorageDomains: []ObjectState{}, VMs: []ObjectState{}}
 	views := map[string]*siteView{}
-	for name, site := range map[string]*ovirt.Site{Primary: primary, Secondary: secondary} {
+	for _, site := range []*ovirt.Site{primary, secondary} {
 		if site == nil {
 			continue
 		}
-		view, err := look(ctx, site, viewParts{vms: true, attachedIn: func(v *siteView) []string { return v.dataCentersHolding(p) }})
+		view, err := lookAtHoldings(ctx, p, site, withVMs)
 		if err != nil {
-			pair.Reasons = append(pair.Reasons, fmt.Sprintf("%s cannot be read: %v", name, err))
+			pair.Reasons = append(pair.Reasons, fmt.Sprintf("%s cannot be read: %v", site.Name(), err))
 			continue
 		}
-		views[name] = view
+		views[site.Name()] = view
 	}
 	for _, name := range []string{Primary, Secondary} {
 		if views[name] == nil {
 			pair.Silent = append(pair.Silent, name)
 		}
 	}
-	slices.Sort(pair.Reasons)
 	for _, domain := range p.StorageDomains {
 		state := ObjectState{Kind: "storage_domain", ID: domain.ID, Name: domain.Name,
 			Primary: views[Primary].holdsDomain(Primary, domain.ID), Secondary: views[Secondary].holdsDomain(Secondary, domain.ID)}
@@ -89,18 +88,34 @@ func ReadPair(ctx context.Context, p *Plan, primary, secondary *ovirt.Site) *Pai
 		pair.StorageDomains = append(pair.StorageDomains, state)
 	}
 	for _, vm := range p.VMs {
+		if !withVMs {
+			break
+		}
 		state := ObjectState{Kind: "vm", ID: vm.ID, Name: vm.Name,
 			Primary: views[Primary].holdsVM(Primary, vm.ID), Secondary: views[Secondary].holdsVM(Secondary, vm.ID)}
 		state.Place = holderOf(state.Primary, state.Secondary)
-		for _, view := range views {
-			if view.stripped(vm.ID) && (state.Place == AtPrimary || state.Place == AtSecondary) {
-				state.Place = Stripped
-			}
+		if state.Place == AtPrimary && views[Primary].stripped(vm.ID) || state.Place == AtSecondary && views[Secondary].stripped(vm.ID) {
+			state.Place = Stripped
 		}
 		pair.VMs = append(pair.VMs, state)
 	}
 	pair.Place = together(pair.StorageDomains)
 	return pair
+}
+
+func lookAtHoldings(ctx context.Context, p *Plan, site *ovirt.Site, withVMs bool) (*siteView, error) {
+	v := &siteView{name: site.Name()}
+	var err error
+	if v.domains, err = site.StorageDomains(ctx); err != nil {
+		return nil, err
+	}
+	if err := v.readStatuses(ctx, site, v.dataCentersHolding(p)); err != nil {
+		return nil, err
+	}
+	if withVMs {
+		v.vms, err = site.VMs(ctx, ovirt.VMQuery{Details: true})
+	}
+	return v, err
 }
 
 // dataCentersHolding returns the data centers in which storage domains of the plan are attached.
@@ -143,6 +158,9 @@ func (v *siteView) holdsVM(site, id string) Holding {
 
 // stripped reports a registered VM without any disk: the storage domain of its disks was detached under it.
 func (v *siteView) stripped(id string) bool {
+	if v == nil {
+		return false
+	}
 	i := slices.IndexFunc(v.vms, func(vm ovirt.VM) bool { return vm.ID == id })
 	return i >= 0 && len(v.vms[i].Disks) == 0
 }

@@ -66,20 +66,27 @@ func look(ctx context.Context, site *ovirt.Site, parts viewParts) (*siteView, er
 		}
 	}
 	if parts.attachedIn != nil {
-		for _, dataCenterID := range parts.attachedIn(v) {
-			attached, err := site.AttachedStorageDomains(ctx, dataCenterID)
-			if err != nil {
-				return nil, err
-			}
-			// The list of a data center is the only place with the true status of an attached domain.
-			for _, d := range attached {
-				if known := v.domain(d.ID); known != nil {
-					known.Status, known.Master, known.DataCenterID = d.Status, d.Master, dataCenterID
-				}
-			}
+		if err := v.readStatuses(ctx, site, parts.attachedIn(v)); err != nil {
+			return nil, err
 		}
 	}
 	return v, nil
+}
+
+// readStatuses completes the storage domains with what the lists of their data centers say: the only place with the true status.
+func (v *siteView) readStatuses(ctx context.Context, site *ovirt.Site, dataCenterIDs []string) error {
+	for _, dataCenterID := range dataCenterIDs {
+		attached, err := site.AttachedStorageDomains(ctx, dataCenterID)
+		if err != nil {
+			return err
+		}
+		for _, d := range attached {
+			if known := v.domain(d.ID); known != nil {
+				known.Status, known.Master, known.DataCenterID = d.Status, d.Master, dataCenterID
+			}
+		}
+	}
+	return nil
 }
 
 func (v *siteView) domain(id string) *ovirt.StorageDomain {
