@@ -195,66 +195,62 @@ func together(states []ObjectState) Place {
 	return place
 }
 
-// AwayKnown reports whether the target of a failover already holds every storage domain, whatever the silent source would say.
-func (p *Pair) AwayKnown(target string) bool {
-	for _, state := range p.StorageDomains {
-		holding := state.Secondary
-		if target == Primary {
-			holding = state.Primary
-		}
-		if !holding.Holds {
-			return false
-		}
-	}
-	return len(p.StorageDomains) > 0
+// heldBy reports whether a site holds every storage domain, whatever the other one would say.
+func (p *Pair) heldBy(site string) bool {
+	return len(p.StorageDomains) > 0 && !slices.ContainsFunc(p.StorageDomains, func(s ObjectState) bool { return !s.at(site).Holds })
 }
 
-// Next is the one command that leads on from this state, and why.
+// at returns what a site shows of the object.
+func (s ObjectState) at(site string) Holding {
+	if site == Secondary {
+		return s.Secondary
+	}
+	return s.Primary
+}
+
+// Next is the one command that leads on from this state, "" where a person has to do something first, and why.
 func (p *Pair) Next(planFile string) (command, why string) {
 	silentPrimary, silentSecondary := slices.Contains(p.Silent, Primary), slices.Contains(p.Silent, Secondary)
 	switch {
 	case silentPrimary && silentSecondary:
 		return "", "neither site answers: bring one of the engines up"
-	case silentPrimary && p.AwayKnown(Secondary):
-		return "", "the VMs are at secondary and primary does not answer: nothing is to be done until it is back"
+	case silentPrimary && p.heldBy(Secondary):
+		return "", "the storage domains are at secondary and primary does not answer: keep primary off until they can be brought back"
 	case silentPrimary:
 		return "drrun failover " + planFile, "primary does not answer; if it is lost, bring the VMs up at secondary"
-	case silentSecondary && p.AwayKnown(Primary):
-		return "", "the VMs are at home and secondary does not answer: bring its engine up, there is no way to fail over now"
+	case silentSecondary && p.heldBy(Primary):
+		return "", "the storage domains are at home and secondary does not answer: bring its engine up, there is no way to fail over now"
 	case silentSecondary:
-		return "drrun failback " + planFile + " --unplanned", "secondary does not answer; if it is lost, bring the VMs up at primary"
+		return "", "secondary does not answer: bring its engine up to see what it holds"
 	}
 	switch p.Place {
 	case AtPrimary:
-		return "drrun failover " + planFile + " --planned", "the VMs are at home; this moves them on purpose"
+		return "drrun check " + planFile, "the storage domains are at home: see whether a failover would work"
 	case AtSecondary:
-		return "drrun failback " + planFile, "the VMs are away and primary is clean"
+		return "", "the storage domains are at secondary and primary is clean: this version of drrun has no failback yet"
 	case AtBoth:
-		return "drrun clean " + planFile + " --site primary", "both engines hold storage domains of the plan: when the VMs run at secondary, primary's copies are stale"
+		return "", "both engines hold storage domains of the plan. When the VMs run at secondary, primary's copies are stale: stop their VMs there, " +
+			"put the storage domains into maintenance, detach and remove them without formatting"
 	case Nowhere:
-		return "drrun history", "no engine holds the storage domains: a run was stopped between release and import; resume it or roll it back"
+		return "drrun history", "no engine holds the storage domains: a run may have stopped between release and import; look for it and resume it"
 	}
 	return "drrun check " + planFile, "what the engines hold cannot be read"
 }
 
-// WrongDirection says why an action cannot start from this state, "" when it can.
+// WrongDirection says why an action cannot start from this state, "" when it can: its target holds every storage domain already, with
+// every VM of the plan that was looked at, and the source holds none. Where VMs are missing, the action is needed to finish the move.
 func (p *Pair) WrongDirection(action string) string {
 	source, target := Primary, Secondary
 	if action == ActionFailback {
 		source, target = Secondary, Primary
 	}
+	if !p.heldBy(target) || slices.ContainsFunc(p.VMs, func(vm ObjectState) bool { return !vm.at(target).Holds }) ||
+		slices.ContainsFunc(p.StorageDomains, func(s ObjectState) bool { return s.at(source).Holds }) {
+		return ""
+	}
 	var there []string
 	for _, state := range p.StorageDomains {
-		holding, old := state.Secondary, state.Primary
-		if target == Primary {
-			holding, old = state.Primary, state.Secondary
-		}
-		if holding.Holds && !old.Holds {
-			there = append(there, fmt.Sprintf("%q is %s at %s", state.Name, holding.Status, target))
-		}
+		there = append(there, fmt.Sprintf("%q is %s", state.Name, state.at(target).Status))
 	}
-	if len(there) == len(p.StorageDomains) && len(there) > 0 {
-		return fmt.Sprintf("%s goes from %s to %s, and %s holds the storage domains already: %s", action, source, target, target, strings.Join(there, ", "))
-	}
-	return ""
+	return fmt.Sprintf("%s goes from %s to %s, and %s has the VMs and the storage domains already: %s", action, source, target, target, strings.Join(there, ", "))
 }

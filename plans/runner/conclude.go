@@ -39,7 +39,7 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 		r.Exit, r.Status = ExitPartial, StatusPartial
 		r.Error = &ErrorResult{Code: "partial", Message: a.unfinishedObjects(skipped), Hint: "correct what is wrong with them, then: drrun resume " + r.Run}
 	}
-	for _, site := range []*ovirt.Site{a.source, a.target} {
+	for _, site := range append([]*ovirt.Site{a.source, a.target}, a.opened...) {
 		if site != nil {
 			r.Requests[site.Name()] = countersOf(site.Counters())
 		}
@@ -64,7 +64,7 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 			a.warn("close the journal: " + closeErr.Error())
 		}
 	}
-	for _, site := range []*ovirt.Site{a.source, a.target} {
+	for _, site := range append([]*ovirt.Site{a.source, a.target}, a.opened...) {
 		if site != nil {
 			limit, cancel := a.Env.Clock.WithTimeout(context.WithoutCancel(soft), 5*time.Second)
 			site.Close(limit)

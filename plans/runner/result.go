@@ -54,6 +54,7 @@ type Result struct {
 	Warnings       []string                   `json:"warnings,omitempty"`
 	Evidence       *stdlib.Verdict            `json:"evidence,omitempty"`
 	Verdicts       []string                   `json:"verdicts,omitempty"` // "NOT ISOLATED …", "reverse replication: …"
+	Pair           *PairResult                `json:"pair,omitempty"`     // of drrun status
 	Error          *ErrorResult               `json:"error,omitempty"`
 	Extra          map[string]json.RawMessage `json:"extra,omitempty"`
 }

@@ -79,6 +79,7 @@ type attempt struct {
 	plan     *plans.Plan
 	source   *ovirt.Site
 	target   *ovirt.Site
+	opened   []*ovirt.Site // by status, which has neither source nor target
 	session  *stdlib.Session
 	facts    *stdlib.Facts // of the run, as soon as they are known
 	run      *engine.Run
@@ -362,6 +363,9 @@ func (a *attempt) prepare(ctx context.Context) error {
 	}
 	facts, err := a.gatherChecked(ctx)
 	if err != nil {
+		return err
+	}
+	if err := a.refuseWrongDirection(ctx, a.source, a.target); err != nil {
 		return err
 	}
 	confirmation, err := a.precheckEvidence(ctx, facts)

@@ -1,0 +1,70 @@
+package plans
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestPair tells where things are, and what to do next, from what both engines show.
+func TestPair(t *testing.T) {
+	t.Parallel()
+	type sides struct{ primary, secondary string } // "silent", "-" (does not know it), or a status; "unattached" is in no data center
+	holding := func(site, status string) Holding {
+		switch status {
+		case "silent":
+			return Holding{Site: site}
+		case "-":
+			return Holding{Site: site, Known: true}
+		}
+		return Holding{Site: site, Known: true, Status: status, Holds: status != "maintenance" && status != "unattached"}
+	}
+	cases := []struct {
+		name    string
+		domains []sides
+		place   Place
+		next    string // beginning of the next command
+		// wrong tells for failover and failback whether the direction is wrong.
+		failover, failback bool
+	}{
+		{"at home", []sides{{"active", "-"}}, AtPrimary, "drrun check", false, true},
+		{"at home, primary silent", []sides{{"silent", "-"}}, UnknownAt, "drrun failover", false, false},
+		{"at home, secondary silent", []sides{{"active", "silent"}}, UnknownAt, "", false, true},
+		{"away, primary silent", []sides{{"silent", "active"}}, UnknownAt, "", true, false},
+		{"away and clean", []sides{{"-", "active"}}, AtSecondary, "", true, false},
+		{"away, primary unattached", []sides{{"unattached", "active"}}, AtSecondary, "", true, false},
+		{"both hold", []sides{{"unknown", "active"}}, AtBoth, "", false, false},
+		{"released at home", []sides{{"maintenance", "-"}}, Nowhere, "drrun history", false, false},
+		{"one of two moved", []sides{{"-", "active"}, {"active", "-"}}, AtBoth, "", false, false},
+		{"both silent", []sides{{"silent", "silent"}}, UnknownAt, "", false, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			pair := &Pair{}
+			for i, s := range c.domains {
+				state := ObjectState{Kind: "storage_domain", Name: string(rune('a' + i)), Primary: holding(Primary, s.primary), Secondary: holding(Secondary, s.secondary)}
+				state.Place = holderOf(state.Primary, state.Secondary)
+				pair.StorageDomains = append(pair.StorageDomains, state)
+				for site, status := range map[string]string{Primary: s.primary, Secondary: s.secondary} {
+					if status == "silent" && len(pair.Silent) < 2 && i == 0 {
+						pair.Silent = append(pair.Silent, site)
+					}
+				}
+			}
+			pair.Place = together(pair.StorageDomains)
+			if pair.Place != c.place {
+				t.Errorf("place %s, want %s", pair.Place, c.place)
+			}
+			command, why := pair.Next("plan.lua")
+			if !strings.HasPrefix(command, c.next) || (c.next == "") != (command == "") || why == "" {
+				t.Errorf("next %q (%s), want %q", command, why, c.next)
+			}
+			if wrong := pair.WrongDirection(ActionFailover); (wrong != "") != c.failover {
+				t.Errorf("failover: %q", wrong)
+			}
+			if wrong := pair.WrongDirection(ActionFailback); (wrong != "") != c.failback {
+				t.Errorf("failback: %q", wrong)
+			}
+		})
+	}
+}

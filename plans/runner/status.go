@@ -1,0 +1,75 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"drrun/engine"
+	"drrun/ovirt"
+	"drrun/plans"
+)
+
+// PairResult is where the objects of a plan are, and what leads on.
+type PairResult struct {
+	*plans.Pair
+	Next string `json:"next,omitempty"` // the one next command; "" where a person has to do something first
+	Why  string `json:"why"`
+}
+
+// Status reads from both engines where the storage domains and VMs of a plan are. It changes nothing.
+func Status(soft, hard context.Context, o Options) *Result {
+	o.Action = "status"
+	a := newAttempt(o)
+	return a.conclude(soft, a.within(soft, hard, "status", func(t *engine.Task) error {
+		if err := a.load(t); err != nil {
+			return err
+		}
+		var err error
+		t.Release(func() { err = a.readPair(t.Ctx()) })
+		return err
+	}))
+}
+
+func (a *attempt) readPair(ctx context.Context) error {
+	sites := map[string]*ovirt.Site{}
+	var reasons []string
+	for _, name := range []string{plans.Primary, plans.Secondary} {
+		options, err := a.siteOptions(ctx, name)
+		if err != nil {
+			return invalid("secret", hintOf(err), err)
+		}
+		site, err := ovirt.New(options)
+		if err != nil {
+			return invalid("site", hintOf(err), err)
+		}
+		a.opened = append(a.opened, site)
+		if reach := site.Probe(ctx); !reach.Answers {
+			reasons = append(reasons, fmt.Sprintf("%s does not answer: %s", name, reach.Text))
+			continue
+		}
+		sites[name] = site
+	}
+	pair := plans.ReadPair(ctx, a.plan, sites[plans.Primary], sites[plans.Secondary], true)
+	pair.Reasons = append(reasons, pair.Reasons...)
+	command, why := pair.Next(a.PlanFile)
+	a.result.Pair = &PairResult{Pair: pair, Next: command, Why: why}
+	if len(pair.Silent) == 2 {
+		return refuse("unreachable", "bring one of the engines up, or correct the plan's sites", errors.New("neither site can be read: " + strings.Join(pair.Reasons, "; ")))
+	}
+	return nil
+}
+
+// refuseWrongDirection refuses an action whose target has everything already.
+func (a *attempt) refuseWrongDirection(ctx context.Context, source, target *ovirt.Site) error {
+	sites := map[string]*ovirt.Site{target.Name(): target}
+	if !a.noSourceLogin && source.Probe(ctx).Answers {
+		sites[source.Name()] = source
+	}
+	pair := plans.ReadPair(ctx, a.plan, sites[plans.Primary], sites[plans.Secondary], true)
+	if wrong := pair.WrongDirection(a.Action); wrong != "" {
+		return refuse("wrong-direction", "drrun status "+a.PlanFile+" shows where everything is", fmt.Errorf("nothing to do: %s", wrong))
+	}
+	return nil
+}
