@@ -15,10 +15,11 @@ import (
 // source is a Lua file as the runtime knows it: its text, its tokens, and the tables of its calls. The file is compiled
 // from a copy with one token a line, because gopher-lua knows lines only: a "line" of the copy is a token of the original.
 type source struct {
-	name   string // as shown to people
-	mark   string // as gopher-lua knows it: unmistakable in messages
-	lines  []string
-	tokens []token
+	name    string // as shown to people
+	mark    string // as gopher-lua knows it: unmistakable in messages
+	lines   []string
+	offsets []int // of the lines, in bytes
+	tokens  []token
 	// tokenOfLine[n] is the index of the first token on line n+1 of the copy.
 	tokenOfLine []int
 	calls       map[int][]*ast.FuncCallExpr // by line of the copy
@@ -39,7 +40,8 @@ func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto
 	if len(text) > 0 && text[0] == '#' { // a first line such as #!/usr/bin/env drrun
 		text = append([]byte("--"), text...)
 	}
-	s := &source{name: name, mark: mark, lines: strings.Split(string(text), "\n"), calls: map[int][]*ast.FuncCallExpr{}, locals: map[string]ast.Expr{}, tables: map[*ast.TableExpr]*tableIndex{}}
+	s := &source{name: name, mark: mark, calls: map[int][]*ast.FuncCallExpr{}, locals: map[string]ast.Expr{}, tables: map[*ast.TableExpr]*tableIndex{}}
+	s.lines, s.offsets = splitLines(string(text))
 	// The original first, so that syntax errors carry real lines.
 	if _, err := parse.Parse(strings.NewReader(string(text)), name); err != nil {
 		return s, nil, s.syntaxError(err)
@@ -85,7 +87,6 @@ func (s *source) spread(text string) (string, error) {
 	var out strings.Builder
 	scanner := parse.NewScanner(strings.NewReader(text), s.name)
 	lexer := &parse.Lexer{}
-	offsets := lineOffsets(text)
 	for previous := 0; ; {
 		t, err := scanner.Scan(lexer)
 		if err != nil {
@@ -103,7 +104,7 @@ func (s *source) spread(text string) (string, error) {
 			s.tokenOfLine = append(s.tokenOfLine, 0)
 		}
 		written := tokenText(t)
-		if t.Type == parse.TNumber && droppedZero(text, offsets, t.Pos.Line, t.Pos.Column, t.Str) {
+		if t.Type == parse.TNumber && droppedZero(text, s.offsets, t.Pos.Line, t.Pos.Column, t.Str) {
 			written = "0" + written
 		}
 		s.tokens = append(s.tokens, s.place(t, written))
@@ -150,14 +151,20 @@ func (s *source) stringWidth(line, col int) int {
 	return len(rest) // a long bracket, or a text that goes on: to the end of the line
 }
 
-func lineOffsets(text string) []int {
-	offsets := []int{0}
-	for i := range len(text) {
-		if text[i] == '\n' {
-			offsets = append(offsets, i+1)
+// splitLines splits as gopher-lua's scanner counts: \n, \r, \r\n and \n\r each end one line.
+func splitLines(text string) (lines []string, offsets []int) {
+	start := 0
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\n' && text[i] != '\r' {
+			continue
 		}
+		lines, offsets = append(lines, text[start:i]), append(offsets, start)
+		if i+1 < len(text) && text[i+1] != text[i] && (text[i+1] == '\n' || text[i+1] == '\r') {
+			i++
+		}
+		start = i + 1
 	}
-	return offsets
+	return append(lines, text[start:]), append(offsets, start)
 }
 
 // droppedZero reports whether the scanner ate a leading zero of a number (it does for "007").
@@ -199,7 +206,7 @@ func (s *source) line(n int) string {
 	if n < 1 || n > len(s.lines) {
 		return ""
 	}
-	return strings.TrimRight(s.lines[n-1], "\r")
+	return s.lines[n-1]
 }
 
 func (s *source) diagnostic(pos Pos, code, message string) *Diagnostic {
