@@ -61,10 +61,12 @@ func runFailover(ctx context.Context, o failoverOptions, inv *invocation) *runne
 		return problem.of([]string{"drrun", "failover"}).result()
 	}
 	defer over()
-	params, refused := paramsOf(options.Env, o.ParamsFile, o.Params)
-	if refused != nil {
-		return refused
+	if o.ParamsFile != "" {
+		var err error
+		if options.ParamsFile, err = options.Env.FS.ReadFile(o.ParamsFile); err != nil {
+			return unreadable("--params", o.ParamsFile, err)
+		}
 	}
-	options.PlanFile, options.Action, options.LibDirs, options.Params = o.Plan, plans.ActionFailover, o.Libs, params
+	options.PlanFile, options.Action, options.LibDirs, options.ParamOverrides = o.Plan, plans.ActionFailover, o.Libs, o.Params
 	return located(runner.Start(ctx, hard(ctx), options), o.runOptions)
 }

@@ -94,7 +94,10 @@ func (p *progress) observe(e engine.Event) {
 	if text := p.words(e); text != "" {
 		p.say(e.Time, text)
 	}
-	p.redraw()
+	switch e.Kind { // the others change nothing in the live view, and there is one for every request
+	case "mark", "stage", "boot_condition":
+		p.redraw()
+	}
 }
 
 // say writes a line that stays. The caller holds p.mu.

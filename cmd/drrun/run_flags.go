@@ -10,8 +10,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"drrun/engine"
-	"drrun/plans"
 	"drrun/plans/runner"
 	"drrun/stdlib"
 )
@@ -82,6 +80,7 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 			return options, nil, usage("--confirm-source-down: %v", err).hinted("--confirm-source-down 'YOUR NAME: HOW YOU KNOW'")
 		}
 	}
+	inv.running.Store(true)
 	shown := newProgress(inv.screen, model, speed)
 	inv.human = func(r *runner.Result) {
 		if r.Run == "" || r.Status == runner.StatusRefused && len(r.VMs) == 0 {
@@ -108,22 +107,6 @@ func located(r *runner.Result, o runOptions) *runner.Result {
 	return r
 }
 
-// paramsOf reads --params and --param.
-func paramsOf(model engine.Env, file string, overrides []string) (map[string]any, *runner.Result) {
-	var text []byte
-	if file != "" {
-		var err error
-		if text, err = model.FS.ReadFile(file); err != nil {
-			return nil, unreadable("--params", file, err)
-		}
-	}
-	params, err := plans.MergeParams(nil, text, overrides)
-	if err != nil {
-		return nil, usage("%v", err).hinted("--param NAME=VALUE, or --params with a file that holds a JSON object").result()
-	}
-	return params, nil
-}
-
 // unreadable is the result for a file of a flag that cannot be read.
 func unreadable(flag, file string, err error) *runner.Result {
 	if errors.Is(err, fs.ErrNotExist) {
@@ -136,7 +119,7 @@ func unreadable(flag, file string, err error) *runner.Result {
 func interrupted(ctx context.Context, r *runner.Result) *runner.Result {
 	if r.Error != nil && errors.Is(context.Cause(ctx), errInterrupted) {
 		r.Exit, r.Status = runner.ExitInterrupted, runner.StatusInterrupted
-		r.Error.Code, r.Error.Hint = "interrupted", "nothing was changed"
+		r.Error.Code, r.Error.Message, r.Error.Hint = "interrupted", "interrupted before it was done", ""
 	}
 	return r
 }

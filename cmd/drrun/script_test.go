@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,6 +44,7 @@ func TestMain(m *testing.M) {
 //	effects SITE TEXT…              the effects of the changing requests at a site since the last look, in order
 //	world 'vm1' 'vm2 vm3'           exactly these VMs are up on the secondary, each group started after the one before was up;
 //	                                the monitor saw no violation
+//	no-secrets DIR…                 no file below these folders holds a password
 //	nothing-there                   the secondary has no VM and only the storage that it began with
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -55,7 +57,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lab": startScriptLab, "exits": exits, "interrupted": interruptedScript, "edit": edit, "changing": changing, "effects": effects,
-			"world": worldScript, "nothing-there": nothingThere,
+			"world": worldScript, "nothing-there": nothingThere, "no-secrets": noSecrets,
 		},
 	})
 }
@@ -180,9 +182,39 @@ func exitOf(ts *testscript.TestScript, err error) int {
 	return 0
 }
 
+// report passes on what a drrun printed. A password in it is a failure, whatever the script looks for.
 func report(ts *testscript.TestScript, stdout, stderr string) {
+	withoutSecrets(ts, "stdout", stdout)
+	withoutSecrets(ts, "stderr", stderr)
 	fmt.Fprint(ts.Stdout(), scrub(ts, stdout))
 	fmt.Fprint(ts.Stderr(), scrub(ts, stderr))
+}
+
+func withoutSecrets(ts *testscript.TestScript, place, text string) {
+	for _, secret := range []string{lab.PrimaryPassword, lab.SecondaryPassword, "wrong-password"} {
+		if strings.Contains(text, secret) {
+			ts.Fatalf("%s holds the password %q:\n%s", place, secret, text)
+		}
+	}
+}
+
+// noSecrets looks for passwords in every file of the folders.
+func noSecrets(ts *testscript.TestScript, neg bool, folders []string) {
+	files := 0
+	for _, folder := range folders {
+		ts.Check(filepath.WalkDir(ts.MkAbs(folder), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			withoutSecrets(ts, path, string(text))
+			files++
+			return err
+		}))
+	}
+	if files == 0 {
+		ts.Fatalf("there are no files in %v", folders)
+	}
 }
 
 func oneDocument(ts *testscript.TestScript, text []byte, exit int) {

@@ -81,7 +81,7 @@ type killWorld struct {
 	proxy   *httptest.Server
 	env     []string
 	effects atomic.Int64
-	dieAt   int64
+	dieAt   atomic.Int64 // 0: never
 	mu      sync.Mutex
 	child   *os.Process
 	died    bool
@@ -148,7 +148,7 @@ func (w *killWorld) answered(request *http.Request) {
 	if request.Method == http.MethodGet || strings.Contains(request.URL.Path, "/sso/") || strings.Contains(request.URL.Path, "/services/") {
 		return
 	}
-	if w.effects.Add(1) != w.dieAt {
+	if w.effects.Add(1) != w.dieAt.Load() {
 		return
 	}
 	w.mu.Lock()
@@ -310,7 +310,7 @@ func TestSigkill(t *testing.T) {
 					}
 				}
 				points.Add(1)
-				w.dieAt = 0
+				w.dieAt.Store(0)
 				if problem := w.finish(); problem != "" {
 					t.Error(problem)
 				}
@@ -323,7 +323,7 @@ func TestSigkill(t *testing.T) {
 			point(fmt.Sprintf("record %d", n), func(*killWorld) []string { return []string{fmt.Sprintf("%s=%d", dieVariable, n)} })
 		}
 		for n := 1; n <= effects; n++ {
-			point(fmt.Sprintf("effect %d", n), func(w *killWorld) []string { w.dieAt = int64(n); return nil })
+			point(fmt.Sprintf("effect %d", n), func(w *killWorld) []string { w.dieAt.Store(int64(n)); return nil })
 		}
 	})
 	t.Logf("SIGKILL points: %d (%d records, %d effects); %d runs were over before their point", points.Load(), records, effects, early.Load())

@@ -42,10 +42,10 @@ func (inv *invocation) watch() (ctx context.Context, unwatch func()) {
 			}
 			switch count {
 			case 1:
-				inv.screen.line("interrupted: nothing new starts, what runs is brought to its end (again: drop it)")
+				inv.say("interrupted: nothing new starts, what runs is brought to its end (again: drop it)")
 				cutFirst(errInterrupted)
 			case 2:
-				inv.screen.line("interrupted again: requests are dropped (again: leave at once)")
+				inv.say("interrupted again: requests are dropped (again: leave at once)")
 				cutSecond(errInterrupted)
 			default:
 				inv.finish(failure(runner.ExitInterrupted, runner.StatusInterrupted, "interrupted",
@@ -61,6 +61,13 @@ func (inv *invocation) watch() (ctx context.Context, unwatch func()) {
 		close(done)
 		cutFirst(context.Canceled)
 		cutSecond(context.Canceled)
+	}
+}
+
+// say explains an interrupt where a plan runs. Elsewhere it just ends the command.
+func (inv *invocation) say(text string) {
+	if inv.running.Load() {
+		inv.screen.line(text)
 	}
 }
 

@@ -188,7 +188,7 @@ func (a *attempt) stateOfThings() string {
 	text := fmt.Sprintf("on %s: %d of %d storage domains active", a.facts.Target, active, len(a.result.StorageDomains))
 	for _, state := range []string{stdlib.StateUp, stdlib.StateNotStarted, stdlib.StateUnverified, stdlib.StateStarting, stdlib.StateRegistered, stdlib.StateFailed, stdlib.StateMissing, stdlib.StatePending} {
 		if count[state] > 0 {
-			text += fmt.Sprintf(", %d VMs %s", count[state], state)
+			text += fmt.Sprintf(", %d VM%s %s", count[state], map[bool]string{false: "s"}[count[state] == 1], state)
 		}
 	}
 	return text

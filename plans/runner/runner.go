@@ -29,6 +29,10 @@ type Options struct {
 	StateDir string
 	LibDirs  []string
 	Params   map[string]any // over the plan's own
+	// ParamsFile is the JSON text of a file of parameters, ParamOverrides are NAME=VALUE: both are laid over the plan's own, whose
+	// types the overrides take. A resumed run has those that it began with.
+	ParamsFile     []byte
+	ParamOverrides []string
 	// ConfirmSourceDown is 'NAME: REASON', a person's word for this attempt; "" for none.
 	ConfirmSourceDown string
 	Asker             engine.Asker
@@ -203,6 +207,14 @@ func (a *attempt) load(t *engine.Task) error {
 		}
 	}
 	a.plan, a.result.Plan = plan, plan.Name
+	if len(a.ParamsFile) == 0 && len(a.ParamOverrides) == 0 {
+		return nil
+	}
+	params, err := plans.MergeParams(plan.Params, a.ParamsFile, a.ParamOverrides)
+	if err != nil {
+		return invalid("params", "--param NAME=VALUE, or --params with a file that holds a JSON object", err)
+	}
+	a.Params = params
 	return nil
 }
 
