@@ -31,6 +31,8 @@ type CheckOptions struct {
 	PrimaryErr, SecondaryErr error
 	// InventoryErr says why the inventory is nil; without it the file is said to be missing.
 	InventoryErr error
+	// Begins tells that an action is about to begin: then one whose target has everything already is refused.
+	Begins bool
 	// Speed is the factor that model time runs faster than real time with; 0 and 1 are the same. Any other is for the lab alone.
 	Speed float64
 }
@@ -53,7 +55,19 @@ func Check(ctx context.Context, p *Plan, inv *Inventory, primary, secondary *ovi
 	c.source = c.look(ctx, sites[c.sourceName], reasons[c.sourceName], c.sourceName, viewParts{vms: true})
 	c.target = c.look(ctx, sites[c.targetName], reasons[c.targetName], c.targetName, viewParts{hosts: true, vms: true, attachedIn: c.targetDataCenters})
 	c.compare()
+	c.direction()
 	return c.finish()
+}
+
+// direction refuses an action that would go where everything is already.
+func (c *checker) direction() {
+	if !c.o.Begins {
+		return
+	}
+	views := map[string]*siteView{c.sourceName: c.source, c.targetName: c.target}
+	if wrong := c.plan.pair(views[Primary], views[Secondary], true).WrongDirection(c.action()); wrong != "" {
+		c.add(finding(SeverityError, ScopeRun, "wrong-direction", "%s", wrong).hint("drrun status %s shows where everything is", c.plan.File))
+	}
 }
 
 // finish sorts the findings and adds the source lines that they point at.

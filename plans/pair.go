@@ -63,7 +63,7 @@ type Pair struct {
 // ReadPair derives the pair state from both engines: the storage domains of each with one list of each data center that holds one of
 // the plan, and where withVMs is set the VMs. A nil site does not answer. An engine that answers with an error is unknown, not empty.
 func ReadPair(ctx context.Context, p *Plan, primary, secondary *ovirt.Site, withVMs bool) *Pair {
-	pair := &Pair{StorageDomains: []ObjectState{}, VMs: []ObjectState{}}
+	pair := &Pair{}
 	views := map[string]*siteView{}
 	for _, site := range []*ovirt.Site{primary, secondary} {
 		if site == nil {
@@ -76,14 +76,23 @@ func ReadPair(ctx context.Context, p *Plan, primary, secondary *ovirt.Site, with
 		}
 		views[site.Name()] = view
 	}
-	for _, name := range []string{Primary, Secondary} {
-		if views[name] == nil {
-			pair.Silent = append(pair.Silent, name)
-		}
+	derived := p.pair(views[Primary], views[Secondary], withVMs)
+	derived.Reasons = pair.Reasons
+	return derived
+}
+
+// pair derives the pair state from what the engines said. A nil view is an engine that said nothing.
+func (p *Plan) pair(primary, secondary *siteView, withVMs bool) *Pair {
+	pair := &Pair{StorageDomains: []ObjectState{}, VMs: []ObjectState{}}
+	if primary == nil {
+		pair.Silent = append(pair.Silent, Primary)
+	}
+	if secondary == nil {
+		pair.Silent = append(pair.Silent, Secondary)
 	}
 	for _, domain := range p.StorageDomains {
 		state := ObjectState{Kind: "storage_domain", ID: domain.ID, Name: domain.Name,
-			Primary: views[Primary].holdsDomain(Primary, domain.ID), Secondary: views[Secondary].holdsDomain(Secondary, domain.ID)}
+			Primary: primary.holdsDomain(Primary, domain.ID), Secondary: secondary.holdsDomain(Secondary, domain.ID)}
 		state.Place = holderOf(state.Primary, state.Secondary)
 		pair.StorageDomains = append(pair.StorageDomains, state)
 	}
@@ -92,9 +101,9 @@ func ReadPair(ctx context.Context, p *Plan, primary, secondary *ovirt.Site, with
 			break
 		}
 		state := ObjectState{Kind: "vm", ID: vm.ID, Name: vm.Name,
-			Primary: views[Primary].holdsVM(Primary, vm.ID), Secondary: views[Secondary].holdsVM(Secondary, vm.ID)}
+			Primary: primary.holdsVM(Primary, vm.ID), Secondary: secondary.holdsVM(Secondary, vm.ID)}
 		state.Place = holderOf(state.Primary, state.Secondary)
-		if state.Place == AtPrimary && views[Primary].stripped(vm.ID) || state.Place == AtSecondary && views[Secondary].stripped(vm.ID) {
+		if state.Place == AtPrimary && primary.stripped(vm.ID) || state.Place == AtSecondary && secondary.stripped(vm.ID) {
 			state.Place = Stripped
 		}
 		pair.VMs = append(pair.VMs, state)

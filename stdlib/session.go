@@ -62,6 +62,7 @@ type Site struct {
 	Name    string // primary or secondary
 	Engine  *ovirt.Site
 	session *Session
+	hosts   sharedRead[hostsAndClusters]
 }
 
 // classes are what Lua sees of the values of a session.

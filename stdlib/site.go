@@ -364,22 +364,29 @@ func (site *Site) importDomain(ctx context.Context, domain *FactDomain, wanted s
 	return nil
 }
 
+// hostsAndClusters is what the engine says about its hosts, in one moment.
+type hostsAndClusters struct {
+	hosts    []ovirt.Host
+	clusters []ovirt.Cluster
+}
+
 // upHosts returns the hosts that are up in a data center, by name. None is an error: nothing can look at the storage.
 func (site *Site) upHosts(ctx context.Context, dataCenterID string) ([]ovirt.Host, error) {
-	clusters, err := site.Engine.Clusters(ctx)
+	seen, err := site.hosts.get(ctx, site.session.Env.Clock, site.session.Tick, func(ctx context.Context) (seen hostsAndClusters, err error) {
+		if seen.clusters, err = site.Engine.Clusters(ctx); err == nil {
+			seen.hosts, err = site.Engine.Hosts(ctx)
+		}
+		return seen, err
+	})
 	if err != nil {
 		return nil, err
 	}
 	inside := map[string]bool{}
-	for _, cluster := range clusters {
+	for _, cluster := range seen.clusters {
 		inside[cluster.ID] = cluster.DataCenterID == dataCenterID
 	}
-	hosts, err := site.Engine.Hosts(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var up []ovirt.Host
-	for _, host := range hosts {
+	for _, host := range seen.hosts {
 		if host.Status == "up" && inside[host.ClusterID] {
 			up = append(up, host)
 		}

@@ -116,7 +116,7 @@ func Check(soft, hard context.Context, o Options, offline bool) *Result {
 		var err error
 		t.Release(func() {
 			if err = a.open(t.Ctx()); err == nil {
-				_, err = a.check(t.Ctx())
+				_, err = a.check(t.Ctx(), false)
 			}
 		})
 		return err
@@ -330,7 +330,7 @@ func (a *attempt) redact(text string) string {
 }
 
 // check compares the plan with the sites. It returns the inventory, nil when there is none.
-func (a *attempt) check(ctx context.Context) (*plans.Inventory, error) {
+func (a *attempt) check(ctx context.Context, begins bool) (*plans.Inventory, error) {
 	file := plans.InventoryFile(a.PlanFile)
 	inventory, inventoryErr := plans.ReadInventory(a.readFile, a.PlanFile)
 	if inventoryErr == nil {
@@ -338,7 +338,7 @@ func (a *attempt) check(ctx context.Context) (*plans.Inventory, error) {
 			a.keep(file, text)
 		}
 	}
-	options := plans.CheckOptions{Action: a.Action, Now: a.Env.Clock.Now(), InventoryErr: inventoryErr, Speed: a.Speed}
+	options := plans.CheckOptions{Action: a.Action, Now: a.Env.Clock.Now(), InventoryErr: inventoryErr, Speed: a.Speed, Begins: begins}
 	sites := map[string]*ovirt.Site{}
 	reasons := map[string]error{}
 	for _, site := range []*ovirt.Site{a.source, a.target} {
@@ -377,9 +377,6 @@ func (a *attempt) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.refuseWrongDirection(ctx, a.source, a.target); err != nil {
-		return err
-	}
 	confirmation, err := a.precheckEvidence(ctx, facts)
 	if err != nil {
 		return err
@@ -401,7 +398,7 @@ func (a *attempt) prepare(ctx context.Context) error {
 
 // gatherChecked checks the plan against the sites and gathers the facts of a run from both.
 func (a *attempt) gatherChecked(ctx context.Context) (*stdlib.Facts, error) {
-	inventory, err := a.check(ctx)
+	inventory, err := a.check(ctx, true)
 	if err != nil {
 		return nil, err
 	}

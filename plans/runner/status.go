@@ -56,20 +56,7 @@ func (a *attempt) readPair(ctx context.Context) error {
 	command, why := pair.Next(a.PlanFile)
 	a.result.Pair = &PairResult{Pair: pair, Next: command, Why: why}
 	if len(pair.Silent) == 2 {
-		return refuse("unreachable", "bring one of the engines up, or correct the plan's sites", errors.New("neither site can be read: " + strings.Join(pair.Reasons, "; ")))
-	}
-	return nil
-}
-
-// refuseWrongDirection refuses an action whose target has everything already.
-func (a *attempt) refuseWrongDirection(ctx context.Context, source, target *ovirt.Site) error {
-	sites := map[string]*ovirt.Site{target.Name(): target}
-	if !a.noSourceLogin && source.Probe(ctx).Answers {
-		sites[source.Name()] = source
-	}
-	pair := plans.ReadPair(ctx, a.plan, sites[plans.Primary], sites[plans.Secondary], true)
-	if wrong := pair.WrongDirection(a.Action); wrong != "" {
-		return refuse("wrong-direction", "drrun status "+a.PlanFile+" shows where everything is", fmt.Errorf("nothing to do: %s", wrong))
+		return refuse("unreachable", "bring one of the engines up, or correct the plan's sites", errors.New("neither site can be read: "+strings.Join(pair.Reasons, "; ")))
 	}
 	return nil
 }
