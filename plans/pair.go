@@ -247,13 +247,14 @@ func (p *Pair) Next(planFile string) (command, why string) {
 }
 
 // WrongDirection says why an action cannot start from this state, "" when it can: its target holds every storage domain already, with
-// every VM of the plan that was looked at, and the source holds none. Where VMs are missing, the action is needed to finish the move.
+// every VM of the plan that was looked at, and the source holds none. Where a VM is missing or down, the action can be needed to finish
+// a move that was broken off.
 func (p *Pair) WrongDirection(action string) string {
 	source, target := Primary, Secondary
 	if action == ActionFailback {
 		source, target = Secondary, Primary
 	}
-	if !p.heldBy(target) || slices.ContainsFunc(p.VMs, func(vm ObjectState) bool { return !vm.at(target).Holds }) ||
+	if !p.heldBy(target) || slices.ContainsFunc(p.VMs, func(vm ObjectState) bool { return !vm.at(target).Holds || vm.at(target).Status == "down" }) ||
 		slices.ContainsFunc(p.StorageDomains, func(s ObjectState) bool { return s.at(source).Holds }) {
 		return ""
 	}

@@ -175,6 +175,11 @@ func (a *attempt) stateOfThings() string {
 	if !a.changed() || a.facts == nil {
 		return "no object of the plan was changed"
 	}
+	return a.boardText()
+}
+
+// boardText counts the objects of the plan by their states.
+func (a *attempt) boardText() string {
 	count := map[string]int{}
 	for _, vm := range a.result.VMs {
 		count[vm.Status]++

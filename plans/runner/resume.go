@@ -37,11 +37,8 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
 	}
 	a.run = run
-	if len(run.Facts()) > 0 {
-		a.facts = &stdlib.Facts{}
-		if err := json.Unmarshal(run.Facts(), a.facts); err != nil {
-			return fmt.Errorf("read the facts of run %s: %w", run.ID(), err)
-		}
+	if a.facts, err = factsOf(run); err != nil {
+		return err
 	}
 	snapshot, err := run.Snapshot()
 	if err != nil {
@@ -58,6 +55,18 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 		}
 	}
 	return nil
+}
+
+// factsOf returns the recorded facts of a run, nil when it was cut before it had any.
+func factsOf(run *engine.Run) (*stdlib.Facts, error) {
+	if len(run.Facts()) == 0 {
+		return nil, nil
+	}
+	facts := &stdlib.Facts{}
+	if err := json.Unmarshal(run.Facts(), facts); err != nil {
+		return nil, fmt.Errorf("read the facts of run %s: %w", run.ID(), err)
+	}
+	return facts, nil
 }
 
 func resumable(info *engine.RunInfo) bool { return info.Unfinished() || info.Status == StatusPartial }

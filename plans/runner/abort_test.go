@@ -1,0 +1,63 @@
+package runner_test
+
+import (
+	"strings"
+	"testing"
+
+	"drrun/engine"
+	"drrun/ovirt/lab"
+	"drrun/plans/runner"
+)
+
+// TestAbort closes a run that was killed, in each of three moments, and sees that another failover may begin.
+func TestAbort(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		record  int
+		reached string
+	}{
+		{"before its facts", 2, "it had changed nothing"},
+		{"before its first change", 12, "it had changed nothing"},
+		{"in the middle", 45, "on secondary: 1 of 1 storage domains active"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, 4, lab.TwoSitesOptions{})
+			p.lose()
+			p.disk.OnAppend = func(path string, n int) {
+				if strings.HasSuffix(path, "journal.jsonl") && n == c.record {
+					p.world.Group("drrun").Kill()
+				}
+			}
+			p.failover(nil)
+			p.disk.OnAppend = nil
+			before := len(p.changes())
+			var runs []engine.RunInfo
+			p.do(func(env engine.Env) { runs, _ = engine.ListRuns(env, "/state") })
+			if len(runs) != 1 || !runs[0].Unfinished() {
+				t.Fatalf("the run was not cut: %+v", runs)
+			}
+			refused := p.failover(nil)
+			expect(t, refused, 3)
+			if !strings.Contains(refused.Error.Hint, "drrun abort "+runs[0].ID) {
+				t.Errorf("the hint names no way out: %s", refused.Error.Hint)
+			}
+			abort := func() (r *runner.Result) {
+				p.do(func(env engine.Env) { r = runner.Abort(p.options(env, nil), runs[0].ID[:18]) })
+				return r
+			}
+			r := abort()
+			expect(t, r, 0)
+			if len(r.Verdicts) != 1 || !strings.Contains(r.Verdicts[0], c.reached) {
+				t.Errorf("it says %q, want %q", r.Verdicts, c.reached)
+			}
+			if len(p.changes()) != before {
+				t.Error("abort changed something in an engine")
+			}
+			expect(t, abort(), 3)
+			expect(t, p.resume(runs[0].ID, nil), 3)
+			expect(t, p.failover(nil), 0)
+		})
+	}
+}
