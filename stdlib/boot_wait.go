@@ -26,6 +26,9 @@ type look struct {
 // The verdict is journaled for the report and never reused: observations are not durable.
 func (v *vmRef) waitBoot(task *engine.Task, ctx context.Context) (ok bool, why string, err error) {
 	s := v.site.session
+	if s.Dry != nil {
+		return true, "a dry run waits for nothing", nil
+	}
 	condition := s.Conditions[v.fact.ID]
 	if condition == nil || condition.Kind == "" {
 		return true, "up", nil

@@ -64,7 +64,7 @@ func contextClass() *lua.Class {
 				return map[string]any{"id": run.ID(), "attempt": float64(run.Attempt()), "resumed": run.Resumed()}
 			}),
 			field("planned", "True in a planned action, where the source takes part.", "boolean", func(*runContext) any { return false }),
-			field("dry_run", "True when nothing is changed.", "boolean", func(*runContext) any { return false }),
+			field("dry_run", "True when nothing is changed.", "boolean", func(c *runContext) any { return c.session.Dry != nil }),
 			field("rehearsal", "True when the sites are a simulation.", "boolean", func(*runContext) any { return false }),
 			field("retried", "In a hook: true when an earlier try of it was cut off and may have had its effect.", "boolean", func(c *runContext) any { return c.retried }),
 		},
@@ -139,6 +139,9 @@ func contextMethods() []lua.Func {
 			Name: "stage", Doc: "Names the stage that the run is in, for progress and report.", Effect: lua.Pure,
 			Params: []lua.Param{{Name: "name", Type: lua.String, Positional: true, Doc: "The stage."}},
 			Run: func(c *lua.Call) (any, error) {
+				if dry := session(c).Dry; dry != nil {
+					dry.enter(c.String("name"))
+				}
 				session(c).Run.Note("stage", engine.Subject{}, map[string]any{"text": c.String("name")})
 				return nil, nil
 			},
@@ -273,6 +276,10 @@ func stepFunc() lua.Func {
 				}
 				fn = c.Func("fn")
 			}
+			if s.Dry != nil {
+				s.Dry.assume("the step %q is not run and returns nil", c.String("name"))
+				return nil, nil
+			}
 			step := engine.Durable{
 				Key: s.Run.StepKey(c.Task, c.String("name")), OnCut: "retry",
 				Title: "step " + c.String("name"), Subject: engine.Subject{Kind: "step", Name: c.String("name")},
@@ -359,6 +366,9 @@ func (e *AnswerError) Error() string {
 
 // ask asks as a durable step, so that a resumed run does not ask again.
 func (s *Session) ask(c *lua.Call, question engine.Question) (string, error) {
+	if s.Dry != nil {
+		return s.Dry.answer(question), nil
+	}
 	recorded, err := s.Run.Durable(c.Ctx, engine.Durable{
 		Key: engine.PromptKey(question.Name), OnCut: "retry", Title: "prompt " + question.Name,
 		Subject: engine.Subject{Kind: "prompt", ID: question.Name, Name: question.Name},
@@ -400,6 +410,9 @@ func (s *Session) ask(c *lua.Call, question engine.Question) (string, error) {
 func (s *Session) RequireEvidence(ctx context.Context) (Verdict, error) {
 	verdict, err := s.Gate.Require(ctx)
 	var missing *EvidenceError
+	if s.Dry != nil && errors.As(err, &missing) {
+		return verdict, nil // shown beside the calls; a real run stops here
+	}
 	if !errors.As(err, &missing) || verdict.Answers || s.Gate.Contradicted() {
 		return verdict, err
 	}

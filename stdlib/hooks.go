@@ -69,6 +69,10 @@ var errNotVerified = errors.New("it returned false")
 func (s *Session) RunHook(task *engine.Task, point string, subject engine.Subject, argument any) (any, error) {
 	var last any
 	for _, handler := range s.Hooks[point] {
+		if s.Dry != nil {
+			s.Dry.assume("the hook %s (%s) for %s is not called", point, handler.Name, subjectWords(subject))
+			continue
+		}
 		if task.Ctx().Err() != nil { // a handler that runs is brought to its end, and none begins after the first Ctrl-C
 			return nil, context.Cause(task.Ctx())
 		}

@@ -347,6 +347,9 @@ func (site *Site) importDomain(ctx context.Context, domain *FactDomain, wanted s
 		}
 		host = hosts[i]
 	}
+	if s.Dry != nil {
+		return site.wouldImport(ctx, domain)
+	}
 	s.importing(1)
 	defer s.importing(-1)
 	cut := s.cut(ovirt.OpImportDomain, site.domainSubject(domain))

@@ -81,7 +81,13 @@ func domainClass() *lua.Class {
 				Name: "unregistered_templates", Doc: "Lists the templates of the plan that the domain holds and that are not registered, base versions first.", Effect: lua.Observes, Returns: "template[]",
 				Run: observes(func(c *lua.Call) (any, error) {
 					d := c.Self.(*domainRef)
-					found, err := d.site.Engine.UnregisteredTemplates(c.Ctx, d.fact.ID)
+					var found []ovirt.Template
+					var err error
+					if d.site.session.Dry != nil {
+						_, found, err = d.wouldHold(c.Ctx)
+					} else {
+						found, err = d.site.Engine.UnregisteredTemplates(c.Ctx, d.fact.ID)
+					}
 					if err != nil {
 						return nil, err
 					}
@@ -128,6 +134,9 @@ func (d *domainRef) status(ctx context.Context) (string, error) {
 
 func (d *domainRef) attach(ctx context.Context, timeout time.Duration) error {
 	s := d.site.session
+	if s.Dry != nil {
+		return d.wouldAttach(ctx)
+	}
 	cut := s.cut(ovirt.OpAttachDomain, d.subject())
 	_, changed, err := d.site.Engine.AttachDomain(ctx, d.fact.ID, d.fact.Target.DataCenterID, timeout)
 	if err != nil {
@@ -140,6 +149,9 @@ func (d *domainRef) attach(ctx context.Context, timeout time.Duration) error {
 
 func (d *domainRef) activate(ctx context.Context, timeout time.Duration) error {
 	s := d.site.session
+	if s.Dry != nil {
+		return nil // attach has said it
+	}
 	cut := s.cut(ovirt.OpActivateDomain, d.subject())
 	_, changed, err := d.site.Engine.ActivateDomain(ctx, d.fact.Target.DataCenterID, d.fact.ID, timeout)
 	if err != nil {
@@ -152,6 +164,10 @@ func (d *domainRef) activate(ctx context.Context, timeout time.Duration) error {
 
 // unregisteredVMs lists the plan's VMs in the order of the facts, and notes the status in which the OVF store shows each.
 func (d *domainRef) unregisteredVMs(ctx context.Context) ([]*FactVM, error) {
+	if d.site.session.Dry != nil {
+		vms, _, err := d.wouldHold(ctx)
+		return vms, err
+	}
 	listed, err := d.site.Engine.UnregisteredVMs(ctx, d.fact.ID)
 	if err != nil {
 		return nil, err

@@ -42,6 +42,10 @@ func templateClass() *lua.Class {
 					cluster = c.String("cluster")
 				}
 				subject := engine.Subject{Kind: "template", Site: t.site.Name, ID: t.template.ID, Name: t.template.Name}
+				if s.Dry != nil {
+					s.Dry.add(ovirt.OpRegisterTemplate, "register template "+t.template.Name, subject)
+					return nil, nil
+				}
 				cut := s.cut(ovirt.OpRegisterTemplate, subject)
 				_, changed, err := t.site.Engine.RegisterTemplate(c.Ctx, ovirt.RegisterTemplateSpec{
 					TemplateID: t.template.ID, Name: t.template.Name, StorageDomainID: t.storageDomainID, ClusterID: cluster,

@@ -163,6 +163,9 @@ func (v *vmRef) read(ctx context.Context) (*ovirt.VM, error) {
 
 func (v *vmRef) register(ctx context.Context, reassignMACs bool) error {
 	s := v.site.session
+	if s.Dry != nil {
+		return v.wouldRegister(ctx)
+	}
 	storageDomainID := v.storageDomainID
 	if storageDomainID == "" && len(v.fact.Domains) > 0 {
 		storageDomainID = v.fact.Domains[0]
@@ -227,6 +230,9 @@ func (e *WentDownError) Error() string {
 
 func (v *vmRef) start(ctx context.Context, timeout time.Duration) (ovirt.StartResult, error) {
 	s := v.site.session
+	if s.Dry != nil {
+		return ovirt.StartResult{}, v.wouldStart(ctx)
+	}
 	subject := v.subject()
 	// An intent without an outcome is settled before anything else: the engine's own events know whether the request arrived.
 	reachedBefore := s.Run.Reached(ovirt.OpStartVM, subject)

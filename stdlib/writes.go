@@ -35,6 +35,9 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 		if s == nil {
 			return nil, fmt.Errorf("%s on %s: no run has begun, so nothing may be changed", w.Op, w.Site)
 		}
+		if s.Dry != nil {
+			return nil, fmt.Errorf("%s on %s: a dry run changes nothing", w.Op, w.Site)
+		}
 		if !s.mayChange(w) {
 			return nil, &OutsidePlanError{Site: w.Site, Op: w.Op, Subject: w.Subject}
 		}

@@ -54,6 +54,7 @@ type Result struct {
 	Warnings       []string                   `json:"warnings,omitempty"`
 	Evidence       *stdlib.Verdict            `json:"evidence,omitempty"`
 	Verdicts       []string                   `json:"verdicts,omitempty"` // "NOT ISOLATED …", "reverse replication: …"
+	DryRun         *DryRunResult              `json:"dry_run,omitempty"`
 	Pair           *PairResult                `json:"pair,omitempty"`     // of drrun status
 	Error          *ErrorResult               `json:"error,omitempty"`
 	Extra          map[string]json.RawMessage `json:"extra,omitempty"`
@@ -68,6 +69,12 @@ type Counters struct {
 
 func countersOf(c ovirt.Counters) Counters {
 	return Counters{Writes: c.Writes, Reads: c.Reads, Polls: c.Polls}
+}
+
+// DryRunResult is what a run would change.
+type DryRunResult struct {
+	Calls   []stdlib.PlannedCall `json:"calls"`
+	Assumed []string             `json:"assumed,omitempty"` // hooks, steps and prompts that were not run
 }
 
 // ObjectResult is the fate of one storage domain or VM.

@@ -33,6 +33,8 @@ type Options struct {
 	// types the overrides take. A resumed run has those that it began with.
 	ParamsFile     []byte
 	ParamOverrides []string
+	// DryRun makes Start change nothing: the result lists the engine calls that it would make, and how the evidence stands.
+	DryRun bool
 	// ConfirmSourceDown is 'NAME: REASON', a person's word for this attempt; "" for none.
 	ConfirmSourceDown string
 	Asker             engine.Asker
@@ -364,11 +366,16 @@ func (a *attempt) check(ctx context.Context, begins bool) (*plans.Inventory, err
 // prepare does all that can refuse a new run, and creates it last: up to there nothing is written anywhere.
 func (a *attempt) prepare(ctx context.Context) error {
 	// The locks come first: who has them is running, and a run that is unfinished without them waits to be resumed.
-	if err := a.lock(a.domainIDs()); err != nil {
-		return err
+	if !a.DryRun {
+		if err := a.lock(a.domainIDs()); err != nil {
+			return err
+		}
 	}
 	if err := a.refuseUnfinished(); err != nil {
 		return err
+	}
+	if a.DryRun { // its journal lies apart: it is no run that anything waits for
+		a.StateDir = filepath.Join(a.StateDir, "dry-runs")
 	}
 	if err := a.open(ctx); err != nil {
 		return err
@@ -455,6 +462,8 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 	verdict, err := gate.Require(ctx)
 	var missing *stdlib.EvidenceError
 	switch {
+	case a.DryRun && errors.As(err, &missing):
+		return confirmation, nil
 	case err == nil:
 		return confirmation, nil
 	case !errors.As(err, &missing):
@@ -470,7 +479,7 @@ func (a *attempt) canAnswer(name string) bool { return a.CanAnswer != nil && a.C
 
 // precheckAnswers refuses where the run would stop at the promotion of the storage for want of an answer.
 func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
-	if a.plan.Workflows[a.Action] != nil || len(a.plan.HooksAt("promote_storage")) > 0 {
+	if a.DryRun || a.plan.Workflows[a.Action] != nil || len(a.plan.HooksAt("promote_storage")) > 0 {
 		return nil
 	}
 	for _, domain := range facts.Domains {
@@ -536,6 +545,9 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	a.result.Run, a.facts = a.run.ID(), facts
 	s := stdlib.NewSession(a.Env, a.run, facts, a.source, a.target)
 	s.Plan, s.Params = a.plan.Object, a.params()
+	if a.DryRun {
+		s.Dry = &stdlib.DryRun{}
+	}
 	for _, hook := range a.plan.Hooks {
 		s.Hooks[hook.Point] = append(s.Hooks[hook.Point], stdlib.Handler{
 			Point: hook.Point, Name: hook.Handler, Func: hook.Func, Timeout: hook.Timeout, OnCut: hook.OnCut, OnError: hook.OnError, Options: hook.Options,

@@ -137,7 +137,7 @@ function steps.register(ctx)
 
   ctx:parallel(ctx.facts.vms, function(fact)
     local vm = unregistered[fact.id] or ctx.target:vm(fact.id)
-    if not unregistered[fact.id] and not registered[fact.id] then
+    if not unregistered[fact.id] and not registered[fact.id] and not ctx.dry_run then
       ctx:mark(vm, "missing", "no OVF store of its storage domains holds it: it was made or changed after the last replicated OVF update, "
         .. "or its OVF does not parse. Its disks are there; drrun did not touch them")
       if fact.on_error == "stop" then ctx:fail("VM " .. fact.name .. " is missing and its on_error is stop") end
@@ -162,7 +162,7 @@ local function blocker_of(ctx, fact, by_id)
   local states = ctx:states()
   for _, id in ipairs(fact.after) do
     local before, state = by_id[id], states[id]
-    if before.required and state ~= "up" and state ~= "not_started" then return before.name .. " is " .. tostring(state) end
+    if before.required and not ctx.dry_run and state ~= "up" and state ~= "not_started" then return before.name .. " is " .. tostring(state) end
   end
   return nil
 end
@@ -226,7 +226,7 @@ function steps.boot(ctx)
     states = ctx:states()
     for _, fact in ipairs(rank.vms) do
       local state = states[fact.id]
-      if fact.required and state ~= "up" and state ~= "not_started" then
+      if fact.required and state ~= "up" and state ~= "not_started" and not ctx.dry_run then
         ctx:fail("VM " .. fact.name .. " of rank " .. number .. " is required and " .. tostring(state) .. ": the ranks after it are not started")
       end
     end
@@ -237,6 +237,7 @@ local running = { up = true, powering_up = true, reboot_in_progress = true, migr
 
 ---Reads the VMs once more and reports those that did not stay up.
 function steps.verify(ctx)
+  if ctx.dry_run then return end
   ctx:stage "verify"
   local now = {}
   for _, vm in ipairs(ctx.target:vms()) do now[vm.id] = vm.status end
@@ -251,6 +252,7 @@ end
 ---Replication in the other direction: by the hook reverse_replication, which returns { ready = true } when it runs.
 ---Without that the result says that it is not ready.
 function steps.reprotect(ctx)
+  if ctx.dry_run then return end
   ctx:stage "reprotect"
   for _, group in ipairs(groups_of(ctx)) do
     local answer = ctx:hook("reverse_replication", group)

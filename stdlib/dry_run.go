@@ -1,0 +1,158 @@
+package stdlib
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"drrun/engine"
+	"drrun/ovirt"
+)
+
+// PlannedCall is one changing engine call that a dry run would make.
+type PlannedCall struct {
+	Op    string `json:"op"`   // as the journal of a real run names it: vm.start
+	Text  string `json:"text"` // "start vm1"
+	Kind  string `json:"kind"`
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Site  string `json:"site"`
+	Stage string `json:"stage"`
+}
+
+// DryRun collects what a run would change. Every primitive reads as in a real run, and where that would change something it adds
+// the call here instead. No hook, step or prompt is run: what they would have answered is assumed.
+type DryRun struct {
+	mu      sync.Mutex
+	stage   string
+	calls   []PlannedCall
+	assumed []string
+}
+
+// Calls returns the calls in the order in which they would be made; those of VMs that are started together are in plan order.
+func (d *DryRun) Calls() []PlannedCall {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]PlannedCall{}, d.calls...)
+}
+
+// Assumed returns what was not run, in words: hooks, steps and prompts.
+func (d *DryRun) Assumed() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]string{}, d.assumed...)
+}
+
+func (d *DryRun) add(op, text string, subject engine.Subject) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls = append(d.calls, PlannedCall{Op: op, Text: text, Kind: subject.Kind, ID: subject.ID, Name: subject.Name, Site: subject.Site, Stage: d.stage})
+}
+
+func (d *DryRun) assume(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.assumed = append(d.assumed, fmt.Sprintf(format, args...))
+}
+
+func (d *DryRun) enter(stage string) {
+	d.mu.Lock()
+	d.stage = stage
+	d.mu.Unlock()
+}
+
+// answer is what a dry run takes for a prompt's answer.
+func (d *DryRun) answer(question engine.Question) string {
+	answer := question.Default
+	switch {
+	case answer != "":
+	case len(question.Choices) > 0:
+		answer = question.Choices[0]
+	default:
+		answer = strings.Join(append(question.Fields, "as_of=unknown"), ",")
+	}
+	d.assume("the prompt %s is answered %s", question.Name, answer)
+	return answer
+}
+
+// wouldImport adds the import of a storage domain that the engine does not know.
+func (site *Site) wouldImport(ctx context.Context, domain *FactDomain) error {
+	status, err := (&domainRef{site: site, fact: domain}).status(ctx)
+	if err == nil && status == "" {
+		site.session.Dry.add(ovirt.OpImportDomain, "import storage domain "+domain.Name, site.domainSubject(domain))
+	}
+	return err
+}
+
+// wouldAttach adds the attach of a storage domain that is in no data center, or its activation.
+func (d *domainRef) wouldAttach(ctx context.Context) error {
+	status, err := d.status(ctx)
+	if err != nil {
+		return err
+	}
+	switch status {
+	case "", "unattached":
+		d.site.session.Dry.add(ovirt.OpAttachDomain, "attach storage domain "+d.fact.Name, d.subject())
+	case "maintenance", "inactive":
+		d.site.session.Dry.add(ovirt.OpActivateDomain, "activate storage domain "+d.fact.Name, d.subject())
+	}
+	return nil
+}
+
+// wouldHold lists what the domain will offer for registration when it is attached: by the facts, since no OVF store can be read yet.
+func (d *domainRef) wouldHold(ctx context.Context) (vms []*FactVM, templates []ovirt.Template, err error) {
+	facts := d.site.session.Facts
+	there, err := d.site.Engine.VMs(ctx, ovirt.VMQuery{})
+	if err != nil {
+		return nil, nil, err
+	}
+	known, err := d.site.Engine.Templates(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	registered := map[string]bool{}
+	for _, vm := range there {
+		registered[vm.ID] = true
+	}
+	for _, template := range known {
+		registered[template.ID] = true
+	}
+	for i := range facts.VMs {
+		vm := &facts.VMs[i]
+		if !registered[vm.ID] && (len(vm.Domains) == 0 || vm.Domains[0] == d.fact.ID) {
+			vms = append(vms, vm)
+		}
+	}
+	// Which domain holds a template is known only from its OVF store; it is listed once, with the first domain.
+	for _, template := range facts.Templates {
+		if !registered[template.ID] && d.fact.ID == facts.Domains[0].ID {
+			templates = append(templates, ovirt.Template{ID: template.ID, Name: template.Name})
+		}
+	}
+	return vms, templates, nil
+}
+
+// wouldRegister adds the registration of a VM. It came from a list of those that are not registered, or the engine is asked.
+func (v *vmRef) wouldRegister(ctx context.Context) error {
+	if v.storageDomainID == "" {
+		vm, err := v.read(ctx)
+		if err != nil || vm != nil {
+			return err
+		}
+	}
+	v.site.session.Dry.add(ovirt.OpRegisterVM, "register "+v.fact.Name, v.subject())
+	return nil
+}
+
+// wouldStart adds the start of a VM that is down or not there yet.
+func (v *vmRef) wouldStart(ctx context.Context) error {
+	vm, err := v.read(ctx)
+	if err != nil {
+		return err
+	}
+	if vm == nil || vm.Status == "down" {
+		v.site.session.Dry.add(ovirt.OpStartVM, "start "+v.fact.Name, v.subject())
+	}
+	return nil
+}
