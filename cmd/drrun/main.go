@@ -49,7 +49,7 @@ func (inv *invocation) run(ctx context.Context, args []string) (result *runner.R
 	defer func() {
 		if value := recover(); value != nil {
 			inv.human = nil
-			inv.screen.line(fmt.Sprintf("%s", debug.Stack())) // for the bug report
+			inv.screen.line(string(debug.Stack())) // for the bug report
 			result = failure(runner.ExitInternal, runner.StatusInternal, "internal", fmt.Errorf("internal error: %v", value), "please report it, with the lines above")
 		}
 	}()
