@@ -1,8 +1,10 @@
 package stdlib
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -24,17 +26,41 @@ type PlannedCall struct {
 // DryRun collects what a run would change. Every primitive reads as in a real run, and where that would change something it adds
 // the call here instead. No hook, step or prompt is run: what they would have answered is assumed.
 type DryRun struct {
+	order map[string]int // place of each object in the facts, by id
+
 	mu      sync.Mutex
 	stage   string
 	calls   []PlannedCall
 	assumed []string
 }
 
-// Calls returns the calls in the order in which they would be made; those of VMs that are started together are in plan order.
+// NewDryRun makes the record of a dry run.
+func NewDryRun(facts *Facts) *DryRun {
+	d := &DryRun{order: map[string]int{}}
+	for i, domain := range facts.Domains {
+		d.order[domain.ID] = i
+	}
+	for i, vm := range facts.VMs {
+		d.order[vm.ID] = i
+	}
+	return d
+}
+
+// Calls returns the calls in the order in which they would be made; calls of one kind that a stage makes at the same time are in the
+// order of the plan.
 func (d *DryRun) Calls() []PlannedCall {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return append([]PlannedCall{}, d.calls...)
+	calls := append([]PlannedCall{}, d.calls...)
+	for start := 0; start < len(calls); {
+		end := start + 1
+		for end < len(calls) && calls[end].Stage == calls[start].Stage && calls[end].Stage != "" && calls[end].Op == calls[start].Op {
+			end++
+		}
+		slices.SortStableFunc(calls[start:end], func(a, b PlannedCall) int { return cmp.Compare(d.order[a.ID], d.order[b.ID]) })
+		start = end
+	}
+	return calls
 }
 
 // Assumed returns what was not run, in words: hooks, steps and prompts.

@@ -36,7 +36,7 @@ type Session struct {
 	Hooks      map[string][]Handler
 	Conditions map[string]*Condition // boot condition by VM id, from the plan's text
 	Gate       *Gate
-	Dry        *DryRun // set in a dry run: nothing is changed, asked or called
+	Dry        *DryRun       // set in a dry run: nothing is changed, asked or called
 	Tick       time.Duration // pause between two looks at a condition, model time
 
 	ctx     *lua.Object

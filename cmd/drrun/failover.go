@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,6 +18,7 @@ type failoverOptions struct {
 	Params     []string // NAME=VALUE
 	ParamsFile string
 	Libs       []string
+	DryRun     bool
 }
 
 const failoverHelp = `Runs the plan's failover: the virtual machines of the primary site come up on the secondary one.
@@ -31,6 +35,7 @@ EXAMPLES
 drrun failover plan.lua
 drrun failover plan.lua --confirm-source-down 'Ann Lee: fire in room 2, power is cut' \
   --answer 'promote_storage=writable,as_of=2026-11-20T03:10:00Z'
+drrun failover plan.lua --dry-run
 drrun failover plan.lua --json --yes > result.json
 `
 
@@ -40,6 +45,7 @@ func newFailoverCommand(inv *invocation) *cli.Command {
 		Flags: append([]cli.Flag{
 			listFlag("param", "`NAME=VALUE`: a parameter for the plan's hooks, over the plan's own; can be given several times"),
 			&cli.StringFlag{Name: "params", Usage: "`FILE` with a JSON object of parameters"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "change nothing: list the engine calls that the failover would make, and how the evidence stands"},
 			listFlag("lib", "`DIR` where require looks too; can be given several times"),
 		}, runFlags()...),
 		Action: func(c *cli.Context) error {
@@ -48,7 +54,7 @@ func newFailoverCommand(inv *invocation) *cli.Command {
 				return err
 			}
 			inv.result = runFailover(c.Context, failoverOptions{
-				runOptions: runOptionsOf(c, inv), Plan: args[0], Params: listOf(c, "param"), ParamsFile: c.String("params"), Libs: listOf(c, "lib"),
+				runOptions: runOptionsOf(c, inv), Plan: args[0], Params: listOf(c, "param"), ParamsFile: c.String("params"), Libs: listOf(c, "lib"), DryRun: c.Bool("dry-run"),
 			}, inv)
 			return nil
 		},
@@ -68,5 +74,36 @@ func runFailover(ctx context.Context, o failoverOptions, inv *invocation) *runne
 		}
 	}
 	options.PlanFile, options.Action, options.LibDirs, options.ParamOverrides = o.Plan, plans.ActionFailover, o.Libs, o.Params
+	if options.DryRun = o.DryRun; o.DryRun {
+		inv.human = func(r *runner.Result) { showDryRun(inv, r) }
+	}
 	return located(runner.Start(ctx, hard(ctx), options), o.runOptions)
+}
+
+// showDryRun lists what a failover would change, for people.
+func showDryRun(inv *invocation, r *runner.Result) {
+	if r.DryRun == nil {
+		writeError(inv.env.Stderr, r)
+		return
+	}
+	var b strings.Builder
+	rows := [][]string{{"", "STAGE", "CALL", "SITE", "ID"}}
+	for i, call := range r.DryRun.Calls {
+		rows = append(rows, []string{strconv.Itoa(i + 1), call.Stage, call.Text, call.Site, call.ID})
+	}
+	fmt.Fprintf(&b, "the failover of %s would make %s:\n\n", r.Plan, count(len(r.DryRun.Calls), "changing call"))
+	writeTable(&b, "", rows)
+	b.WriteByte('\n')
+	for _, assumed := range r.DryRun.Assumed {
+		b.WriteString("assumed: " + assumed + "\n")
+	}
+	if r.Evidence != nil {
+		stands := "does not hold, a failover would stop here"
+		if r.Evidence.Holds {
+			stands = "holds"
+		}
+		fmt.Fprintf(&b, "evidence: %s: %s\n", stands, r.Evidence.Why)
+	}
+	b.WriteString("nothing was changed\n")
+	inv.screen.out(b.String())
 }

@@ -33,6 +33,10 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 	switch {
 	case err != nil:
 		a.concludeError(soft, err)
+	case a.DryRun && a.session != nil:
+		r.Exit, r.Status = ExitDone, StatusDone
+		r.DryRun = &DryRunResult{Calls: a.session.Dry.Calls(), Assumed: a.session.Dry.Assumed()}
+		r.Verdicts = append(r.Verdicts, "dry run: nothing was changed")
 	case a.session == nil || complete(r.StorageDomains, r.VMs) && len(skipped) == 0:
 		r.Exit, r.Status = ExitDone, StatusDone
 	default:

@@ -72,7 +72,11 @@ func factsOf(run *engine.Run) (*stdlib.Facts, error) {
 func resumable(info *engine.RunInfo) bool { return info.Unfinished() || info.Status == StatusPartial }
 
 func finished(info *engine.RunInfo) error {
-	return refuse("finished-run", "", fmt.Errorf("run %s has ended (%s): there is nothing to resume", info.ID, info.Status))
+	hint := ""
+	if info.Status == StatusRefused {
+		hint = "it changed nothing; start anew: drrun " + info.Head.Action + " " + info.Head.PlanFile
+	}
+	return refuse("finished-run", hint, fmt.Errorf("run %s has ended (%s): there is nothing to resume", info.ID, info.Status))
 }
 
 // confirmedBy returns whose word earlier attempts of a run went by, "" when they had better evidence.

@@ -242,7 +242,7 @@ func (a *attempt) open(ctx context.Context) error {
 		return invalid("secret", "", err)
 	}
 	if a.target, err = ovirt.Open(ctx, targetOptions); err != nil {
-		return refuse(codeOf(err), hintOf(err), fmt.Errorf("open site %s, which is to take over: %w", targetName, err))
+		return refuse(codeOf(err), cmp.Or(hintOf(err), "bring the engine of "+targetName+" up, or correct its url in the plan"), fmt.Errorf("%w; site %s is to take over", err, targetName))
 	}
 	product, err := a.target.Product(ctx)
 	if err != nil {
@@ -546,7 +546,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	s := stdlib.NewSession(a.Env, a.run, facts, a.source, a.target)
 	s.Plan, s.Params = a.plan.Object, a.params()
 	if a.DryRun {
-		s.Dry = &stdlib.DryRun{}
+		s.Dry = stdlib.NewDryRun(facts)
 	}
 	for _, hook := range a.plan.Hooks {
 		s.Hooks[hook.Point] = append(s.Hooks[hook.Point], stdlib.Handler{

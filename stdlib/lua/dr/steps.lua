@@ -34,7 +34,7 @@ function steps.preflight(ctx)
     end
   end
   local run_set = ctx.facts.run_set
-  ctx:log("what ran before is known from: " .. run_set.from .. (run_set.taken and (", taken " .. run_set.taken) or ""))
+  ctx:log("what ran before is known from: " .. run_set.from .. (run_set.taken and (", taken " .. run_set.taken:gsub("%.%d+Z$", "Z")) or ""))
 end
 
 ---Evidence that the source cannot run the plan's VMs (invariant I1). Asks a person only where nothing can prove it.
