@@ -261,7 +261,7 @@ func TestSourceComesBack(t *testing.T) {
 	// No word helps against a source that answers. What the earlier attempt did stays in the result.
 	again := p.resume(r.Run, nil)
 	expect(t, again, 5)
-	if len(again.VMs) != 3 || vm(t, again, "vm1").Status != "up" || !strings.Contains(again.Error.State, "1 VMs up") {
+	if len(again.VMs) != 3 || vm(t, again, "vm1").Status != "up" || !strings.Contains(again.Error.State, "1 VM up") {
 		t.Errorf("%+v, VMs %+v", again.Error, again.VMs)
 	}
 	if !slices.ContainsFunc(again.Verdicts, func(v string) bool { return strings.Contains(v, "NOT ISOLATED") }) {
