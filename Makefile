@@ -44,7 +44,7 @@ crash:
 ## fuzz: every parser for FUZZTIME each
 FUZZTIME ?= 20s
 fuzz:
-	@for pkg in engine lua plans; do \
+	@for pkg in engine lua plans ovirt; do \
 	  for target in $$($(GO) test ./$$pkg -list '^Fuzz' | grep '^Fuzz'); do \
 	    $(GO) test ./$$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) || exit 1; done; done
 

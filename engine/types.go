@@ -110,6 +110,8 @@ type Question struct {
 	Default  string   // taken on an empty line
 	Secret   bool     // not echoed, not journaled, asked again on resume
 	Evidence bool     // never answered by --yes, a default or a time-out
+	// Check says what is wrong with an answer, so that a person at a terminal is asked again at once; nil takes any.
+	Check func(answer string) error
 }
 
 // Asker asks people. Ask may wait as long as it takes; it returns ErrNoAnswer when

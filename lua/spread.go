@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"regexp"
@@ -37,7 +38,8 @@ var markedPlace = regexp.MustCompile("\x01(\\d+)\x01:(-?\\d+):? ?")
 
 // compileSource parses a file and compiles it. Its error is a *Diagnostic.
 func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto, error) {
-	if len(text) > 0 && text[0] == '#' { // a first line such as #!/usr/bin/env drrun
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // some editors mark UTF-8 so
+	if len(text) > 0 && text[0] == '#' {                  // a first line such as #!/usr/bin/env drrun
 		text = append([]byte("--"), text...)
 	}
 	s := &source{name: name, mark: mark, calls: map[int][]*ast.FuncCallExpr{}, locals: map[string]ast.Expr{}, tables: map[*ast.TableExpr]*tableIndex{}}
@@ -206,7 +208,12 @@ func (s *source) line(n int) string {
 	if n < 1 || n > len(s.lines) {
 		return ""
 	}
-	return s.lines[n-1]
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' || r == 0x7f { // a terminal would obey them
+			return '?'
+		}
+		return r
+	}, s.lines[n-1])
 }
 
 func (s *source) diagnostic(pos Pos, code, message string) *Diagnostic {

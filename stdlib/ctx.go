@@ -364,6 +364,17 @@ func (e *AnswerError) Error() string {
 	return fmt.Sprintf("the answer to %q does not say %q", e.Question, e.Missing)
 }
 
+// unfitAnswer says which part that the question needs is missing from an answer.
+func unfitAnswer(question engine.Question, answer string) error {
+	parts := ParseAnswer(answer)
+	for _, needed := range question.Fields {
+		if parts[needed] == nil {
+			return &AnswerError{Question: question.Name, Missing: needed}
+		}
+	}
+	return nil
+}
+
 // ask asks as a durable step, so that a resumed run does not ask again.
 func (s *Session) ask(c *lua.Call, question engine.Question) (string, error) {
 	if s.Dry != nil {
@@ -374,18 +385,13 @@ func (s *Session) ask(c *lua.Call, question engine.Question) (string, error) {
 		Subject: engine.Subject{Kind: "prompt", ID: question.Name, Name: question.Name},
 	}, func(context.Context, bool) (any, error) {
 		// A question is no operation that must be brought to an end: the first Ctrl-C ends it.
+		question.Check = func(answer string) error { return unfitAnswer(question, answer) }
 		answer, err := s.Run.Ask(c.Task.Ctx(), question)
 		if err != nil {
 			return nil, err
 		}
 		// What is recorded is not asked again, so an answer that is none must not be.
-		parts := ParseAnswer(answer)
-		for _, needed := range question.Fields {
-			if parts[needed] == nil {
-				return nil, &AnswerError{Question: question.Name, Missing: needed}
-			}
-		}
-		return answer, nil
+		return answer, unfitAnswer(question, answer)
 	})
 	var unfit *AnswerError
 	if errors.As(err, &unfit) {
@@ -418,6 +424,7 @@ func (s *Session) RequireEvidence(ctx context.Context) (Verdict, error) {
 	}
 	answer, askErr := s.Run.Ask(ctx, engine.Question{
 		Name: "confirm_source_down", Evidence: true,
+		Check: func(answer string) error { _, err := ParseConfirmation(answer, s.Env.Clock.Now()); return err },
 		Text: fmt.Sprintf("Site %s does not answer. Starting its VMs here while they still run there destroys their data.\n"+
 			"If you know that %s is down, confirm it as 'YOUR NAME: HOW YOU KNOW'", s.Source.Name, s.Source.Name),
 	})

@@ -126,6 +126,13 @@ func (s *Session) Verdicts() []string {
 	return texts
 }
 
+// Skip remembers something that was not done, or not right, so that the run cannot end as done.
+func (s *Session) Skip(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skipped = append(s.skipped, text)
+}
+
 // Skipped returns the hooks that failed in this attempt and were passed over, as their on_error says. They are not done.
 func (s *Session) Skipped() []string {
 	s.mu.Lock()

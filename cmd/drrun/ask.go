@@ -97,6 +97,8 @@ func (a *asker) Ask(ctx context.Context, q engine.Question) (string, error) {
 			return q.Default, nil
 		case len(q.Choices) > 0 && !slices.Contains(q.Choices, answer):
 			a.screen.line(fmt.Sprintf("%q is none of: %s", answer, strings.Join(q.Choices, ", ")))
+		case answer != "" && q.Check != nil && q.Check(answer) != nil:
+			a.screen.line(q.Check(answer).Error())
 		case answer != "":
 			return answer, nil
 		}

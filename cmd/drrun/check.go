@@ -78,12 +78,13 @@ func checkVerdict(found []plans.Finding, offline bool) string {
 			warnings++
 		}
 	}
-	text := "sound, and both sites have what it needs"
-	if offline {
-		text = "sound (the sites were not asked)"
+	switch {
+	case offline && warnings > 0:
+		return "sound, with " + count(warnings, "warning") + " (the sites were not asked)"
+	case offline:
+		return "sound (the sites were not asked)"
+	case warnings > 0:
+		return "nothing stands in the way of a failover, with " + count(warnings, "warning")
 	}
-	if warnings > 0 {
-		return text + "; " + count(warnings, "warning")
-	}
-	return text
+	return "sound, and both sites have what it needs"
 }

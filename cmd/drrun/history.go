@@ -128,14 +128,14 @@ func historyText(entries []historyEntry, state string) string {
 			outcome = "unreadable: " + e.Error
 		}
 		rows = append(rows, []string{e.Run, e.Plan, e.Action, e.Started.UTC().Format("2006-01-02 15:04:05"), outcome, fmt.Sprintf("%d of %d", e.Up, e.VMs)})
-		if e.Unfinished {
+		if e.Resume != "" {
 			open = append(open, "  "+e.Resume)
 		}
 	}
 	var b strings.Builder
 	writeTable(&b, "", rows)
 	if len(open) > 0 {
-		b.WriteString("\nunfinished; go on with:\n" + strings.Join(open, "\n") + "\n")
+		b.WriteString("\nnot finished; go on with:\n" + strings.Join(open, "\n") + "\n")
 	}
 	return b.String()
 }

@@ -227,7 +227,7 @@ func (p *progress) markWords(e engine.Event) string {
 	case stdlib.StateUnverified:
 		return fmt.Sprintf("warning: %s: up, but its boot condition does not hold: %s", name, status.Error)
 	case stdlib.StateNotStarted:
-		return fmt.Sprintf("%s: stays down: %s", name, status.Error)
+		return fmt.Sprintf("%s: stays down: %s", name, cmp.Or(status.Error, status.Detail))
 	}
 	return fmt.Sprintf("%s: %s on %s", name, status.State, site)
 }

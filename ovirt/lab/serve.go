@@ -242,6 +242,9 @@ func (s *Server) environment(l *Lab, o ServeOptions) []byte {
 		{"LAB_CONTROL", s.Control},
 		{"DRRUN_SPEED", strconv.FormatFloat(o.Speed, 'g', -1, 64)},
 	}
+	if dir, err := filepath.Abs(o.Dir); err == nil && o.Dir != "" { // runs on the lab do not belong among real ones
+		lines = append(lines, struct{ name, value string }{"DRRUN_STATE", filepath.Join(dir, "state")})
+	}
 	if !o.Since.IsZero() {
 		lines = append(lines, struct{ name, value string }{"DRRUN_SPEED_SINCE", o.Since.UTC().Format(time.RFC3339Nano)})
 	}

@@ -56,6 +56,9 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 		if ended == StatusInternal && a.changed() {
 			ended = StatusStopped // for the journal: it can be resumed, and nothing else may begin before
 		}
+		if ended == StatusInterrupted && !a.changed() {
+			ended = StatusRefused // nothing is left to go on with, and nothing is to wait for it
+		}
 		if endErr := a.run.End(ended, r.Exit, r); endErr != nil {
 			// The report is lost, not the work: the outcome stays what it is unless nothing else was wrong.
 			a.warn("the end of the run could not be recorded: " + endErr.Error())
@@ -136,8 +139,17 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 	}
 	if r.Status == StatusStopped || r.Status == StatusInterrupted && a.run != nil || r.Status == StatusInternal && a.changed() {
 		next := "drrun resume " + r.Run
-		if r.Error.Hint == "" && r.Status == StatusInterrupted {
+		var inPlan *lua.Diagnostic
+		if r.Status == StatusInterrupted && !a.changed() {
+			r.Error.Hint = "nothing was changed: start it anew when you are ready"
+		} else if r.Error.Hint == "" && r.Status == StatusInterrupted {
 			r.Error.Hint = "go on with: " + next
+		} else if errors.As(err, &inPlan) && inPlan.Pos.File != "" {
+			if r.Error.Hint != "" {
+				r.Error.Hint += "; "
+			}
+			r.Error.Hint += "when the cause is outside of the plan and mended, go on with: " + next +
+				". It goes on with the plan's text as it was; to use another text: drrun abort " + r.Run + ", then start anew"
 		} else if r.Error.Hint == "" {
 			r.Error.Hint = "when the cause is mended, go on with: " + next
 		} else {
@@ -230,7 +242,11 @@ func (a *attempt) unfinishedObjects(skipped []string) string {
 func (a *attempt) verdicts() {
 	r := a.result
 	if a.confirmedBy != "" && a.changed() && a.facts != nil {
-		r.Verdicts = append(r.Verdicts, fmt.Sprintf("NOT ISOLATED: do not power on the %s: only the word of %s says that it is down", a.facts.Source, a.confirmedBy))
+		verdict := fmt.Sprintf("NOT ISOLATED: do not power on the %s: only the word of %s says that it is down", a.facts.Source, a.confirmedBy)
+		if a.session != nil && a.session.Gate != nil && a.session.Gate.Contradicted() {
+			verdict = fmt.Sprintf("NOT ISOLATED: the %s ANSWERS AGAIN after %s said that it is down: its VMs may be running on the old data. Stop them there now", a.facts.Source, a.confirmedBy)
+		}
+		r.Verdicts = append(r.Verdicts, verdict)
 	}
 	if a.session != nil {
 		r.Verdicts = append(r.Verdicts, a.session.Verdicts()...)

@@ -201,6 +201,9 @@ func (a *attempt) load(t *engine.Task) error {
 		MathSeed: a.Env.Rand(),
 	})
 	plan, diagnostics := plans.Load(t, a.runtime, a.PlanFile)
+	if err := t.Ctx().Err(); err != nil { // what it found is the interrupt, not a fault of the plan
+		return context.Cause(t.Ctx())
+	}
 	if len(diagnostics) > 0 {
 		a.result.Findings = plans.FromDiagnostics(diagnostics)
 		if plan == nil || slices.ContainsFunc(diagnostics, func(d *lua.Diagnostic) bool { return d.Severity == "" || d.Severity == plans.SeverityError }) {
@@ -270,8 +273,12 @@ func (a *attempt) refuseSpeed(ctx context.Context) error {
 		return nil
 	}
 	if !a.noSourceLogin {
-		if product, err := a.source.Product(ctx); err == nil && product.Lab {
+		product, err := a.source.Product(ctx)
+		if err == nil && product.Lab {
 			return nil
+		}
+		if err != nil {
+			return refuse("not-the-lab", "correct what keeps it from being read, or unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s answers, and whether it is the lab cannot be read: %w", a.Speed, a.source.Name(), err))
 		}
 	}
 	return refuse("not-the-lab", "unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s at %s answers and is not known to be the lab", a.Speed, a.source.Name(), a.source.URL()))
@@ -594,11 +601,23 @@ func (a *attempt) perform(t *engine.Task) error {
 	if err == nil {
 		_, err = workflow.Call(t, ctx)
 	}
+	if err == nil && a.session.Dry == nil {
+		t.Release(func() { a.lookAgain(t.Ctx()) })
+	}
 	domains, vms := boardOf(a.run, a.session.Facts)
 	if err == nil {
 		_, err = a.session.RunHook(t, "after_run", subject, stdlib.Decoded(map[string]any{"status": statusOf(domains, vms), "storage_domains": domains, "vms": vms}))
 	}
 	return err
+}
+
+// lookAgain looks at the source once more when the workflow is over: one that came back behind the last start is not passed over.
+func (a *attempt) lookAgain(ctx context.Context) {
+	verdict, err := a.session.Gate.Require(ctx)
+	if err == nil || !verdict.Answers {
+		return
+	}
+	a.session.Skip(fmt.Sprintf("the %s answers again and its VMs may be running: %s", a.facts.Source, verdict.Why))
 }
 
 func statusOf(domains, vms []ObjectResult) string {
