@@ -471,3 +471,35 @@ func describeValue(v glua.LValue) string {
 	}
 	return "nil"
 }
+
+// String describes the type in words: "a text", "a duration", "a list".
+func (t Type) String() string {
+	if t.kind == kindList {
+		return "a list; each: " + t.elem.String()
+	}
+	if t.kind == kindEnum { // all of them, where a message names a few
+		quoted := make([]string, len(t.values))
+		for i, value := range t.values {
+			quoted[i] = strconv.Quote(value)
+		}
+		return "one of " + strings.Join(quoted, ", ")
+	}
+	return describeType(t)
+}
+
+// Fields returns the keys of a table type, or of the tables in a list; nil for other types.
+func (t Type) Fields() []Param {
+	switch t.kind {
+	case kindTable:
+		return t.fields
+	case kindList, kindMap:
+		return t.elem.Fields()
+	case kindOneOf:
+		for _, alternative := range t.alts {
+			if fields := alternative.Fields(); len(fields) > 0 {
+				return fields
+			}
+		}
+	}
+	return nil
+}

@@ -88,7 +88,7 @@ func libraryFunc() lua.Func {
 			{Name: "version", Type: lua.String, Optional: true, Doc: "Its version."},
 			{Name: "options", Type: lua.Map(optionType), Optional: true, Doc: "The options that it takes, by name."},
 			{Name: "hooks", Type: lua.Map(lua.FunctionType), Optional: true, Doc: "Handlers by hook point: function(ctx, subject, options)."},
-			{Name: "check", Type: lua.FunctionType, Optional: true, Doc: "function(ctx, options), called by drrun check; it only observes, and raises an error for what is wrong."},
+			{Name: "check", Type: lua.FunctionType, Optional: true, Doc: "function(ctx, options), called before the first stage of a run, and in a dry run; it may only observe, and raises an error for what is wrong: then nothing is begun."},
 		},
 		Run: func(c *lua.Call) (any, error) {
 			lib := &library{class: libraryClass, name: c.String("name"), schema: map[string]option{}, hooks: map[string]*lua.Function{}}

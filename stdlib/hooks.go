@@ -163,3 +163,18 @@ func (s *Session) RunOnError(task *engine.Task, report map[string]any) error {
 	}
 	return errors.Join(failed...)
 }
+
+// RunCheck calls the check of a library, which may only observe. It is no step: each attempt checks anew.
+func (s *Session) RunCheck(task *engine.Task, library string, check *lua.Function, options map[string]any) error {
+	if check == nil {
+		return nil
+	}
+	task.SetLocal(observing{}, true)
+	defer task.SetLocal(observing{}, nil)
+	limit, cancel := s.Env.Clock.WithTimeout(task.Ctx(), DefaultHookTimeout)
+	defer cancel()
+	if _, err := check.CallContext(limit, task, s.Context(), options); err != nil {
+		return fmt.Errorf("the check of library %s: %w", library, err)
+	}
+	return nil
+}

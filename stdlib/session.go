@@ -251,3 +251,9 @@ func (s *Session) RestoreOVFStatus(statuses map[string]string) {
 		s.ovfRan[id] = status
 	}
 }
+
+// Classes returns what Lua sees of a run, for references and annotations: ctx, site, storage_domain, vm, template.
+func Classes() []*lua.Class {
+	c := newClasses()
+	return []*lua.Class{c.ctx, c.site, c.domain, c.vm, c.template}
+}

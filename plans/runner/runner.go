@@ -597,6 +597,11 @@ func (a *attempt) perform(t *engine.Task) error {
 	}
 	subject := engine.Subject{Kind: "run", ID: a.run.ID(), Name: a.Action}
 	ctx := a.session.Context()
+	for _, library := range a.plan.Libraries {
+		if err := a.session.RunCheck(t, library.Name, library.Check, library.Options); err != nil {
+			return err
+		}
+	}
 	_, err := a.session.RunHook(t, "before_run", subject, map[string]any{"kind": "run", "id": a.run.ID(), "action": a.Action})
 	if err == nil {
 		_, err = workflow.Call(t, ctx)

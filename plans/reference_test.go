@@ -1,0 +1,113 @@
+package plans
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"drrun/lua"
+	"drrun/stdlib"
+)
+
+const referenceFile = "../docs/800-reference.md"
+
+// TestReference keeps docs/800-reference.md equal to what is declared; -update rewrites it.
+func TestReference(t *testing.T) {
+	t.Parallel()
+	text := reference()
+	if *update {
+		if err := os.WriteFile(referenceFile, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	committed, err := os.ReadFile(referenceFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(committed) != text {
+		t.Error("docs/800-reference.md is stale: go test ./plans -run TestReference -update")
+	}
+}
+
+func reference() string {
+	var b strings.Builder
+	b.WriteString(`# Reference: the plan, hooks, and what Lua code can call
+
+Made from the declarations in the program; a stale page fails the tests.
+
+A call with one table takes named arguments (` + "`vm:start { timeout = \"10m\" }`" + `), any other takes them by place. Durations are texts with a unit
+("90s", "5m", "1h30m") or seconds. A call that fails raises; ` + "`local ok, err = pcall(…)`" + ` gives ` + "`err.code`, `err.message`, `err.hint`" + `.
+Calls that **change** an engine first look, and do nothing where the goal holds. No code in a plan reaches files, processes or the network.
+
+`)
+	module := DR(Options{})
+	b.WriteString("## require \"dr\"\n\nA `dr.todo` can stand for most values of a plan.\n\n")
+	for i := range module.Funcs {
+		writeFunc(&b, "dr.", &module.Funcs[i])
+	}
+	for _, sub := range module.Subs {
+		name := "dr." + strings.TrimPrefix(sub.Name, "dr.")
+		b.WriteString("### " + name + "\n\n" + sub.Doc + "\n\n")
+		for i := range sub.Funcs {
+			writeFunc(&b, name+".", &sub.Funcs[i])
+		}
+	}
+	b.WriteString("### dr.steps\n\nThe stages of the built-in workflows, each called with ctx: preflight, evidence, promote, import, register, boot, verify, reprotect.\n\n")
+	b.WriteString("## The plan\n\nWhat `dr.plan` returns; it is `ctx.plan` in a run.\n\n")
+	writeClass(&b, "plan", planClass)
+	b.WriteString("## Hook points\n\nA handler is called as `function(ctx, subject, options)`; options are those of the library that brought it. What it returns is recorded, " +
+		"and a resumed run does not call it again.\n\n| point | when | cut off by a kill |\n| --- | --- | --- |\n")
+	for _, point := range stdlib.HookPoints {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", point.Name, point.Doc, map[string]string{"ask": "a person is asked whether it was done", "retry": "it is called again, with ctx.retried"}[point.OnCut])
+	}
+	b.WriteString("\nThis version reaches the points of a failover: not those of fencing, demotion, tests and stopping.\n\n")
+	for _, class := range stdlib.Classes() {
+		b.WriteString("## " + class.Name + "\n\n" + class.Doc + "\n\n")
+		writeClass(&b, class.Name, class)
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+func writeClass(b *strings.Builder, name string, class *lua.Class) {
+	b.WriteString("| field | type | |\n| --- | --- | --- |\n")
+	for _, field := range class.Fields {
+		fmt.Fprintf(b, "| `%s.%s` | %s | %s |\n", name, field.Name, cell(field.Type), cell(field.Doc))
+	}
+	b.WriteString("\n")
+	for i := range class.Methods {
+		writeFunc(b, name+":", &class.Methods[i])
+	}
+}
+
+func writeFunc(b *strings.Builder, owner string, fn *lua.Func) {
+	title := owner + fn.Name
+	if fn.Returns != "" {
+		title += " → " + fn.Returns
+	}
+	fmt.Fprintf(b, "### `%s`\n\n", title)
+	if fn.Effect == lua.Changes {
+		b.WriteString("**Changes** the engine. ")
+	}
+	b.WriteString(fn.Doc + "\n\n")
+	writeParams(b, fn.Params, "")
+	if len(fn.Params) > 0 {
+		b.WriteString("\n")
+	}
+}
+
+func writeParams(b *strings.Builder, params []lua.Param, indent string) {
+	for _, p := range params {
+		note := ""
+		switch {
+		case p.Default != nil:
+			note = fmt.Sprintf("; default %#v", p.Default)
+		case p.Optional:
+			note = "; optional"
+		}
+		fmt.Fprintf(b, "%s- `%s`: %s%s. %s\n", indent, p.Name, strings.ReplaceAll(p.Type.String(), " or a dr.todo", ""), note, p.Doc)
+		writeParams(b, p.Type.Fields(), indent+"  ")
+	}
+}
+
+func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
