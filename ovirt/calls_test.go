@@ -58,6 +58,14 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.UnregisteredVMs(ctx, "s1") }},
 	{"UnregisteredTemplates", "GET /storagedomains/s1/templates", `<templates><template id="t1"/></templates>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.UnregisteredTemplates(ctx, "s1") }},
+	{"StorageDomainVMs", "GET /storagedomains/s1/vms", vmsXML(vmXML(1, "up")),
+		func(ctx context.Context, s *Site) (any, error) { return s.StorageDomainVMs(ctx, "s1") }},
+	{"MasterDomain", "GET /datacenters/d1/storagedomains", `<storage_domains>` + strings.Replace(sdXML(sdID, "active", "d1"), "<type>", "<master>true</master><type>", 1) + sdXML("s2", "active", "d1") + `</storage_domains>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.MasterDomain(ctx, "d1") }},
+	{"AffinityLabels", "GET /affinitylabels", `<affinity_labels><affinity_label id="l1"><name>drrun.1</name></affinity_label></affinity_labels>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.AffinityLabels(ctx) }},
+	{"ShutdownReached", "GET /events", `<events>` + eventXML(7, 73, "<correlation_id>run-1</correlation_id>") + `</events>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.ShutdownReached(ctx, "run-1") }},
 	{"Events", "GET /events", `<events>` + eventXML(7, 119, "") + `</events>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.Events(ctx, EventQuery{Max: 1}) }},
 	{"HostBootTime", "GET /hosts/h1/statistics", `<statistics><statistic id="s1"><name>boot.time</name><values><value><datum>1566924606</datum></value></values></statistic></statistics>`,
@@ -117,7 +125,8 @@ func TestReadsRefuseBadBodies(t *testing.T) {
 	// A read that is added must be added to the table.
 	site := reflect.TypeFor[*Site]()
 	other := map[string]bool{"Close": true, "Name": true, "URL": true, "Counters": true, "Probe": true, "ImportDomain": true, "AttachDomain": true, "ActivateDomain": true,
-		"WaitStorageDomain": true, "RefreshHost": true, "RegisterTemplate": true, "RegisterVM": true, "UpdateNIC": true, "StartVM": true, "WaitVM": true}
+		"WaitStorageDomain": true, "RefreshHost": true, "DeactivateDomain": true, "DetachDomain": true, "RemoveDomain": true, "DestroyDomain": true, "IsAttached": true,
+		"SetHA": true, "SetDeleteProtection": true, "TouchVM": true, "ShutdownVM": true, "RemoveDisklessVM": true, "UpdateOVFStore": true, "CreateLabel": true, "DeleteLabel": true, "PostEvent": true, "RegisterTemplate": true, "RegisterVM": true, "UpdateNIC": true, "StartVM": true, "WaitVM": true}
 	for i := range site.NumMethod() {
 		if name := site.Method(i).Name; !covered[name] && !other[name] {
 			t.Errorf("%s has no row in readCalls", name)
@@ -193,6 +202,7 @@ type writeCall struct {
 	also        map[string]answer
 	call        func(context.Context, *Site) (bool, error)
 	blind       bool // no read shows it
+	again       bool // a second call sends it again
 }
 
 var attachedRoute = "GET /datacenters/" + dcID + "/storagedomains/" + sdID
@@ -244,8 +254,118 @@ var writeCalls = []writeCall{
 			r, err := s.StartVM(ctx, vmID(1), StartOptions{})
 			return r.Requested, err
 		}},
+	{name: "SetHA", route: "PUT /vms/" + vmID(1), good: xmlAnswer(200, vmXML(1, "up")),
+		reads: "GET /vms/" + vmID(1), not: xmlAnswer(200, haVM(true, 50, "")), yes: xmlAnswer(200, haVM(false, 50, "")),
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			_, changed, err := s.SetHA(ctx, vmID(1), HA{})
+			return changed, err
+		}},
+	{name: "SetDeleteProtection", route: "PUT /vms/" + vmID(1), good: xmlAnswer(200, vmXML(1, "up")),
+		reads: "GET /vms/" + vmID(1), not: xmlAnswer(200, vmXML(1, "up")), yes: xmlAnswer(200, strings.Replace(vmXML(1, "up"), "<name>", "<delete_protected>true</delete_protected><name>", 1)),
+		call: func(ctx context.Context, s *Site) (bool, error) { return s.SetDeleteProtection(ctx, vmID(1), true) }},
+	{name: "TouchVM", route: "PUT /vms/" + vmID(1), good: xmlAnswer(200, vmXML(1, "down")),
+		reads: "GET /vms/" + vmID(1), not: xmlAnswer(200, vmXML(1, "down")), yes: xmlAnswer(200, strings.Replace(vmXML(1, "down"), "<name>", "<comment>drrun 1</comment><name>", 1)),
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			_, changed, err := s.TouchVM(ctx, vmID(1), "drrun 1")
+			return changed, err
+		}},
+	{name: "ShutdownVM", route: "POST /vms/" + vmID(1) + "/shutdown", good: complete,
+		reads: "GET /vms/" + vmID(1), not: xmlAnswer(200, vmXML(1, "up")), yes: xmlAnswer(200, vmXML(1, "down")),
+		also: map[string]answer{"GET /events": xmlAnswer(200, "<events/>")},
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			r, err := s.ShutdownVM(ctx, vmID(1), ShutdownOptions{})
+			return r.Requested, err
+		}},
+	{name: "ShutdownVM, forced", route: "POST /vms/" + vmID(1) + "/stop", good: complete,
+		reads: "GET /vms/" + vmID(1), not: xmlAnswer(200, vmXML(1, "powering_down")), yes: xmlAnswer(200, vmXML(1, "down")),
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			r, err := s.ShutdownVM(ctx, vmID(1), ShutdownOptions{Grace: time.Second, Force: true})
+			return r.Forced, err
+		}},
+	{name: "RemoveDisklessVM", route: "DELETE /vms/" + vmID(1), good: complete,
+		reads: "GET /vms/" + vmID(1), not: xmlAnswer(200, vmXML(1, "down")), yes: notFound,
+		also: map[string]answer{"GET /vms/" + vmID(1) + "/diskattachments": xmlAnswer(200, "<disk_attachments/>")},
+		call: func(ctx context.Context, s *Site) (bool, error) { return s.RemoveDisklessVM(ctx, vmID(1)) }},
+	{name: "DeactivateDomain", route: "POST /datacenters/" + dcID + "/storagedomains/" + sdID + "/deactivate", good: complete,
+		reads: attachedRoute, not: xmlAnswer(200, sdXML(sdID, "active", dcID)), yes: xmlAnswer(200, sdXML(sdID, "maintenance", dcID)),
+		also: map[string]answer{"GET /datacenters/" + dcID + "/storagedomains": xmlAnswer(200, "<storage_domains>"+sdXML(sdID, "maintenance", dcID)+"</storage_domains>"),
+			"GET /events": xmlAnswer(200, "<events/>")},
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			_, changed, err := s.DeactivateDomain(ctx, dcID, sdID, 0)
+			return changed, err
+		}},
+	{name: "DetachDomain", route: "DELETE /datacenters/" + dcID + "/storagedomains/" + sdID, good: complete,
+		reads: attachedRoute, not: xmlAnswer(200, sdXML(sdID, "maintenance", dcID)), yes: notFound,
+		also: map[string]answer{"GET /storagedomains/" + sdID: xmlAnswer(200, sdXML(sdID, "unattached", ""))},
+		call: func(ctx context.Context, s *Site) (bool, error) { return s.DetachDomain(ctx, dcID, sdID) }},
+	{name: "RemoveDomain", route: "DELETE /storagedomains/" + sdID, good: complete,
+		reads: "GET /storagedomains/" + sdID, not: xmlAnswer(200, sdXML(sdID, "unattached", "")), yes: notFound,
+		call: func(ctx context.Context, s *Site) (bool, error) { return s.RemoveDomain(ctx, sdID, hoID) }},
+	{name: "DestroyDomain", route: "DELETE /storagedomains/" + sdID, good: complete,
+		reads: "GET /storagedomains/" + sdID, not: xmlAnswer(200, sdXML(sdID, "", dcID)), yes: notFound,
+		also: map[string]answer{attachedRoute: xmlAnswer(200, sdXML(sdID, "inactive", dcID))},
+		call: func(ctx context.Context, s *Site) (bool, error) { return s.DestroyDomain(ctx, sdID) }},
+	{name: "UpdateOVFStore", route: "POST /storagedomains/" + sdID + "/updateovfstore", good: complete, again: true,
+		reads: "GET /events", not: xmlAnswer(200, "<events/>"), yes: xmlAnswer(200, "<events>"+storeEvent(7, 199, "")+"</events>"),
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			r, err := s.UpdateOVFStore(ctx, sdID)
+			return r.Written, err
+		}},
+	{name: "CreateLabel", route: "POST /affinitylabels", good: xmlAnswer(201, `<affinity_label id="`+lbID+`"><name>drrun.1</name></affinity_label>`),
+		reads: "GET /affinitylabels", not: xmlAnswer(200, "<affinity_labels/>"), yes: labelsXML("drrun.1", lbID),
+		call: counted(func(ctx context.Context, s *Site) error { return s.CreateLabel(ctx, "drrun.1", lbID) })},
+	{name: "DeleteLabel", route: "DELETE /affinitylabels/" + lbID, good: complete,
+		reads: "GET /affinitylabels", not: labelsXML("drrun.1", lbID), yes: xmlAnswer(200, "<affinity_labels/>"),
+		call: counted(func(ctx context.Context, s *Site) error { return s.DeleteLabel(ctx, lbID) })},
+	{name: "PostEvent", route: "POST /events", good: xmlAnswer(201, markXML("run 1 holds nfs_ds")),
+		reads: "GET /events", not: xmlAnswer(200, "<events/>"), yes: xmlAnswer(200, "<events>"+markXML("run 1 holds nfs_ds")+"</events>"),
+		call: counted(func(ctx context.Context, s *Site) error {
+			_, err := s.PostEvent(ctx, mark)
+			return err
+		})},
+	{name: "IsAttached", route: "POST /storagedomains/" + sdID + "/isattached", good: xmlAnswer(200, "<action><is_attached>true</is_attached><status>complete</status></action>"), blind: true,
+		also: map[string]answer{"GET /storagedomains/" + sdID: xmlAnswer(200, sdXML(sdID, "unattached", ""))},
+		call: func(ctx context.Context, s *Site) (bool, error) { return s.IsAttached(ctx, sdID, hoID) }},
 	{name: "RefreshHost", route: "POST /hosts/" + hoID + "/refresh", good: complete, blind: true,
 		call: func(ctx context.Context, s *Site) (bool, error) { return true, s.RefreshHost(ctx, hoID) }},
+}
+
+const lbID = "1f0f3dd2-5fd5-44e9-8b3f-2a1c7d3b9a11"
+
+var mark = EventSpec{Origin: "drrun", CustomID: 7, Severity: "normal", Description: "run 1 holds nfs_ds", StorageDomainID: sdID}
+
+func markXML(description string) string {
+	return `<event id="9"><description>` + description + `</description><code>9801</code><custom_id>7</custom_id><origin>drrun</origin><severity>normal</severity></event>`
+}
+
+func labelsXML(name, id string) answer {
+	return xmlAnswer(200, `<affinity_labels><affinity_label id="x"><name>other</name></affinity_label><affinity_label id="`+id+`"><name>`+name+`</name></affinity_label></affinity_labels>`)
+}
+
+func haVM(on bool, priority int, lease string) string {
+	more := fmt.Sprintf("<high_availability><enabled>%v</enabled><priority>%d</priority></high_availability>", on, priority)
+	if lease != "" {
+		more += `<lease><storage_domain id="` + lease + `"/></lease>`
+	}
+	return strings.Replace(vmXML(1, "up"), "<name>", more+"<name>", 1)
+}
+
+// storeEvent is an event about the storage domain.
+func storeEvent(id, code int, correlation string) string {
+	more := `<storage_domain id="` + sdID + `"/>`
+	if correlation != "" {
+		more += "<correlation_id>" + correlation + "</correlation_id>"
+	}
+	return eventXML(id, code, more)
+}
+
+// counted makes a call that does not tell whether it changed something tell it.
+func counted(call func(context.Context, *Site) error) func(context.Context, *Site) (bool, error) {
+	return func(ctx context.Context, s *Site) (bool, error) {
+		before := s.Counters().Writes
+		err := call(ctx, s)
+		return s.Counters().Writes > before, err
+	}
 }
 
 // world makes the reads of a write call show the goal once reached() says so.
@@ -295,6 +415,9 @@ func TestWrites(t *testing.T) {
 				}
 				if len(f.writes()) != 1 || f.hooked[0].Retry != "" || f.ended[0].Err != nil {
 					t.Fatalf("%v %+v", f.writes(), f.hooked)
+				}
+				if c.again {
+					return
 				}
 				changed, err = c.call(t.Context(), f.site())
 				if err != nil || !c.blind && (changed || len(f.writes()) != 1) {

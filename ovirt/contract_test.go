@@ -300,7 +300,7 @@ func TestLabFailover(t *testing.T) {
 			if want := len(tg.spec)*2 + len(tg.templates) + 2*len(tg.vms); after.Writes-before.Writes != want {
 				t.Errorf("%d writes, want %d", after.Writes-before.Writes, want)
 			}
-			// design.md 7: reads do not grow with the VMs, but for the few that share a request.
+			// Reads do not grow with the VMs, but for the few that share a request.
 			if n, most := after.Reads-before.Reads, 30+12*len(tg.spec)+len(tg.vms)/4; n > most {
 				t.Errorf("%d reads for %d VMs on %d domains, at most %d", n, len(tg.vms), len(tg.spec), most)
 			}

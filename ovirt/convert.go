@@ -84,7 +84,7 @@ func toStorageDomain(sd *sdk.StorageDomain) StorageDomain {
 		Available: first(sd.Available()), Used: first(sd.Used()),
 		WarningLowSpace: first(sd.WarningLowSpaceIndicator()), CriticalSpaceActionBlocker: first(sd.CriticalSpaceActionBlocker()),
 	}
-	// The global view names the data center only in the list (facts 2.2).
+	// The global view names the data center only in the list (ovirt-engine BackendStorageDomainsResource.java).
 	if dcs := items[*sdk.DataCenter](sd.DataCenters()); out.DataCenterID == "" && len(dcs) > 0 {
 		out.DataCenterID = first(dcs[0].Id())
 	}
@@ -154,13 +154,11 @@ func toVM(vm *sdk.Vm) VM {
 		out.LeaseDomainID = idOf(lease.StorageDomain())
 	}
 	if os, ok := vm.GuestOperatingSystem(); ok {
-		out.GuestOS = first(os.Distribution())
-		if out.GuestOS == "" {
-			out.GuestOS = first(os.Family())
+		full := ""
+		if v, ok := os.Version(); ok {
+			full = first(v.FullVersion())
 		}
-		if v, ok := os.Version(); ok && first(v.FullVersion()) != "" {
-			out.GuestOS = strings.TrimSpace(out.GuestOS + " " + first(v.FullVersion()))
-		}
+		out.GuestOS = guestOS(first(os.Distribution()), first(os.Family()), full)
 	}
 	for _, nic := range items[*sdk.Nic](vm.Nics()) {
 		out.NICs = append(out.NICs, toNIC(nic))
@@ -225,4 +223,8 @@ func toEvent(e *sdk.Event) Event {
 		_, _ = fmt.Sscan(id, &out.ID)
 	}
 	return out
+}
+
+func toLabel(l *sdk.AffinityLabel) AffinityLabel {
+	return AffinityLabel{ID: first(l.Id()), Name: first(l.Name())}
 }

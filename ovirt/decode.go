@@ -208,8 +208,9 @@ func list[S, T any](root, item string, read func(*sdk.XMLReader, *xml.StartEleme
 // action is the answer to a POST of an action.
 type action struct {
 	Status         string // complete, pending, in_progress, failed
-	Reason, Detail string // of a fault, which may come with HTTP 200 too (facts 1.8)
+	Reason, Detail string // of a fault, which may come with HTTP 200 too (ovirt-engine BackendHostResource.java, fence)
 	Faulty         bool
+	Attached       *bool // the answer of isattached
 }
 
 var decodeAction = element("action", sdk.XMLActionReadOne, func(a *sdk.Action) action {
@@ -219,6 +220,9 @@ var decodeAction = element("action", sdk.XMLActionReadOne, func(a *sdk.Action) a
 		out.Faulty = true
 		out.Reason, _ = fault.Reason()
 		out.Detail, _ = fault.Detail()
+	}
+	if attached, ok := a.IsAttached(); ok {
+		out.Attached = &attached
 	}
 	return out
 })

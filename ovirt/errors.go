@@ -31,7 +31,7 @@ const (
 	CodeConflict      Code = "conflict"       // the state of an object forbids it
 	CodeBadRequest    Code = "bad-request"    // the engine or a host refused what was asked
 	CodeEngineError   Code = "engine-error"   // the engine failed
-	CodeRefused       Code = "refused"        // not sent: the write hook or the evidence gate said no
+	CodeRefused       Code = "refused"        // not sent: the write hook or the evidence gate said no, or it could destroy something
 	CodeCancelled     Code = "cancelled"      // the caller gave up
 	CodeWrongObject   Code = "wrong-object"   // another object than the expected one was found
 	CodeGone          Code = "gone"           // the object vanished while it was waited for
@@ -74,7 +74,13 @@ func (e *Error) Error() string {
 	default:
 		b.WriteString(string(e.Code))
 	}
-	if e.State != "" {
+	switch {
+	case e.State == "":
+	case e.Subject.Kind == KindAffinityLabel:
+		fmt.Fprintf(&b, " (its id is %s)", e.State)
+	case e.Subject.Kind == KindEvent:
+		fmt.Fprintf(&b, " (it says %q)", e.State)
+	default:
 		fmt.Fprintf(&b, " (its state is %s)", e.State)
 	}
 	return b.String()
@@ -129,7 +135,8 @@ func asError(err error) (*Error, bool) {
 }
 
 // fault fills an error from an HTTP status and the engine's words. The words decide only between codes that callers treat
-// alike in what they change: texts differ between versions, so the operations decide by reading the object (facts 1.9).
+// alike in what they change: texts differ between versions, so the operations decide by reading the object (ovirt-engine
+// ErrorMessageHelper.java has which code a message gets).
 func (e *Error) fault(status int, reason, detail string) *Error {
 	e.Status, e.Reason, e.Detail = status, strings.TrimSpace(reason), strings.TrimSpace(detail)
 	text := strings.ToLower(detail)
@@ -158,10 +165,11 @@ func (e *Error) fault(status int, reason, detail string) *Error {
 	return e
 }
 
-// lockWords recognises the families of 409 texts that say "later": an engine lock or a locked object (facts 1.9, 3.6).
+// lockWords recognises the families of 409 texts that say "later": an engine lock, a locked object, or work under way that
+// stands in the way (ovirt-engine AppErrors.properties: ACTION_TYPE_FAILED_OBJECT_LOCKED, ERROR_CANNOT_DEACTIVATE_…).
 func lockWords(text string) bool {
 	for _, part := range []string{"related operation is currently in progress", "is locked", "are locked", "being imported",
-		"ovf data is currently being updated", "running tasks"} {
+		"ovf data is currently being updated", "running tasks", "there are locked domains in the data center"} {
 		if strings.Contains(text, part) {
 			return true
 		}

@@ -30,6 +30,20 @@ type call struct {
 // segment escapes an id for a path.
 func segment(id string) string { return url.PathEscape(id) }
 
+// sound refuses a path with an empty part, or one that names its own or the upper folder: with an id that is missing, a request
+// about an object would become one about something else.
+func sound(path string) error {
+	if path == "" {
+		return nil
+	}
+	for _, part := range strings.Split(path, "/")[1:] {
+		if part == "" || part == "." || part == ".." {
+			return fmt.Errorf("%q in %s is not an id", part, path)
+		}
+	}
+	return nil
+}
+
 // request sends one request with the token and returns the answer. Bodies and tokens are never logged.
 func (s *Site) request(ctx context.Context, c call, token string) (*http.Response, error) {
 	u := *s.api
@@ -82,6 +96,9 @@ func read[T any](ctx context.Context, s *Site, c call, decode decoder[T]) (out T
 	}
 	if c.timeout == 0 {
 		c.timeout = s.o.CallTimeout
+	}
+	if err := sound(c.path); err != nil {
+		return out, s.fail(c.op, c.subject, CodeBadRequest, err)
 	}
 	bounded, cancel := s.o.Clock.WithTimeout(ctx, max(c.timeout, s.patience(ctx)))
 	defer cancel()
@@ -293,7 +310,7 @@ func (s *Site) authorize(ctx, bounded context.Context, refused string) (string, 
 	}
 }
 
-// logIn gets a token from the engine's single sign-on (facts 1.1). The user name is opaque.
+// logIn gets a token from the engine's single sign-on (ovirt-engine OAuthTokenServlet.java). The user name is opaque.
 func (s *Site) logIn(ctx, bounded context.Context) (string, error) {
 	failure := s.fail(opLogin, Subject{Kind: KindSite, Name: s.o.Name}, "", nil)
 	form := url.Values{"grant_type": {"password"}, "scope": {"ovirt-app-api"}, "username": {s.o.Username}, "password": {s.o.Password}}
@@ -351,14 +368,14 @@ func (s *Site) postForm(ctx context.Context, path string, form url.Values) (*htt
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", "application/json") // compared for equality by the engine (facts 1.1)
+	req.Header.Set("Accept", "application/json") // compared for equality by the engine (ovirt-engine SsoService.java)
 	req.Header.Set("Accept-Language", "en")
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("User-Agent", userAgent)
 	return s.transport.RoundTrip(req)
 }
 
-// logout gives a token back (facts 1.3). The engine answers 200 whatever happens, so there is nothing to report.
+// logout gives a token back (ovirt-engine SsoLogoutServlet.java). The engine answers 200 whatever happens, so there is nothing to report.
 func (s *Site) logout(ctx context.Context, token string) {
 	bounded, cancel := s.o.Clock.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

@@ -8,7 +8,7 @@ import (
 
 // Bounds of the limiter.
 const (
-	limitStart = 8 // facts 4.8: "start with 4-8 workers", 5.2: 8-16 starts
+	limitStart = 8 // a register holds a thread of the engine while it polls its job (ovirt-engine BackendResource.java)
 	limitMin   = 2
 	limitMax   = 32
 )

@@ -571,7 +571,7 @@ func TestNothingDestroys(t *testing.T) {
 		t.Fatal(err)
 	}
 	deletes := regexp.MustCompile(`MethodDelete|"DELETE"`)
-	forbidden := regexp.MustCompile(`"format"|override_luns|"destroy"|logical_units,|/detach|/stop"|/shutdown|/undosnapshot|/commitsnapshot|/destroy|Name +string +.xml:"name".*storage_domain`)
+	forbidden := regexp.MustCompile(`"format"|override_luns|logical_units,|/detach|/undosnapshot|/commitsnapshot|/destroy|"force|Name +string +.xml:"name".*storage_domain`)
 	found := 0
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
@@ -590,8 +590,8 @@ func TestNothingDestroys(t *testing.T) {
 			}
 		}
 	}
-	// The removal of a wrong import and of an orphaned connection.
-	if found != 2 {
-		t.Errorf("%d places send DELETE, 2 are known", found)
+	// The removal of a wrong import, of an orphaned connection, of a diskless VM, of a label, the detach, and the removal of a domain.
+	if found != 6 {
+		t.Errorf("%d places send DELETE, 6 are known", found)
 	}
 }

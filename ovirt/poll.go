@@ -18,40 +18,40 @@ import (
 // ends makes the next one the leader. So there is no goroutine of its own, nothing is asked when nobody waits, and under a
 // virtual clock the order is the order of arrival. A waiter is served only by requests that left after it had come: an answer
 // that was under way may show the object as it was before the change that it waits for.
-type poller[T any] struct {
+type poller[K comparable, T any] struct {
 	clock Clock
 	tick  time.Duration // 0: ask at once, and hand errors to all (a shared read, not a wait)
-	fetch fetcher[T]
+	fetch fetcher[K, T]
 
 	mu      sync.Mutex
-	waiters []*waiter[T] // in order of arrival
-	leader  *waiter[T]
+	waiters []*waiter[K, T] // in order of arrival
+	leader  *waiter[K, T]
 	next    time.Time // no request before
 }
 
-// fetcher reads the objects with those ids. An object that does not exist has an error of its own.
-type fetcher[T any] func(ctx context.Context, ids []string) (map[string]looked[T], error)
+// fetcher reads the objects with those keys, mostly ids. An object that does not exist has an error of its own.
+type fetcher[K comparable, T any] func(ctx context.Context, keys []K) (map[K]looked[T], error)
 
 type looked[T any] struct {
 	value T
 	err   error
 }
 
-type waiter[T any] struct {
-	id     string
+type waiter[K comparable, T any] struct {
+	key    K
 	wake   chan struct{} // closed when there is news, or the lead
 	closed bool
 	news   *looked[T]
 }
 
-func newPoller[T any](clock Clock, tick time.Duration, fetch fetcher[T]) *poller[T] {
-	return &poller[T]{clock: clock, tick: tick, fetch: fetch}
+func newPoller[K comparable, T any](clock Clock, tick time.Duration, fetch fetcher[K, T]) *poller[K, T] {
+	return &poller[K, T]{clock: clock, tick: tick, fetch: fetch}
 }
 
 // wait calls until with every new look at the object, on the caller's goroutine, until it says done or fails, ctx ends, or the
 // object or the site is lost. It returns the last look, the last passing trouble, and the error.
-func (p *poller[T]) wait(ctx context.Context, id string, until func(T) (bool, error)) (last T, trouble, err error) {
-	w := &waiter[T]{id: id, wake: make(chan struct{})}
+func (p *poller[K, T]) wait(ctx context.Context, key K, until func(T) (bool, error)) (last T, trouble, err error) {
+	w := &waiter[K, T]{key: key, wake: make(chan struct{})}
 	p.mu.Lock()
 	p.waiters = append(p.waiters, w)
 	if p.leader == nil {
@@ -102,27 +102,28 @@ func passing(err error) bool {
 	switch e, ok := asError(err); {
 	case !ok:
 		return false
-	case e.Code == CodeGone, e.Code == CodeCredentials, e.Code == CodeTLS, e.Code == CodeForbidden, e.Code == CodeNotAnEngine && !e.Retryable:
+	case e.Code == CodeGone, e.Code == CodeCredentials, e.Code == CodeTLS, e.Code == CodeForbidden, e.Code == CodeNotAnEngine && !e.Retryable,
+		e.Code == CodeAlreadyExists, e.Code == CodeRefused, e.Code == CodeWrongObject, e.Code == CodeBadRequest && e.Status == 0:
 		return false
 	}
 	return true
 }
 
 // look asks once for all present waiters. It fails only when the leader's own context has ended.
-func (p *poller[T]) look(ctx context.Context) error {
+func (p *poller[K, T]) look(ctx context.Context) error {
 	p.mu.Lock()
-	served := append([]*waiter[T](nil), p.waiters...)
+	served := append([]*waiter[K, T](nil), p.waiters...)
 	p.next = p.clock.Now().Add(p.tick)
 	p.mu.Unlock()
-	var ids []string
-	seen := map[string]bool{}
+	var keys []K
+	seen := map[K]bool{}
 	for _, w := range served {
-		if !seen[w.id] {
-			seen[w.id] = true
-			ids = append(ids, w.id)
+		if !seen[w.key] {
+			seen[w.key] = true
+			keys = append(keys, w.key)
 		}
 	}
-	found, err := p.fetch(ctx, ids)
+	found, err := p.fetch(ctx, keys)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -135,7 +136,7 @@ func (p *poller[T]) look(ctx context.Context) error {
 	for _, w := range served {
 		news := looked[T]{err: err}
 		if err == nil {
-			news = found[w.id]
+			news = found[w.key]
 		}
 		w.news = &news
 		w.signal()
@@ -144,7 +145,7 @@ func (p *poller[T]) look(ctx context.Context) error {
 }
 
 // signal wakes the waiter. The poller's mu is held.
-func (w *waiter[T]) signal() {
+func (w *waiter[K, T]) signal() {
 	if !w.closed {
 		w.closed = true
 		close(w.wake)
@@ -152,7 +153,7 @@ func (w *waiter[T]) signal() {
 }
 
 // leave takes a waiter out and hands the lead on.
-func (p *poller[T]) leave(w *waiter[T]) {
+func (p *poller[K, T]) leave(w *waiter[K, T]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, other := range p.waiters {
@@ -198,9 +199,13 @@ func (s *Site) detailVMs(ctx context.Context, ids []string) (map[string]looked[V
 
 // readVMs reads VMs by id in one request. Ids are searched, not names: an id cannot hold a character that the search grammar has
 // no way to write. A VM that the answer lacks is asked for by its id, for an empty answer is also what a search that the engine
-// cannot parse brings (facts 1.11).
+// cannot parse brings (ovirt-engine SearchQuery.java).
 func (s *Site) readVMs(ctx context.Context, ids []string, how call) (map[string]looked[VM], error) {
 	out := make(map[string]looked[VM], len(ids))
+	decodeList, decodeOne := scanVMs, scanVM
+	if how.query.Has("follow") {
+		decodeList, decodeOne = decodeVMs, decodeVM
+	}
 	narrowed := len(ids) > 1 && len(ids) <= narrowMax && s.narrows() && searchable(ids)
 	if len(ids) > 1 && (narrowed || how.query == nil) {
 		c := how
@@ -212,7 +217,7 @@ func (s *Site) readVMs(ctx context.Context, ids []string, how call) (map[string]
 			}
 			c.query.Set("search", "id="+strings.Join(ids, " or id="))
 		}
-		vms, err := read(ctx, s, c, decodeVMs)
+		vms, err := read(ctx, s, c, decodeList)
 		if err != nil {
 			return nil, err
 		}
@@ -233,7 +238,7 @@ func (s *Site) readVMs(ctx context.Context, ids []string, how call) (map[string]
 		}
 		c := how
 		c.op, c.subject, c.path = opWait, Subject{Kind: KindVM, ID: id}, "/vms/"+segment(id)
-		vm, err := read(ctx, s, c, decodeVM)
+		vm, err := read(ctx, s, c, decodeOne)
 		switch {
 		case err == nil:
 			out[id] = looked[VM]{value: vm}

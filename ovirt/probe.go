@@ -33,8 +33,8 @@ const (
 const probeTimeout = 10 * time.Second
 
 // Probe looks once, cheaply and without a login, whether the site answers at all. Only silence of the connection (refused, no
-// answer, no route, reset, a name that does not resolve, 502, 503 or 504 of a web server in front) is "does not answer"; every
-// other answer, however bad, is one. A look that the caller gave up counts as an answer, because it proves no silence.
+// answer, no route, reset, a name that does not resolve) is "does not answer"; every other answer, however bad, is one: a web server
+// without an engine behind it (502, 503, 504) shows that the site has power, and VMs run on without their engine. A look that the caller gave up counts as an answer, because it proves no silence.
 func (s *Site) Probe(ctx context.Context) Reach {
 	bounded, cancel := s.o.Clock.WithTimeout(ctx, min(probeTimeout, s.o.CallTimeout))
 	defer cancel()
@@ -49,7 +49,7 @@ func (s *Site) Probe(ctx context.Context) Reach {
 		head, bodyErr := io.ReadAll(io.LimitReader(resp.Body, 1024))
 		switch code := resp.StatusCode; {
 		case code == http.StatusBadGateway || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout:
-			return Reach{Kind: ReachRefused, Text: fmt.Sprintf("%s: its web server answers %d: no engine runs behind it", s.base.Host, code)}
+			return Reach{Answers: true, Kind: ReachError, Text: fmt.Sprintf("%s: its web server answers %d: no engine runs behind it, and its VMs may", s.base.Host, code)}
 		case code == http.StatusOK && bodyErr == nil && strings.HasPrefix(string(head), "DB Up"):
 			return Reach{Answers: true, Kind: ReachAPI, Text: fmt.Sprintf("%s answers", s.base.Host)}
 		default:

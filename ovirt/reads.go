@@ -29,6 +29,10 @@ var (
 	decodeVNICProfiles  = list("vnic_profiles", "vnic_profile", sdk.XMLVnicProfileReadOne, toVNICProfile)
 	decodeTemplate      = element("template", sdk.XMLTemplateReadOne, toTemplate)
 	decodeNICs          = list("nics", "nic", sdk.XMLNicReadOne, toNIC)
+	decodeAttachments   = list("disk_attachments", "disk_attachment", sdk.XMLDiskAttachmentReadOne, toDisk)
+	decodeLabels        = list("affinity_labels", "affinity_label", sdk.XMLAffinityLabelReadOne, toLabel)
+	decodeLabel         = element("affinity_label", sdk.XMLAffinityLabelReadOne, toLabel)
+	decodeEvent         = element("event", sdk.XMLEventReadOne, toEvent)
 	decodeBootStatistic = list("statistics", "statistic", sdk.XMLStatisticReadOne, toStatistic)
 )
 
@@ -113,7 +117,7 @@ func (s *Site) Template(ctx context.Context, id string) (Template, error) {
 	return read(ctx, s, call{subject: Subject{Kind: KindTemplate, ID: id}, path: "/templates/" + segment(id)}, decodeTemplate)
 }
 
-// follow embeds NICs and disks in VMs (facts 1.7).
+// follow embeds NICs and disks in VMs (ovirt-engine LinkFollower.java).
 const follow = "nics,disk_attachments.disk"
 
 // VMs reads VMs in one request, with NICs and disks when asked for.
@@ -147,8 +151,14 @@ func (s *Site) VMNICs(ctx context.Context, vmID string) ([]NIC, error) {
 	return read(ctx, s, call{subject: Subject{Kind: "nics of vm", ID: vmID}, path: "/vms/" + segment(vmID) + "/nics"}, decodeNICs)
 }
 
+// StorageDomainVMs reads the VMs of this engine that have a disk on a storage domain, without NICs and disks.
+func (s *Site) StorageDomainVMs(ctx context.Context, sdID string) ([]VM, error) {
+	return read(ctx, s, call{subject: Subject{Kind: "vms of storage domain", ID: sdID}, path: "/storagedomains/" + segment(sdID) + "/vms"}, decodeVMs)
+}
+
 // UnregisteredVMs reads the VMs whose configuration an attached storage domain carries and which this engine does not have, as far
-// as the engine could read them: a configuration that it cannot parse is missing without a word (facts 4.1). A VM that is
+// as the engine could read them: a configuration that it cannot parse is missing without a word (ovirt-engine
+// AttachStorageDomainToPoolCommand.java). A VM that is
 // registered may still be listed.
 func (s *Site) UnregisteredVMs(ctx context.Context, sdID string) ([]VM, error) {
 	return read(ctx, s, call{subject: Subject{Kind: "unregistered vms of storage domain", ID: sdID},
@@ -163,17 +173,21 @@ func (s *Site) UnregisteredTemplates(ctx context.Context, sdID string) ([]Templa
 
 // Events reads events, newest first.
 func (s *Site) Events(ctx context.Context, q EventQuery) ([]Event, error) {
-	c := call{subject: Subject{Kind: "events"}, path: "/events", query: url.Values{}}
+	return read(ctx, s, call{subject: Subject{Kind: "events"}, path: "/events", query: eventQuery(q)}, decodeEvents)
+}
+
+func eventQuery(q EventQuery) url.Values {
+	out := url.Values{}
 	if q.Search != "" {
-		c.query.Set("search", q.Search)
+		out.Set("search", q.Search)
 	}
 	if q.From > 0 {
-		c.query.Set("from", strconv.Itoa(q.From))
+		out.Set("from", strconv.Itoa(q.From))
 	}
 	if q.Max > 0 {
-		c.query.Set("max", strconv.Itoa(q.Max))
+		out.Set("max", strconv.Itoa(q.Max))
 	}
-	return read(ctx, s, c, decodeEvents)
+	return out
 }
 
 type statistic struct {
@@ -190,7 +204,7 @@ func toStatistic(st *sdk.Statistic) statistic {
 }
 
 // HostBootTime reads when a host booted last, as it reported last: while a host is silent the value is old, so only a newer one
-// proves a reboot (facts 2.1). The zero time means unknown.
+// proves a reboot (ovirt-engine HostStatisticalQuery.java). The zero time means unknown.
 func (s *Site) HostBootTime(ctx context.Context, hostID string) (time.Time, error) {
 	statistics, err := read(ctx, s, call{subject: Subject{Kind: "statistics of host", ID: hostID},
 		path: "/hosts/" + segment(hostID) + "/statistics"}, decodeBootStatistic)

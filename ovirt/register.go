@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 )
 
 // RegisterVM makes an unregistered VM of an active storage domain a VM of this engine, and returns it with its NICs and disks as
 // the engine has them now. A VM that the engine has already is returned as it is. The caller compares the NICs: the engine drops
-// a profile that it cannot use without a word (facts 4.5).
+// a profile that it cannot use without a word (ovirt-engine MapVnicFlow.java).
 func (s *Site) RegisterVM(ctx context.Context, spec RegisterSpec) (vm VM, changed bool, err error) {
 	subject := Subject{Kind: KindVM, ID: spec.VMID, Name: spec.Name}
 	ctx = patiently(ctx)
@@ -45,7 +46,8 @@ func (s *Site) RegisterVM(ctx context.Context, spec RegisterSpec) (vm VM, change
 }
 
 // registeredAfter is how long a VM must be seen after the engine said that it was registered. What goes on in the background (its
-// lease) can still fail then, and the engine takes the VM out again (facts 4.3): a look at once would see it for the last time.
+// lease) can still fail then, and the engine takes the VM out again (ovirt-engine ImportVmFromConfigurationCommand.java): a look at
+// once would see it for the last time.
 const registeredAfter = 2 * time.Second
 
 // lookRegistered reads a VM that was registered a moment ago, with NICs and disks; all that wait for a look share one request a tick.
@@ -109,7 +111,8 @@ type registration struct {
 }
 
 // register brings an object from the unregistered ones of a domain into the engine. Registering is not idempotent, and the text of
-// the refusal of a repeat changes with whatever check comes first (facts 4.6), so only a read of the object decides.
+// the refusal of a repeat changes with whatever check comes first (ovirt-engine ImportVmCommandBase.java), so only a read of the
+// object decides.
 func (s *Site) register(ctx context.Context, r registration) (changed bool, err error) {
 	by := func(ctx context.Context, read func(context.Context) error) (bool, error) {
 		err := read(ctx)
@@ -186,7 +189,8 @@ func (s *Site) register(ctx context.Context, r registration) (changed bool, err 
 // maxLocked bounds the repeats of one operation against an engine lock: about a minute and a half.
 const maxLocked = 14
 
-// correlationSearch finds what one request of ours caused. Correlation ids have only letters, digits, - and _ (facts 1.4).
+// correlationSearch finds what one request of ours caused. Correlation ids have only letters, digits, - and _ (ovirt-engine
+// CurrentFilter.java).
 func correlationSearch(correlation string) string { return "correlation_id=" + correlation }
 
 // UpdateNIC gives a NIC of a VM another vNIC profile; an empty profile takes it away. It is read back.
@@ -244,6 +248,11 @@ func (s *Site) UpdateNIC(ctx context.Context, vmID, nicID, profileID string) (ch
 // "started". It settles a start that was cut off, together with the VM's status; no event is no proof that nothing happened
 // when the engine has just been asked.
 func (s *Site) StartReached(ctx context.Context, correlation string) (bool, error) {
+	return s.hasEvent(ctx, correlation, eventStarted, eventStartRequested)
+}
+
+// hasEvent reports whether the engine has an event with that correlation id and one of the codes.
+func (s *Site) hasEvent(ctx context.Context, correlation string, codes ...int) (bool, error) {
 	if correlation == "" {
 		return false, nil
 	}
@@ -252,7 +261,7 @@ func (s *Site) StartReached(ctx context.Context, correlation string) (bool, erro
 		return false, err
 	}
 	for _, event := range events {
-		if event.CorrelationID == correlation && (event.Code == eventStarted || event.Code == eventStartRequested) {
+		if event.CorrelationID == correlation && slices.Contains(codes, event.Code) {
 			return true, nil
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Codes of events about starts (facts 7.1).
+// Codes of events about starts (ovirt-engine AuditLogType.java).
 const (
 	eventStarted        = 32
 	eventStartRequested = 153
@@ -147,7 +147,7 @@ const (
 	isStuck          // nothing that a start could or should mend
 )
 
-// verdict judges a VM status (facts 5.1).
+// verdict judges a VM status (ovirt-engine-api-model VmStatus.java).
 func verdict(status string) outlook {
 	switch status {
 	case "down":
@@ -188,8 +188,8 @@ func (s *Site) cannotStart(subject Subject, vm VM) error {
 	return e
 }
 
-// waitUp waits until a VM that was asked to start is up. Between two hosts a start can show down for a moment (facts 5.2: "a rerun
-// on other hosts is attempted first"), so only repeated looks say that it fell. moved: it was seen on its way up already.
+// waitUp waits until a VM that was asked to start is up. Between two hosts a start can show down for a moment: the engine
+// first runs it again on other hosts (ovirt-engine RunVmCommandBase.java), so only repeated looks say that it fell. moved: it was seen on its way up already.
 func (s *Site) waitUp(ctx context.Context, subject Subject, timeout time.Duration, correlation string, moved bool) (at time.Time, state string, err error) {
 	downs := 0
 	vm, err := s.WaitVM(ctx, subject.ID, timeout, func(vm VM) (bool, error) {

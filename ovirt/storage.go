@@ -15,7 +15,8 @@ const replicaHint = "is the replica promoted and exported read-write to the seco
 
 // ImportDomain makes the engine know the storage domain with the expected id, which must exist at the place already: the request
 // has no name, so an engine that finds nothing there fails instead of creating an empty domain, and the id, so any other domain
-// at the place is refused (facts 3.2). Block domains are refused here.
+// at the place is refused (ovirt-engine BackendStorageDomainsResource.java, AddExistingFileStorageDomainCommand.java). Block domains
+// are refused here.
 //
 // A domain that the engine knows already is left alone when it is the one at this place. A domain of another id that this very
 // request added is taken out again (its storage is not touched), and a connection that a failed try left behind is removed; both
@@ -126,7 +127,7 @@ func (spec ImportSpec) place() string {
 }
 
 // at reports whether an address and path of the engine are the place. The engine keeps one string and splits it, so a POSIX
-// place may come back cut differently (facts 2.2): only the joined form is compared.
+// place may come back cut differently (ovirt-engine StorageDomainMapper.java): only the joined form is compared.
 func (spec ImportSpec) at(address, path string) bool {
 	join := func(address, path string) string {
 		return strings.ToLower(strings.Trim(address, "[]")) + ":" + strings.TrimRight(path, "/")
@@ -173,7 +174,11 @@ func (s *Site) during(op string, subject Subject, err error) error {
 	}
 	e, ok := asError(err)
 	if !ok {
-		return s.fail(op, subject, CodeCancelled, err)
+		code := CodeCancelled
+		if errors.Is(err, context.DeadlineExceeded) {
+			code = CodeTimeout
+		}
+		return s.fail(op, subject, code, err)
 	}
 	inside := *e
 	if inside.Op == opRead || inside.Op == opWait {
@@ -195,7 +200,14 @@ func (s *Site) takeOut(ctx context.Context, spec ImportSpec, added StorageDomain
 		return e
 	}
 	found, err := s.StorageDomain(ctx, added.ID)
-	if err == nil && found.DataCenterID != "" {
+	switch {
+	case HasCode(err, CodeNotFound):
+		e.State = "the other one is not in the engine"
+		return e
+	case err != nil:
+		e.State = "the other one could not be read, and was left alone: " + err.Error()
+		return e
+	case found.DataCenterID != "" || found.Status != "unattached":
 		e.State = "the other one is " + attachment(found) + ", and was left alone"
 		return e
 	}
@@ -281,11 +293,11 @@ func (s *Site) AttachDomain(ctx context.Context, sdID, dcID string, timeout time
 	bounded, cancel := s.o.Clock.WithTimeout(patiently(ctx), timeout)
 	defer cancel()
 	sd, changed, err = s.attach(bounded, sdID, dcID, timeout)
-	return sd, changed, s.late(ctx, bounded, end, OpAttachDomain, sd, timeout, err)
+	return sd, changed, s.late(ctx, bounded, end, OpAttachDomain, "active", sd, timeout, err)
 }
 
 // late tells an operation that ran out of its own time from one that its caller gave up.
-func (s *Site) late(ctx, bounded context.Context, end time.Time, op string, sd StorageDomain, timeout time.Duration, err error) error {
+func (s *Site) late(ctx, bounded context.Context, end time.Time, op, goal string, sd StorageDomain, timeout time.Duration, err error) error {
 	e, ok := asError(err)
 	if !ok || ctx.Err() != nil || !s.over(bounded, end) {
 		return err
@@ -293,9 +305,9 @@ func (s *Site) late(ctx, bounded context.Context, end time.Time, op string, sd S
 	if e.Code != CodeTimeout && e.Code != CodeCancelled && e.Code != CodeLocked {
 		return err
 	}
-	out := s.fail(op, e.Subject, CodeTimeout, fmt.Errorf("it is not active after %s", timeout))
+	out := s.fail(op, e.Subject, CodeTimeout, fmt.Errorf("it is not %s after %s", goal, timeout))
 	if e.Code == CodeLocked {
-		out.Err = fmt.Errorf("it is not active after %s; %s", timeout, locked(e))
+		out.Err = fmt.Errorf("it is not %s after %s; %s", goal, timeout, locked(e))
 	}
 	out.Retryable, out.State = true, e.State
 	if out.State == "" {
@@ -414,7 +426,8 @@ func (s *Site) lastEvent(ctx context.Context) (int, error) {
 	return events[0].ID, nil
 }
 
-// eventOVFStoreUnreadable is written when the OVF store of a domain could not be read at attach (facts 3.4, 7.1).
+// eventOVFStoreUnreadable is written when the OVF store of a domain could not be read at attach (ovirt-engine
+// AttachStorageDomainToPoolCommand.java, AuditLogType.java).
 const eventOVFStoreUnreadable = 1017
 
 // ovfStoreRead fails when the engine reported since mark that it could not read the domain's OVF store. An event of that code
@@ -449,10 +462,11 @@ func (s *Site) ActivateDomain(ctx context.Context, dcID, sdID string, timeout ti
 		return sd, false, s.during(OpActivateDomain, Subject{Kind: KindStorageDomain, ID: sdID}, err)
 	}
 	sd, changed, err = s.activate(bounded, dcID, sd, timeout)
-	return sd, changed, s.late(ctx, bounded, end, OpActivateDomain, sd, timeout, err)
+	return sd, changed, s.late(ctx, bounded, end, OpActivateDomain, "active", sd, timeout, err)
 }
 
-// passingStatus are the states of an attached domain that end by themselves (facts 3.1).
+// passingStatus are the states of an attached domain that end by themselves (ovirt-engine-api-model
+// StorageDomainStatus.java).
 func passingStatus(status string) bool {
 	switch status {
 	case "locked", "activating", "preparing_for_maintenance", "detaching", "mixed", "":

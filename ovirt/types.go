@@ -23,6 +23,7 @@ const (
 	KindVNICProfile   = "vnic_profile"
 	KindEvent         = "event"
 	KindStatistic     = "statistic"
+	KindAffinityLabel = "affinity_label"
 )
 
 // The operations that change an engine, as Write.Op and Error.Op name them.
@@ -30,20 +31,34 @@ const (
 	OpImportDomain     = "storage_domain.import"
 	OpAttachDomain     = "storage_domain.attach"
 	OpActivateDomain   = "storage_domain.activate"
-	OpRemoveDomain     = "storage_domain.remove"     // takes a wrong import out of the engine again; the storage is not touched
+	OpRemoveDomain     = "storage_domain.remove"     // takes an unattached domain out of the engine; the storage keeps its content
 	OpRemoveConnection = "storage_connection.remove" // removes the connection that a failed import left behind
 	OpRefreshHost      = "host.refresh"
 	OpRegisterTemplate = "template.register"
 	OpRegisterVM       = "vm.register"
 	OpUpdateNIC        = "nic.update"
 	OpStartVM          = "vm.start"
+	OpShutdownVM       = "vm.shutdown" // asks the guest
+	OpStopVM           = "vm.stop"     // a power-off
+	OpSetHA            = "vm.set_ha"
+	OpSetProtection    = "vm.set_delete_protection"
+	OpTouchVM          = "vm.touch"  // a harmless edit, so that the engine writes the VM's OVF anew
+	OpRemoveVM         = "vm.remove" // of a VM without disks, and never without detach_only
+	OpDeactivateDomain = "storage_domain.deactivate"
+	OpDetachDomain     = "storage_domain.detach"
+	OpDestroyDomain    = "storage_domain.destroy" // clears the engine's books; the storage is not touched
+	OpUpdateOVFStore   = "storage_domain.update_ovf_store"
+	OpIsAttached       = "storage_domain.is_attached" // changes nothing, but a host mounts the storage for it
+	OpCreateLabel      = "affinity_label.create"
+	OpDeleteLabel      = "affinity_label.delete"
+	OpPostEvent        = "event.post"
 	opRead             = "read"
 	opWait             = "wait"
 	opLogin            = "login"
 	opOpen             = "open"
 )
 
-// Product is what the API root says about the engine (facts 1.5).
+// Product is what the API root says about the engine (ovirt-engine BackendApiResource.java).
 type Product struct {
 	Name, Vendor, Version string // Version is the engine's full version text
 	Major, Minor          int
@@ -52,7 +67,7 @@ type Product struct {
 	Lab                   bool      // the engine is drrun's lab, not a real one
 }
 
-// DataCenter is one data center. Status values: facts 2.1.
+// DataCenter is one data center. Status values: ovirt-engine-api-model DataCenterStatus.java.
 type DataCenter struct {
 	ID, Name, Status, StorageFormat string
 	Version                         string // compatibility version, such as "4.6"
@@ -66,7 +81,7 @@ type Cluster struct {
 	Architecture, BIOSType string
 }
 
-// Host is one host. A non-responsive host keeps its old SPM value (facts 2.1).
+// Host is one host. A non-responsive host keeps its old SPM value (seen on RHV 4.3).
 type Host struct {
 	ID, Name, Address, Status, ClusterID string
 	SPM                                  string // none, contending or spm
@@ -74,7 +89,8 @@ type Host struct {
 }
 
 // StorageDomain is one storage domain. Read from the global collection, Status is empty unless "unattached", and DataCenterID
-// tells whether it is attached; read from its data center, Status is the true one (facts 2.2).
+// tells whether it is attached; read from its data center, Status is the true one (ovirt-engine
+// BackendStorageDomainsResource.java).
 type StorageDomain struct {
 	ID, Name                                    string
 	Type                                        string // data, iso, export, image …
@@ -116,10 +132,11 @@ type Template struct {
 	VersionNumber                       int
 }
 
-// VM is one virtual machine. For an unregistered VM, Status is what the OVF store recorded at its last write (facts 4.2).
+// VM is one virtual machine. For an unregistered VM, Status is what the OVF store recorded at its last write
+// (ovirt-engine ProcessOvfUpdateForStorageDomainCommand.java).
 type VM struct {
 	ID, Name             string
-	Status, StatusDetail string // facts 5.1; StatusDetail only while paused
+	Status, StatusDetail string // ovirt-engine-api-model VmStatus.java; StatusDetail only while paused
 	ClusterID, HostID    string // HostID only while it runs
 	TemplateID           string
 	HAEnabled            bool
@@ -158,7 +175,7 @@ type Disk struct {
 	Shareable, ReadOnly bool
 }
 
-// Event is one entry of the engine's audit log. Codes are stable, texts are not (facts 7.1).
+// Event is one entry of the engine's audit log. Codes are stable, texts are not (ovirt-engine AuditLogType.java).
 type Event struct {
 	ID, Code                             int
 	Severity, Description, CorrelationID string
@@ -169,7 +186,8 @@ type Event struct {
 	CustomID                             int
 }
 
-// VMQuery selects VMs. An expression that the engine cannot parse finds nothing, without an error (facts 1.11).
+// VMQuery selects VMs. An expression that the engine cannot parse finds nothing, without an error (ovirt-engine
+// SearchQuery.java).
 type VMQuery struct {
 	Search  string
 	Details bool // NICs, disks; costs the engine one internal call per VM: for inventories, never for waiting
@@ -202,7 +220,7 @@ type RegisterSpec struct {
 	ClusterID       string
 	NICs            []NICTarget
 	ReassignBadMACs bool // take MACs that are in use or out of range from the pool
-	Partial         bool // accept the loss of disks (facts 4.7)
+	Partial         bool // accept the loss of disks, for good: the engine forgets the VM's rows of all domains
 	// Absent says that the caller has just read a list in which the engine does not have this VM. It saves a read per VM and
 	// nothing more: the engine refuses to register a VM that it has.
 	Absent bool
@@ -230,4 +248,47 @@ type StartOptions struct {
 type StartResult struct {
 	Requested       bool
 	StartedAt, UpAt time.Time
+}
+
+// HA is what a VM has of high availability. Of a goal (SetHA), Priority 0 and an empty LeaseDomainID mean: leave them as they are.
+type HA struct {
+	Enabled       bool
+	Priority      int    // 1 and up; the engine's own choices are 1, 50 and 100
+	LeaseDomainID string // storage domain of the VM's lease; empty: none
+}
+
+// ShutdownOptions bounds ShutdownVM.
+type ShutdownOptions struct {
+	Grace time.Duration // how long the VM may take to be down, model time; default 5m
+	Force bool          // power it off when the grace is over
+	// Earlier are the correlation ids of shutdown requests that earlier attempts sent for this VM without learning their outcome:
+	// when the engine has an event of one of them, no other is sent, because a second one could be a power-off.
+	Earlier []string
+}
+
+// ShutdownResult tells what ShutdownVM did.
+type ShutdownResult struct {
+	Requested bool      // this call sent a shutdown request
+	Forced    bool      // this call powered it off
+	DownAt    time.Time // when it was seen down, model time
+}
+
+// UpdateResult tells how an OVF update ended. Only Written proves that the store holds what the engine has now.
+type UpdateResult struct {
+	Written     bool // event 199
+	NothingToDo bool // event 1052: nothing was written
+}
+
+// AffinityLabel is one affinity label. Its name is unique in the engine.
+type AffinityLabel struct{ ID, Name string }
+
+// EventSpec is an event to be posted. Origin, CustomID, Severity and Description are mandatory; origin and custom id together
+// are unique in the engine until it purges its audit log (ovirt-engine AddExternalEventCommand.java).
+type EventSpec struct {
+	Origin      string // letters, digits, . _ -; not "oVirt", which the engine refuses
+	CustomID    int    // from 1
+	Severity    string // normal, warning, error or alert
+	Description string // up to 10,000 characters
+	// What it is about, by id; each may be empty.
+	VMID, HostID, StorageDomainID, TemplateID, ClusterID, DataCenterID string
 }

@@ -51,6 +51,9 @@ type change struct {
 // token that is not accepted any more. Every other failure is for the caller, who reads the object before anything else is done;
 // unknown() on the error tells that the request may have taken effect.
 func (s *Site) perform(ctx context.Context, c change) *Error {
+	if err := sound(c.path); err != nil {
+		return s.fail(c.op, c.subject, CodeBadRequest, err)
+	}
 	var body []byte
 	if c.body != nil {
 		encoded, err := xml.Marshal(c.body)
@@ -184,12 +187,18 @@ func (s *Site) exchange(ctx, bounded context.Context, c change, body []byte, tok
 	return unclear(err)
 }
 
-// acceptAction reads the answer of an action. A fault or the status "failed" under HTTP 200 is a failure (facts 1.8).
+// acceptAction reads the answer of an action. A fault or the status "failed" under HTTP 200 is a failure (ovirt-engine
+// AbstractBackendActionableResource.java).
 func acceptAction(d *document) error {
 	a, err := decodeAction(d)
 	if err != nil {
 		return err
 	}
+	return a.refusal()
+}
+
+// refusal is the error of an action that the engine answered with a fault, or as failed.
+func (a action) refusal() error {
 	if a.Faulty || a.Status == "failed" {
 		e := &Error{Code: CodeEngineError, Reason: a.Reason, Detail: a.Detail}
 		if a.Reason+a.Detail == "" {
@@ -281,7 +290,7 @@ func (s *Site) eventWords(ctx context.Context, q EventQuery, take func(Event) bo
 }
 
 // Bodies of changing requests. They are written with encoding/xml and not with go-ovirt's writers, which do not escape the text
-// of elements (facts 11.5). None has a member that creates or formats anything: no name and no logical units in a storage
+// of elements (measured). None has a member that creates or formats anything: no name and no logical units in a storage
 // domain, no format, no override.
 type (
 	actionXML struct {
@@ -289,6 +298,10 @@ type (
 	}
 	refXML struct {
 		ID string `xml:"id,attr"`
+	}
+	hostActionXML struct {
+		XMLName xml.Name `xml:"action"`
+		Host    refXML   `xml:"host"`
 	}
 	importXML struct {
 		XMLName xml.Name `xml:"storage_domain"`
@@ -345,8 +358,8 @@ type (
 	}
 )
 
-// nicMappings is the fail-safe form of facts 4.5: the target by id, with empty names, so that an id that is not usable leaves the
-// NIC without a profile rather than on a network of the source's name. Each source profile appears once; when NICs ask for
+// nicMappings has the fail-safe form: the target by id, with empty names, so that an id that is not usable leaves the NIC without a
+// profile rather than on a network of the source's name (ovirt-engine MapVnicFlow.java). Each source profile appears once; when NICs ask for
 // different targets of one source profile, the first is sent and the others are for UpdateNIC.
 func nicMappings(targets []NICTarget) *configurationXML {
 	var out configurationXML

@@ -210,7 +210,7 @@ func (c *call) postDeactivate(d *storageDomain) *reply {
 	case d.status != "active" && d.status != "inactive":
 		return c.refuse(statusIllegal(what, d.status))
 	case d.ovfBusy:
-		return c.refuse(ovfBusy(what, d))
+		return c.refuse(ovfBusy(what))
 	}
 	for _, v := range e.vms {
 		if v.status == "down" || v.status == "suspended" {
@@ -218,17 +218,17 @@ func (c *call) postDeactivate(d *storageDomain) *reply {
 		}
 		for _, a := range v.disks {
 			if a.active && slices.Contains(a.disk.domains, d) {
-				return c.refuse(conflict("Cannot %s. Storage Domain %s has VMs in a state other than Down or Suspended: %s.", what, d.name, v.name))
+				return c.refuse(conflict("Cannot %s. VMs in a state other than \"Down\" or \"Suspended\" were detected.\n-Please ensure all VMs associated with this Storage Domain are stopped and in the Down or Suspended state first.", what))
 			}
 		}
 		if v.leaseDomainID == d.id {
-			return c.refuse(conflict("Cannot %s. The following running VMs with leases have their lease on the storage domain: %s.", what, v.name))
+			return c.refuse(conflict("Cannot deactivate domain, the domain contains leases for the following running VMs: %s", v.name))
 		}
 	}
 	if d.master {
 		for _, o := range e.attached(d.dc) {
 			if o != d && (o.status == "locked" || o.status == "activating") {
-				return c.refuse(conflict("Cannot %s. There are Storage Domains in status Locked: %s.", what, o.name))
+				return c.refuse(conflict("You are trying to deactivate a Master storage domain while there are locked domains in the Data Center. Please wait for the operations on those domains to finish first."))
 			}
 		}
 	}
@@ -243,7 +243,7 @@ func (c *call) postDeactivate(d *storageDomain) *reply {
 	// An engine that was restarted meanwhile leaves the domain unknown.
 	cut := func() {
 		d.status = "unknown"
-		e.event(eventDeactivateCut, "error", "Storage Domain "+d.name+" was deactivated with an incomplete OVF update.", refs{domain: d, correlation: c.correlation})
+		e.event(eventDeactivateCut, "warning", "Failed to deactivate Storage Domain "+d.name+" as the engine was restarted during the operation, please retry. (Data Center "+dc.Name+").", refs{domain: d, correlation: c.correlation})
 	}
 	d.status = "locked"
 	e.operation(dc.work.take(l.now, l.lat.Deactivate), func() {

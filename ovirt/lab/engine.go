@@ -126,6 +126,7 @@ type vm struct {
 
 	cluster         *cluster
 	templateID      string
+	instanceTypeID  string
 	memory          int64
 	ha              bool
 	haPriority      int
@@ -154,6 +155,16 @@ type vm struct {
 }
 
 func (e *engine) vm(id string) *vm { return e.vmByID[id] }
+
+// instanceType returns an instance type, or nil.
+func (e *engine) instanceType(id string) *InstanceType {
+	for i := range e.spec.InstanceTypes {
+		if e.spec.InstanceTypes[i].ID == id {
+			return &e.spec.InstanceTypes[i]
+		}
+	}
+	return nil
+}
 
 func (e *engine) addVM(v *vm) {
 	e.vmByID[v.id] = v
@@ -354,7 +365,7 @@ func (e *engine) buildDisk(spec Disk) *disk {
 func (e *engine) buildVM(spec VM, index int, created time.Time) {
 	l := e.lab
 	v := &vm{id: spec.ID, name: spec.Name, description: spec.Description, cluster: e.cluster(spec.ClusterID), templateID: spec.TemplateID,
-		memory: spec.Memory, ha: spec.HA, haPriority: spec.HAPriority, leaseDomainID: spec.LeaseDomainID,
+		instanceTypeID: spec.InstanceTypeID, memory: spec.Memory, ha: spec.HA, haPriority: spec.HAPriority, leaseDomainID: spec.LeaseDomainID,
 		deleteProtected: spec.DeleteProtected, agent: spec.Agent, fqdn: spec.FQDN, ip: spec.IP, ovfBroken: spec.OVFBroken,
 		status: "down", created: created}
 	for _, n := range spec.NICs {

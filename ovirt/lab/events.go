@@ -18,7 +18,9 @@ const (
 	eventVMUpdated        = 35
 	eventVMDown           = 61
 	eventVMShutdown       = 73
+	eventVMStoppedInstead = 76 // USER_STOPPED_VM_INSTEAD_OF_SHUTDOWN
 	eventVMDownError      = 119
+	eventShutdownFailed   = 147 // VM_POWER_DOWN_FAILED
 	eventVMStart          = 153
 	eventVMRegistered     = 174
 	eventTemplateRegister = 180

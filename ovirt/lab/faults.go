@@ -15,6 +15,7 @@ const (
 	FaultRegisterLost = "register-lost"  // register answers 200 and the VM is taken out again in the background
 	FaultListing      = "listing"        // the host fails to list an export: 400, and the connection stays behind; Subject: ADDRESS:PATH
 	FaultDeactivate   = "deactivate"     // deactivate answers 200 and the domain falls back to its old status, event 969
+	FaultShutdown     = "vm-shutdown"    // the guest ignores a shutdown request: powering_down, then up again, with event 147
 	FaultHostDown     = "host-down"      // the host Subject drops out at once and stays out until Heal
 	FaultEngine       = "engine-restart" // the engine of Site restarts at once: tokens and operations under way are lost
 )
@@ -62,7 +63,7 @@ func (r *faultRule) spent() bool {
 func (l *Lab) Fail(rule Fault) error {
 	r := &faultRule{Fault: rule}
 	switch rule.Kind {
-	case "", FaultVMBoot, FaultActivation, FaultOVFRead, FaultRegisterLost, FaultListing, FaultDeactivate, FaultHostDown, FaultEngine:
+	case "", FaultVMBoot, FaultActivation, FaultOVFRead, FaultRegisterLost, FaultListing, FaultDeactivate, FaultShutdown, FaultHostDown, FaultEngine:
 	default:
 		return fmt.Errorf("add fault: unknown kind %q", rule.Kind)
 	}

@@ -50,10 +50,10 @@ func (c *call) postLabel() *reply {
 	}
 	for _, o := range c.engine.labels {
 		if o.name == v.name {
-			return c.refuse(conflict("Cannot add Affinity Label. There is already an affinity label with a conflicting NAME."))
+			return c.refuse(conflict("Cannot add affinity label with a conflicting NAME."))
 		}
 		if o.id == v.id {
-			return c.refuse(conflict("Cannot add Affinity Label. There is already an affinity label with a conflicting ID."))
+			return c.refuse(conflict("Cannot add affinity label with a conflicting ID."))
 		}
 	}
 	if v.id == "" {

@@ -183,10 +183,14 @@ func (e *engine) updateOVF(d *storageDomain, correlation string, j *job) {
 		case d.dc == nil || d.status != "active" || !d.export.online || !d.export.writable:
 			e.event(eventOVFFailed, "error", "Failed to update VMs/Templates OVF data for Storage Domain "+d.name+".", refs{domain: d, correlation: correlation})
 		case !d.changed:
-			e.event(eventOVFNothing, "normal", "There are no OVF updates to be written to Storage Domain "+d.name+".", refs{domain: d, correlation: correlation})
+			if j != nil {
+				e.event(eventOVFNothing, "normal", "OVFs update was ignored - nothing to update for storage domain '"+d.name+"'", refs{domain: d, correlation: correlation})
+			}
 		default:
 			e.writeStore(d)
-			e.event(eventOVFUpdated, "normal", "OVF_STORE for domain "+d.name+" was updated by "+e.spec.Username+".", refs{domain: d, correlation: correlation})
+			if j != nil { // of its own updates the engine tells only failures (ovirt-engine ProcessOvfUpdateForStorageDomainCommand)
+				e.event(eventOVFUpdated, "normal", "OVF_STORE for domain "+d.name+" was updated by "+e.spec.Username+".", refs{domain: d, correlation: correlation})
+			}
 		}
 	}, func() { d.ovfBusy = false })
 }

@@ -141,6 +141,12 @@ func (e *engine) start(d time.Duration) {
 				e.hostSeen(h)
 			}
 		}
+		// The storage pool is looked at every 10 s: what an operation that was cut left unknown becomes what it is (IrsProxy).
+		e.operation(e.lab.now.Add(10*time.Second), func() {
+			for _, dc := range e.dcs {
+				e.refreshDC(dc)
+			}
+		}, nil)
 		// The engine takes up at its start all HA VMs that ended by an error (ovirt-engine HaAutoStartVmsRunner).
 		for _, v := range e.vms {
 			if v.status == "down" && v.exitError && v.ha {

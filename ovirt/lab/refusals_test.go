@@ -128,7 +128,7 @@ func TestRefusals(t *testing.T) {
 		{"attach twice", taken, "secondary", "POST", "/datacenters/" + dc + "/storagedomains", `<storage_domain id="` + dsID + `"/>`, 409, "is inaccessible"},
 		{"activate an active domain", taken, "secondary", "POST", "/datacenters/" + dc + "/storagedomains/" + dsID + "/activate", "<action/>", 409, "status is Active"},
 		{"detach an active domain", taken, "secondary", "DELETE", "/datacenters/" + dc + "/storagedomains/" + dsID, "", 409, "status is Active"},
-		{"deactivate under running VMs", nil, "primary", "POST", "/datacenters/" + uuidOf("primary/dc") + "/storagedomains/" + dsID + "/deactivate", "<action/>", 409, "VMs in a state other than Down"},
+		{"deactivate under running VMs", nil, "primary", "POST", "/datacenters/" + uuidOf("primary/dc") + "/storagedomains/" + dsID + "/deactivate", "<action/>", 409, "VMs in a state other than"},
 		{"remove an attached domain", taken, "secondary", "DELETE", base + "?host=" + host, "", 409, "status is Active"},
 		{"remove without host", taken, "secondary", "DELETE", base, "", 400, "host parameter is missing"},
 		{"destroy an active domain", taken, "secondary", "DELETE", base + "?destroy=true", "", 409, "status is Active"},

@@ -458,7 +458,7 @@ func (c *call) postUpdateOVF(d *storageDomain) *reply {
 	case d.status != "active":
 		return c.refuse(statusIllegal("update OVF Store", d.status))
 	case d.ovfBusy:
-		return c.refuse(ovfBusy("update OVF Store", d))
+		return c.refuse(ovfBusy("update OVF Store"))
 	}
 	c.effect("update OVF store of %s", d.name)
 	j := c.newJob("Updating OVFs on Storage Domain " + d.name)
@@ -467,8 +467,8 @@ func (c *call) postUpdateOVF(d *storageDomain) *reply {
 	return c.actionDone(j, nil)
 }
 
-func ovfBusy(what string, d *storageDomain) *refusal {
-	return conflict("Cannot %s. The OVF data is currently being updated for Storage Domain %s.", what, d.name)
+func ovfBusy(what string) *refusal {
+	return conflict("Cannot %s. Storage Domain OVF data is currently being updated.", what)
 }
 
 // postIsAttached reads the metadata through a host. False means that no data center is named there or that it could not be read.

@@ -226,8 +226,14 @@ func (e *engine) powerDown(v *vm, correlation string) {
 	v.status = "powering_down"
 	v.seq++
 	seq := v.seq
+	ignores := e.meets(FaultShutdown, v.id, v.name)
 	e.lab.after(e.lab.lat.Shutdown, func() {
-		if v.seq == seq {
+		switch {
+		case v.seq != seq:
+		case ignores: // the host reports it up again (ovirt-engine VmAnalyzer, auditVmPowerDownFailed)
+			v.status = "up"
+			e.event(eventShutdownFailed, "warning", "Shutdown of VM "+v.name+" failed.", refs{vm: v, host: v.host, correlation: correlation})
+		default:
 			e.down(v, false, "VM "+v.name+" is down. Exit message: User shut down from within the guest", correlation)
 		}
 	})

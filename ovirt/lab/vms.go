@@ -251,6 +251,9 @@ func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 	if v.host != nil && v.status != "down" {
 		x.ref("host", "hosts", v.host.ID)
 	}
+	if v.instanceTypeID != "" {
+		x.ref("instance_type", "instancetypes", v.instanceTypeID)
+	}
 	x.ref("original_template", "templates", v.templateID)
 	x.ref("template", "templates", v.templateID)
 	x.close("vm")
@@ -385,14 +388,18 @@ func (c *call) postStop(v *vm, gentle bool) *reply {
 	// It is the request that changes the OVF's generation, not its end.
 	e.touch(v)
 	v.exitError = false
-	code, word := eventVMStopped, "stopped"
-	if gentle && v.status == "up" {
-		code, word = eventVMShutdown, "shut down"
-		e.event(code, "normal", "VM "+v.name+" shutdown was initiated by "+e.spec.Username+".", refs{vm: v, correlation: c.correlation, user: e.spec.Username})
+	about := refs{vm: v, correlation: c.correlation, user: e.spec.Username}
+	switch {
+	case gentle && v.status == "up":
+		e.event(eventVMShutdown, "normal", "VM shutdown initiated by "+e.spec.Username+" on VM "+v.name+" (Host: "+v.host.Name+").", about)
 		e.powerDown(v, c.correlation)
 		c.effect("shutdown %s", v.name)
-	} else {
-		e.event(code, "normal", "VM "+v.name+" was "+word+" by "+e.spec.Username+".", refs{vm: v, correlation: c.correlation, user: e.spec.Username})
+	case gentle:
+		e.event(eventVMStoppedInstead, "normal", "VM "+v.name+" was powered off ungracefully by "+e.spec.Username+".", about)
+		e.powerOff(v, c.correlation)
+		c.effect("stop %s", v.name)
+	default:
+		e.event(eventVMStopped, "normal", "VM "+v.name+" powered off by "+e.spec.Username+".", about)
 		e.powerOff(v, c.correlation)
 		c.effect("stop %s", v.name)
 	}
@@ -456,6 +463,10 @@ func (c *call) putVM(v *vm) *reply {
 			return c.refuse(conflict("Cannot edit VM. A VM lease can be set for highly available VMs only."))
 		}
 		next.leaseDomainID = id
+	}
+	// Every update gives a VM the value of its instance type (ovirt-engine VmManagementCommandBase, updateParametersVmFromInstanceType).
+	if t := e.instanceType(v.instanceTypeID); t != nil {
+		next.ha = t.HA
 	}
 	renamed := next.name != v.name
 	if renamed {

@@ -35,6 +35,7 @@ type Site struct {
 	VNICProfiles   []VNICProfile   `json:"vnic_profiles"`
 	StorageDomains []StorageDomain `json:"storage_domains"`
 	Templates      []Template      `json:"templates"`
+	InstanceTypes  []InstanceType  `json:"instance_types,omitempty"`
 	VMs            []VM            `json:"vms"`
 }
 
@@ -112,6 +113,13 @@ type Template struct {
 	Disks     []Disk `json:"disks,omitempty"`
 }
 
+// InstanceType is a set of values that the VMs tied to it get with every update; of them the lab has high availability.
+type InstanceType struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	HA   bool   `json:"ha,omitempty"`
+}
+
 // VM is a virtual machine.
 type VM struct {
 	ID              string `json:"id"`
@@ -119,6 +127,7 @@ type VM struct {
 	Description     string `json:"description,omitempty"`
 	ClusterID       string `json:"cluster_id"`
 	TemplateID      string `json:"template_id"`
+	InstanceTypeID  string `json:"instance_type_id,omitempty"`
 	Memory          int64  `json:"memory"` // bytes
 	HA              bool   `json:"ha,omitempty"`
 	HAPriority      int    `json:"ha_priority,omitempty"`
@@ -268,8 +277,14 @@ func (s *Site) check(exports map[string]bool) error {
 			try(need("disk "+d.Alias, d.StorageDomainID))
 		}
 	}
+	for _, t := range s.InstanceTypes {
+		try(add(t.ID))
+	}
 	for _, v := range s.VMs {
 		try(add(v.ID))
+		if v.InstanceTypeID != "" {
+			try(need("vm "+v.Name, v.InstanceTypeID))
+		}
 		try(need("vm "+v.Name, v.ClusterID))
 		try(need("vm "+v.Name, v.TemplateID))
 		for _, n := range v.NICs {

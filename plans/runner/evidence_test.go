@@ -65,7 +65,7 @@ func TestLookAt(t *testing.T) {
 	}{
 		{name: "alive", answers: true, held: "nfs_ds nfs_ds2", words: `"nfs_ds" is active`},
 		{name: "gone", disaster: true, words: "refused"},
-		{name: "a web server without an engine", fault: &lab.Fault{Path: "/services/health", Status: 503, HTML: true}, words: "503"},
+		{name: "a web server without an engine", fault: &lab.Fault{Status: 503, HTML: true, Times: -1}, answers: true, held: "nfs_ds nfs_ds2", words: "cannot be read"},
 		{name: "no answer in time", fault: &lab.Fault{Path: "/services/health", Delay: time.Hour}, words: "in time"},
 		{name: "the health page is an error", fault: &lab.Fault{Path: "/services/health", Status: 500}, answers: true, held: "nfs_ds nfs_ds2"},
 		{name: "a wrong password", password: "wrong", answers: true, held: "nfs_ds nfs_ds2", words: "cannot be read"},
