@@ -89,6 +89,11 @@ func (rt *Runtime) goError(ctx context.Context, err error) error {
 			}
 		}
 		d := &Diagnostic{Code: "error", Message: "an error without a message was raised", Traceback: trace}
+		if _, d.Pos = rt.translate(api.StackTrace); d.Pos.Line > 0 { // the innermost place: where it was raised
+			if src := rt.sourceOf(d.Pos); src != nil {
+				d.Source = src.line(d.Pos.Line)
+			}
+		}
 		if code, ok := value.RawGetString("code").(glua.LString); ok && goCode.MatchString(string(code)) {
 			d.Code = string(code)
 		}

@@ -52,8 +52,13 @@ type rig struct {
 
 func inLab(t *testing.T, o lab.TwoSitesOptions, fn func(r *rig)) {
 	t.Helper()
+	inWorld(t, lab.TwoSites(o), fn)
+}
+
+func inWorld(t *testing.T, world lab.World, fn func(r *rig)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, lab: lab.New(lab.TwoSites(o), clock{}, 1)}
+		r := &rig{t: t, lab: lab.New(world, clock{}, 1)}
 		open := func(name, url, user, password string) *ovirt.Site {
 			s, err := ovirt.Open(r.t.Context(), ovirt.Options{Name: name, URL: url, Username: user, Password: password, Transport: r.lab.Transport(), Clock: clock{},
 				OnWrite: func(_ context.Context, w *ovirt.Write) (func(ovirt.WriteResult), error) {
