@@ -118,7 +118,17 @@ func TestLabPlannedRelease(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			had := map[string]ovirt.HA{}
+			for i, vm := range tg.vms { // its OVF says now that HA is off
+				had[vm.ID] = ovirt.HA{Enabled: vm.HAEnabled, Priority: vm.HAPriority, LeaseDomainID: vm.LeaseDomainID}
+				tg.vms[i].HAEnabled = false
+			}
 			r.failover(tg)
+			for id, ha := range had {
+				if _, changed, err := r.secondary.SetHA(ctx, id, ha); err != nil || changed != ha.Enabled {
+					t.Error(changed, err)
+				}
+			}
 			for id, counter := range stopped {
 				if now := r.counters("secondary")[id]; now < counter {
 					t.Errorf("disk %s has %d on the secondary, and had %d", id, now, counter)
@@ -161,9 +171,9 @@ func TestLabPlannedRelease(t *testing.T) {
 func TestLabReleaseUnderTrouble(t *testing.T) {
 	for name, faults := range map[string][]lab.Fault{
 		"reset before": {{Method: "PUT", Reset: "before"}, {Method: "POST", Path: "/shutdown$", Reset: "before"}, {Method: "POST", Path: "/updateovfstore$", Reset: "before"}, {Method: "POST", Path: "/deactivate$", Reset: "before"}},
-		"reset after":  {{Method: "PUT", Reset: "after"}, {Method: "POST", Path: "/shutdown$", Reset: "after"}, {Method: "POST", Path: "/deactivate$", Reset: "after"}},
-		"html":         {{Method: "PUT", HTML: true}, {Method: "POST", Path: "/shutdown$", HTML: true}, {Method: "POST", Path: "/deactivate$", HTML: true}},
-		"truncated":    {{Method: "PUT", Truncate: true}, {Method: "POST", Path: "/shutdown$", Truncate: true}, {Method: "POST", Path: "/deactivate$", Truncate: true}},
+		"reset after":  {{Method: "PUT", Reset: "after"}, {Method: "POST", Path: "/shutdown$", Reset: "after"}, {Method: "POST", Path: "/updateovfstore$", Reset: "after"}, {Method: "POST", Path: "/deactivate$", Reset: "after"}},
+		"html":         {{Method: "PUT", HTML: true}, {Method: "POST", Path: "/shutdown$", HTML: true}, {Method: "POST", Path: "/updateovfstore$", HTML: true}, {Method: "POST", Path: "/deactivate$", HTML: true}},
+		"truncated":    {{Method: "PUT", Truncate: true}, {Method: "POST", Path: "/shutdown$", Truncate: true}, {Method: "POST", Path: "/updateovfstore$", Truncate: true}, {Method: "POST", Path: "/deactivate$", Truncate: true}},
 		"empty":        {{Method: "PUT", Empty: true}, {Method: "POST", Path: "/shutdown$", Empty: true}, {Method: "POST", Path: "/updateovfstore$", Empty: true}, {Method: "POST", Path: "/deactivate$", Empty: true}},
 		"restart":      {{Method: "POST", Path: "/shutdown$", Nth: 2, Restart: true}},
 		"503":          {{Method: "POST", Path: "/deactivate$", Status: http.StatusServiceUnavailable, HTML: true}},

@@ -50,10 +50,11 @@ func (s *Site) deactivate(ctx context.Context, dcID, sdID string, timeout time.D
 		case changed:
 			e := s.fail(OpDeactivateDomain, subject, CodeEngineError, errors.New("the request was accepted, and the domain is not in maintenance"))
 			e.State, e.Retryable = sd.Status, true
-			if words := s.eventWords(ctx, EventQuery{Max: 50}, func(event Event) bool {
+			events, _ := s.Events(ctx, EventQuery{Max: 50}) // newest first; without them there is only less to say
+			if n := slices.IndexFunc(events, func(event Event) bool {
 				return event.StorageDomainID == sdID && slices.Contains([]int{eventDeactivateFailed, eventDeactivateCut, eventOVFUpdateFailed, eventStoresFailed, eventDeactivatedBySys}, event.Code)
-			}); words != "" {
-				e.Err = fmt.Errorf("the domain is not in maintenance: %s", words)
+			}); n >= 0 {
+				e.Err = fmt.Errorf("the domain is not in maintenance: %s", events[n].Description)
 			}
 			return sd, changed, e
 		case sd.Status != "active" && sd.Status != "inactive":
