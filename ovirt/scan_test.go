@@ -203,8 +203,10 @@ func TestPollCost(t *testing.T) {
 		}
 		best = min(best, time.Since(started))
 	}
-	fmt.Printf("poll of 5,000 VMs: %d ms, %.1f MB, %d µs a VM\n", best.Milliseconds(), float64(size)/1e6, best.Microseconds()/5000)
-	if best > 250*time.Millisecond {
+	if testing.Verbose() {
+		fmt.Printf("poll of 5,000 VMs: %d ms, %.1f MB, %d µs a VM\n", best.Milliseconds(), float64(size)/1e6, best.Microseconds()/5000)
+	}
+	if best > 400*time.Millisecond {
 		t.Errorf("a tick of 5,000 VMs takes %s", best)
 	}
 }

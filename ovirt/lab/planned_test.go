@@ -60,6 +60,7 @@ func TestOwnOVFUpdatesAreSilent(t *testing.T) {
 	r := newRig(t, TwoSitesOptions{})
 	r.want(200, "", "primary", "PUT", "/vms/"+vmID(1), "<vm><comment>x</comment></vm>")
 	r.clock.pass(2 * time.Hour)
+	r.token["primary"] = "" // it has expired
 	found, _ := r.lab.content(r.lab.exports[0])
 	if found.store.written.IsZero() || r.events("primary", "199")+r.events("primary", "1052") != 0 {
 		t.Error("the engine's own update")
