@@ -373,15 +373,3 @@ func BenchmarkOpenRun(b *testing.B) {
 	}
 	b.ReportMetric(float64(bytes.Count(data, []byte("\n"))), "records")
 }
-
-func TestOpeningALongJournal(t *testing.T) {
-	if testing.Short() {
-		t.Skip("measures time")
-	}
-	res := testing.Benchmark(BenchmarkOpenRun)
-	took := time.Duration(res.NsPerOp())
-	t.Logf("%.0f records open in %s", res.Extra["records"], took)
-	if took > time.Second && !raceEnabled {
-		t.Errorf("opening 50,000 records took %s, at most 1 s is allowed", took)
-	}
-}

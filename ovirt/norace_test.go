@@ -1,5 +1,0 @@
-//go:build !race
-
-package ovirt
-
-const raceEnabled = false
