@@ -108,7 +108,7 @@ func (a *asker) Ask(ctx context.Context, q engine.Question) (string, error) {
 func (a *asker) prompt(ctx context.Context, q engine.Question) (string, error) {
 	text := q.Text
 	if len(q.Fields) > 0 {
-		text += " (" + strings.Join(q.Fields, ", ") + ")"
+		text += "; needed: " + strings.Join(q.Fields, ", ")
 	}
 	if len(q.Choices) > 0 {
 		text += " [" + strings.Join(q.Choices, "/") + "]"
