@@ -174,7 +174,7 @@ func domainSide(side DomainSide) string {
 }
 
 func (w *writer) mappings(m Mappings, comments map[string]string) {
-	w.text(`  -- What takes the place of what on the other site. Failback reads the same lines the other way round.
+	w.text(`  -- What takes the place of what on the other site.
   mappings = {
     clusters = {
 `)

@@ -39,7 +39,7 @@ local plan = dr.plan {
                     mount_options = "nosharecache" } },
   },
 
-  -- What takes the place of what on the other site. Failback reads the same lines the other way round.
+  -- What takes the place of what on the other site.
   mappings = {
     clusters = {
       { primary = "Prod", secondary = dr.todo "the secondary cluster for the VMs of \"Prod\" (elsewhere, vm1 \"quoted\" \\ ??, vm2 and 1 more); the secondary site has: Other, Recovery" },

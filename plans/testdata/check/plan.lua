@@ -24,7 +24,7 @@ local plan = dr.plan {
       secondary = { data_center = "Default", url = "nfs://192.168.122.210:/nfs_ds_replica" } },
   },
 
-  -- What takes the place of what on the other site. Failback reads the same lines the other way round.
+  -- What takes the place of what on the other site.
   mappings = {
     clusters = {
       { primary = "Prod", secondary = "Prod" },
