@@ -33,7 +33,6 @@ type Runtime struct {
 	loaded   map[string]*loadedModule
 	threads  map[*glua.LState]*thread
 	classes  map[*Class]*glua.LTable
-	errors   map[*glua.LTable]error
 	random   uint64
 }
 
@@ -58,7 +57,7 @@ type loadedModule struct {
 func New(o Options) *Runtime {
 	rt := &Runtime{
 		options: o, sources: map[string]*source{}, files: map[string][]byte{}, loaded: map[string]*loadedModule{},
-		threads: map[*glua.LState]*thread{}, classes: map[*Class]*glua.LTable{}, errors: map[*glua.LTable]error{}, random: o.MathSeed,
+		threads: map[*glua.LState]*thread{}, classes: map[*Class]*glua.LTable{}, random: o.MathSeed,
 	}
 	// The sizes are measured: a parked task costs 22 KB instead of 105 KB; MinimizeStackMemory would lose places at a stack overflow.
 	rt.state = glua.NewState(glua.Options{
