@@ -25,6 +25,8 @@ const (
 type CheckOptions struct {
 	// Action decides which site is the target: the secondary, and for ActionFailback the primary. Empty means ActionFailover.
 	Action string
+	// Planned tells that the source takes part: what would keep its storage domains from being released is an error.
+	Planned bool
 	// Now is the model time that the age of the inventory is measured at.
 	Now time.Time
 	// PrimaryErr and SecondaryErr say why a site is nil.

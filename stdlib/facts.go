@@ -11,16 +11,19 @@ const FactsSchema = "drrun.facts/1"
 // Facts is all that a run decides by: journaled before its first change and immutable for the run (design: "ctx.facts").
 // A resumed run reads them from its journal, never from the engines again, so it goes on with the order and the ids it began with.
 type Facts struct {
-	Schema    string       `json:"schema"`
-	Action    string       `json:"action"`
-	Plan      string       `json:"plan"`
-	Source    string       `json:"source"` // site name: primary or secondary
-	Target    string       `json:"target"`
-	Taken     time.Time    `json:"taken"`
-	RunSet    RunSetOrigin `json:"run_set"`
-	Domains   []FactDomain `json:"storage_domains"`
-	Templates []FactEntity `json:"templates"`
-	VMs       []FactVM     `json:"vms"` // in plan order within ascending rank
+	Schema  string       `json:"schema"`
+	Action  string       `json:"action"`
+	Plan    string       `json:"plan"`
+	Source  string       `json:"source"` // site name: primary or secondary
+	Target  string       `json:"target"`
+	Planned bool         `json:"planned,omitempty"` // the source takes part: its VMs are shut down and its storage is released
+	Taken   time.Time    `json:"taken"`
+	RunSet  RunSetOrigin `json:"run_set"`
+	// LeaseExpiry is how long after the last possible write at a source that was not released nothing is attached on the target, in seconds.
+	LeaseExpiry float64      `json:"lease_expiry,omitempty"`
+	Domains     []FactDomain `json:"storage_domains"`
+	Templates   []FactEntity `json:"templates"`
+	VMs         []FactVM     `json:"vms"` // in plan order within ascending rank
 }
 
 // RunSetOrigin says where the knowledge of what ran comes from, and how old it is.
@@ -68,7 +71,10 @@ type FactVM struct {
 	SourceHost      string    `json:"source_host,omitempty"`
 	HA              bool      `json:"ha"`
 	HAPriority      int       `json:"ha_priority,omitempty"`
+	LeaseDomain     string    `json:"lease,omitempty"` // id of the storage domain of its lease
 	DeleteProtected bool      `json:"delete_protected"`
+	Grace           float64   `json:"grace,omitempty"`      // how long a shutdown may take, in seconds
+	ForceStop       bool      `json:"force_stop,omitempty"` // switch it off when the grace is over
 	TargetCluster   string    `json:"target_cluster"`
 	TargetClusterID string    `json:"target_cluster_id"`
 	NICs            []FactNIC `json:"nics,omitempty"`

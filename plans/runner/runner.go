@@ -25,7 +25,9 @@ import (
 type Options struct {
 	Env      engine.Env
 	PlanFile string
-	Action   string // failover
+	Action   string // failover, failback or clean
+	// Planned makes the source take part: its VMs are shut down there and its storage is released before the target takes over.
+	Planned  bool
 	StateDir string
 	LibDirs  []string
 	Params   map[string]any // over the plan's own
