@@ -72,6 +72,10 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.HostBootTime(ctx, "h1") }},
 	{"StartReached", "GET /events", `<events>` + eventXML(7, 153, "<correlation_id>run-1</correlation_id>") + `</events>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.StartReached(ctx, "run-1") }},
+	{"RefreshReached", "GET /events", `<events>` + eventXML(7, 606, "<correlation_id>run-1</correlation_id>") + `</events>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.RefreshReached(ctx, "run-1") }},
+	{"UpdateReached", "GET /events", `<events>` + eventXML(7, 199, "<correlation_id>run-1</correlation_id>") + `</events>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.UpdateReached(ctx, "run-1") }},
 }
 
 // badBodies are answers that no read may take for an answer.
@@ -325,7 +329,9 @@ var writeCalls = []writeCall{
 		})},
 	{name: "IsAttached", route: "POST /storagedomains/" + sdID + "/isattached", good: xmlAnswer(200, "<action><is_attached>true</is_attached><status>complete</status></action>"), blind: true,
 		also: map[string]answer{"GET /storagedomains/" + sdID: xmlAnswer(200, sdXML(sdID, "unattached", ""))},
-		call: func(ctx context.Context, s *Site) (bool, error) { return s.IsAttached(ctx, sdID, hoID) }},
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			return s.IsAttached(ctx, StorageDomain{ID: sdID, Status: "unattached"}, hoID)
+		}},
 	{name: "RefreshHost", route: "POST /hosts/" + hoID + "/refresh", good: complete, blind: true,
 		call: func(ctx context.Context, s *Site) (bool, error) { return true, s.RefreshHost(ctx, hoID) }},
 }

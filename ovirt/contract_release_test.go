@@ -152,7 +152,7 @@ func TestLabPlannedRelease(t *testing.T) {
 			if vms := must2(r.primary.VMs(ctx, ovirt.VMQuery{})); len(vms) != 0 {
 				t.Errorf("%d VMs are left", len(vms))
 			}
-			if attached, err := r.primary.IsAttached(ctx, tg.spec[0].ID, host); err != nil || attached {
+			if attached, err := r.primary.IsAttached(ctx, must2(r.primary.StorageDomain(ctx, tg.spec[0].ID)), host); err != nil || attached {
 				t.Error(attached, err)
 			}
 			for _, changed := range []bool{true, false} {

@@ -143,3 +143,9 @@ func (s *Site) storeUpdated(ctx context.Context, subject Subject, watch eventWat
 	e.Retryable = true
 	return result, e
 }
+
+// UpdateReached reports whether the engine has an event of the end of an OVF update that was requested with that correlation id. It
+// settles one that was cut off; no event is no proof that nothing happened while an update may still be under way.
+func (s *Site) UpdateReached(ctx context.Context, correlation string) (bool, error) {
+	return s.hasEvent(ctx, correlation, eventStoreUpdated, eventStoreIgnored, eventOVFUpdateFailed, eventStoresFailed)
+}

@@ -314,9 +314,10 @@ func (s *Site) MasterDomain(ctx context.Context, dcID string) (StorageDomain, er
 // names a data center, of this or of another engine; false means that it names none, or that the host could not reach or read the
 // storage, so it proves nothing. For the look the host mounts the storage and unmounts it again, which is why an attached domain,
 // from which that would take its storage away, is refused (ovirt-engine GetStorageDomainsWithAttachedStoragePoolGuidQuery.java).
-// The request passes the write hook, although it changes nothing in the engine.
-func (s *Site) IsAttached(ctx context.Context, sdID, hostID string) (bool, error) {
-	subject := Subject{Kind: KindStorageDomain, ID: sdID}
+// The request passes the write hook, although it changes nothing in the engine. sd is the domain as it was just read, so that many hosts
+// can be asked after one read; before a repeat it is read again.
+func (s *Site) IsAttached(ctx context.Context, sd StorageDomain, hostID string) (bool, error) {
+	subject := Subject{Kind: KindStorageDomain, ID: sd.ID, Name: sd.Name}
 	ctx = patiently(ctx)
 	var answer action
 	accept := func(d *document) error {
@@ -331,17 +332,18 @@ func (s *Site) IsAttached(ctx context.Context, sdID, hostID string) (bool, error
 	}
 	retry := ""
 	for repeats := 0; ; repeats++ {
-		sd, err := s.StorageDomain(ctx, sdID)
-		if err != nil {
-			return false, s.during(OpIsAttached, subject, err)
+		if repeats > 0 {
+			var err error
+			if sd, err = s.StorageDomain(ctx, sd.ID); err != nil {
+				return false, s.during(OpIsAttached, subject, err)
+			}
 		}
-		subject.Name = sd.Name
 		if sd.DataCenterID != "" || sd.Status != "unattached" {
 			no := s.fail(OpIsAttached, subject, CodeRefused, errors.New("it is asked of unattached domains only: the host would lose the storage"))
 			no.State = attachment(sd)
 			return false, no
 		}
-		failure := s.perform(ctx, change{op: OpIsAttached, subject: subject, method: http.MethodPost, path: "/storagedomains/" + segment(sdID) + "/isattached",
+		failure := s.perform(ctx, change{op: OpIsAttached, subject: subject, method: http.MethodPost, path: "/storagedomains/" + segment(subject.ID) + "/isattached",
 			body: hostActionXML{Host: refXML{ID: hostID}}, accept: accept, retry: retry})
 		switch {
 		case failure == nil:

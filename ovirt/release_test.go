@@ -647,16 +647,15 @@ func TestPostEvent(t *testing.T) {
 
 func TestIsAttached(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fake) {
-		f.on("GET /storagedomains/"+sdID, xmlAnswer(200, sdXML(sdID, "unattached", "")), xmlAnswer(200, sdXML(sdID, "unattached", "")), xmlAnswer(200, sdXML(sdID, "", dcID)))
 		f.on("POST /storagedomains/"+sdID+"/isattached", xmlAnswer(200, "<action><is_attached>true</is_attached><status>complete</status></action>"),
 			xmlAnswer(200, "<action><is_attached>false</is_attached><status>complete</status></action>"))
-		s := f.site()
+		s, unattached := f.site(), StorageDomain{ID: sdID, Status: "unattached"}
 		for _, want := range []bool{true, false} {
-			if got, err := s.IsAttached(t.Context(), sdID, hoID); err != nil || got != want {
+			if got, err := s.IsAttached(t.Context(), unattached, hoID); err != nil || got != want {
 				t.Fatal(got, err)
 			}
 		}
-		_, err := s.IsAttached(t.Context(), sdID, hoID)
+		_, err := s.IsAttached(t.Context(), StorageDomain{ID: sdID, DataCenterID: dcID}, hoID)
 		wantCode(t, err, CodeRefused)
 		if len(f.writes()) != 2 || f.bodies[0] != `<action><host id="`+hoID+`"></host></action>` {
 			t.Fatal(f.writes(), f.bodies)
@@ -665,8 +664,17 @@ func TestIsAttached(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fake) { // an answer without the member is no answer
 		f.on("GET /storagedomains/"+sdID, xmlAnswer(200, sdXML(sdID, "unattached", "")))
 		f.on("POST /storagedomains/"+sdID+"/isattached", complete)
-		_, err := f.site().IsAttached(t.Context(), sdID, hoID)
+		_, err := f.site().IsAttached(t.Context(), StorageDomain{ID: sdID, Status: "unattached"}, hoID)
 		wantCode(t, err, CodeBadReply)
+	})
+	bubble(t, func(t *testing.T, f *fake) { // meanwhile somebody attached it: a repeat would take its storage away
+		f.on("GET /storagedomains/"+sdID, xmlAnswer(200, sdXML(sdID, "", dcID)))
+		f.on("POST /storagedomains/"+sdID+"/isattached", fault(409, "Operation Failed", "[Cannot check. Related operation is currently in progress. Please try again later.]"))
+		_, err := f.site().IsAttached(t.Context(), StorageDomain{ID: sdID, Status: "unattached"}, hoID)
+		wantCode(t, err, CodeRefused)
+		if len(f.writes()) != 1 {
+			t.Fatal(f.writes())
+		}
 	})
 }
 

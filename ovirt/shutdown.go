@@ -61,7 +61,7 @@ func (s *Site) ShutdownVM(ctx context.Context, vmID string, o ShutdownOptions) (
 	}
 	stopping, cancelStop := s.o.Clock.WithTimeout(patiently(ctx), stopTimeout)
 	defer cancelStop()
-	result.Forced, err = s.powerOff(stopping, &subject)
+	result.Forced, err = s.powerOff(stopping, &subject, o.MayAsk)
 	if err == nil {
 		result.DownAt = s.o.Clock.Now()
 	}
@@ -101,6 +101,11 @@ func (s *Site) shutDown(ctx context.Context, subject *Subject, o ShutdownOptions
 				return result, nil
 			}
 			continue // up now: look afresh, and ask
+		}
+		if o.MayAsk != nil {
+			if err := o.MayAsk(vm); err != nil {
+				return result, s.during(OpShutdownVM, *subject, err)
+			}
 		}
 		failure := s.perform(ctx, change{op: OpShutdownVM, subject: *subject, method: http.MethodPost, path: "/vms/" + segment(vmID) + "/shutdown",
 			body: actionXML{}, accept: acceptAction, retry: retry, sent: &correlation, gate: func(ctx context.Context) error {
@@ -215,7 +220,7 @@ func mayStop(status string) bool {
 }
 
 // powerOff stops a VM and waits until it is seen down. sent tells whether a request of this call reached the engine.
-func (s *Site) powerOff(ctx context.Context, subject *Subject) (sent bool, err error) {
+func (s *Site) powerOff(ctx context.Context, subject *Subject, mayAsk func(VM) error) (sent bool, err error) {
 	vmID := subject.ID
 	refuse := func(status string) error {
 		e := s.fail(OpStopVM, *subject, CodeRefused, errors.New("a VM in this state is not powered off"))
@@ -244,6 +249,8 @@ func (s *Site) powerOff(ctx context.Context, subject *Subject) (sent bool, err e
 			return true, nil
 		case !mayStop(now.Status):
 			return false, refuse(now.Status)
+		case mayAsk != nil && !accepted:
+			return false, mayAsk(now)
 		}
 		return false, nil
 	}

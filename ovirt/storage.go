@@ -600,3 +600,11 @@ func (s *Site) RefreshHost(ctx context.Context, hostID string) error {
 		}
 	}
 }
+
+// eventHostRefreshed is ovirt-engine AuditLogType.java, HOST_REFRESHED_CAPABILITIES.
+const eventHostRefreshed = 606
+
+// RefreshReached reports whether the engine has an event of a refresh that was requested with that correlation id.
+func (s *Site) RefreshReached(ctx context.Context, correlation string) (bool, error) {
+	return s.hasEvent(ctx, correlation, eventHostRefreshed)
+}

@@ -64,7 +64,7 @@ func (l *Lab) serve(e *engine, w http.ResponseWriter, r *http.Request) {
 	c := &call{lab: l, engine: e, ctx: r.Context(), req: r, body: body}
 	c.correlation = correlationOf(r)
 	l.log = append(l.log, LogEntry{N: len(l.log) + 1, Time: l.now, Site: e.name, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
-		Correlation: c.correlation, Changing: r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions &&
+		Correlation: c.correlation, Changing: r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions && !strings.HasSuffix(r.URL.Path, "/isattached") &&
 			strings.HasPrefix(r.URL.Path, apiRoot)})
 	c.entry = len(l.log) - 1
 	answer, cut := c.answer()

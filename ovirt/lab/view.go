@@ -116,7 +116,7 @@ type LogEntry struct {
 	Status      int       `json:"status"`           // 0: no answer was given (yet)
 	Effect      string    `json:"effect,omitempty"` // what it did or began to do; "" for reads and refusals
 	Correlation string    `json:"correlation,omitempty"`
-	// Changing is true of each request below /api that is not a read, whether the engine then did it or refused it.
+	// Changing is true of each request below /api that is not a read (isattached is one, though a POST), whether the engine then did it or refused it.
 	Changing bool `json:"changing,omitempty"`
 }
 
