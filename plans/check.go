@@ -19,6 +19,7 @@ const StaleInventory = 24 * time.Hour
 const (
 	ActionFailover = "failover"
 	ActionFailback = "failback"
+	ActionClean    = "clean"
 )
 
 // CheckOptions say for what Check looks at the sites.
@@ -27,6 +28,8 @@ type CheckOptions struct {
 	Action string
 	// Planned tells that the source takes part: what would keep its storage domains from being released is an error.
 	Planned bool
+	// Target is the site that takes over, or is cleaned; "" means that of the action.
+	Target string
 	// Now is the model time that the age of the inventory is measured at.
 	Now time.Time
 	// PrimaryErr and SecondaryErr say why a site is nil.
@@ -40,11 +43,17 @@ type CheckOptions struct {
 }
 
 func (o CheckOptions) target() string {
+	if o.Target != "" {
+		return o.Target
+	}
 	if o.Action == ActionFailback {
 		return Primary
 	}
 	return Secondary
 }
+
+// cleans tells that what the target still has of the plan leaves before it takes over.
+func (o CheckOptions) cleans() bool { return o.Planned || o.Action == ActionClean }
 
 // Check compares a plan with its inventory and with the live sites, before an action. A nil site does not answer: that of the target
 // refuses the run, that of the source is what a failover is for. It reads each collection of each site once, whatever the number of VMs,
@@ -137,6 +146,12 @@ func (c *checker) siteFinding(name string, reason error) Finding {
 	}
 	f := finding(SeverityError, ScopeRun, "site-"+code, "%s", siteReason(name, reason)).on(name, "site", "", name).at(spec.Pos).hint("%s", hint)
 	if name == c.targetName {
+		return f
+	}
+	if c.o.cleans() {
+		if f.Hint == "" || code == string(ovirt.CodeUnreachable) || code == string(ovirt.CodeTimeout) {
+			f.Hint = "bring it up; where it is lost: drrun " + c.action() + " without its help"
+		}
 		return f
 	}
 	if code == string(ovirt.CodeUnreachable) || code == string(ovirt.CodeTimeout) {
@@ -492,7 +507,7 @@ func (c *checker) dataCenter(d StorageDomain, side DomainSide, add addDomainFind
 	case dc.Local:
 		add(SeverityError, "data-center-local", "name one with shared storage", side.Pos, "data center %q of site %q is for local storage", dc.Name, c.targetName)
 		return dc
-	case dc.Status != "up" && dc.Status != "uninitialized":
+	case dc.Status != "up" && dc.Status != "uninitialized" && !(c.o.cleans() && c.onlyStale(dc.ID)):
 		add(SeverityError, "data-center-down", "bring it up in the engine first", side.Pos, "data center %q of site %q is %s: storage domains can be attached only while it is up", dc.Name, c.targetName, dc.Status)
 	}
 	up := slices.ContainsFunc(c.target.hosts, func(h ovirt.Host) bool {
@@ -529,6 +544,8 @@ func (c *checker) meet(d StorageDomain, side DomainSide, dc *ovirt.DataCenter, t
 			add(SeverityError, "domain-elsewhere", "remove it there without formatting, or correct the plan", d.Pos, "site %q knows storage domain %q (%s) already, at %s instead of %s", c.targetName, there.Name, there.ID, place, side.Place)
 		case there.DataCenterID != "" && dc != nil && there.DataCenterID != dc.ID:
 			add(SeverityError, "domain-in-other-data-center", "detach it there, or correct the plan", d.Pos, "storage domain %q is attached to data center %q of site %q, not to %q", there.Name, c.target.dataCenterName(there.DataCenterID), c.targetName, side.DataCenter)
+		case c.o.cleans():
+			add(SeverityInfo, "domain-stale", "", d.Pos, "storage domain %q is still known to site %q (%s): what is stale there leaves first, its content stays", there.Name, c.targetName, textOr(there.Status, "unattached"))
 		case there.DataCenterID == "":
 			add(SeverityInfo, "domain-known", "", d.Pos, "storage domain %q is known to site %q already, unattached: it will be attached as it is", there.Name, c.targetName)
 		case there.Status == "active":
@@ -541,6 +558,13 @@ func (c *checker) meet(d StorageDomain, side DomainSide, dc *ovirt.DataCenter, t
 	case side.Place.Path != "" && place.SamePlace(side.Place):
 		add(SeverityError, "storage-taken", "name the replica of this storage domain", side.Pos, "%s is storage domain %q (%s) at site %q, not %q", side.Place, there.Name, there.ID, c.targetName, d.Name)
 	}
+}
+
+// onlyStale tells whether all storage domains of a data center of the target are ones of the plan, which leave before it takes over.
+func (c *checker) onlyStale(dataCenterID string) bool {
+	return !slices.ContainsFunc(c.target.domains, func(there ovirt.StorageDomain) bool {
+		return there.DataCenterID == dataCenterID && !slices.ContainsFunc(c.plan.StorageDomains, func(d StorageDomain) bool { return strings.EqualFold(d.ID, there.ID) })
+	})
 }
 
 func textOr(text, otherwise string) string {
@@ -612,6 +636,10 @@ func (c *checker) vms() {
 	for _, vm := range c.plan.VMs {
 		add := func(severity, code, hint, format string, args ...any) {
 			c.add(finding(severity, ScopeVM, code, format, args...).on(c.targetName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("%s", hint))
+		}
+		if there := byID[vm.ID]; there != nil && vm.ID != "" && c.o.cleans() {
+			add(SeverityInfo, "vm-stale", "", "VM %q is still registered at site %q and is %s: it leaves with its storage domain first", there.Name, c.targetName, textOr(there.Status, "in an unknown state"))
+			continue
 		}
 		if there := byID[vm.ID]; there != nil && vm.ID != "" {
 			add(SeverityInfo, "vm-known", "", "VM %q is registered at site %q already and is %s", there.Name, c.targetName, textOr(there.Status, "in an unknown state"))

@@ -53,7 +53,7 @@ func contextClass() *lua.Class {
 		Name: "ctx",
 		Doc:  "The run that a workflow, a hook or a boot condition is part of.",
 		Fields: []lua.Field{
-			field("action", "The action: \"failover\".", "string", func(c *runContext) any { return c.session.Facts.Action }),
+			field("action", "The action: \"failover\", \"failback\", \"clean\" or \"rollback\".", "string", func(c *runContext) any { return c.session.Facts.Action }),
 			field("plan", "The plan, as dr.plan returned it.", "plan", func(c *runContext) any { return c.session.Plan }),
 			field("source", "The site that is left.", "site", func(c *runContext) any { return c.session.Source.object() }),
 			field("target", "The site that takes over.", "site", func(c *runContext) any { return c.session.Target.object() }),
@@ -63,7 +63,8 @@ func contextClass() *lua.Class {
 				run := c.session.Run
 				return map[string]any{"id": run.ID(), "attempt": float64(run.Attempt()), "resumed": run.Resumed()}
 			}),
-			field("planned", "True in a planned action, where the source takes part.", "boolean", func(*runContext) any { return false }),
+			field("planned", "True in a planned action, where the source takes part.", "boolean", func(c *runContext) any { return c.session.Facts.Planned }),
+			field("accepts_loss", "True when somebody gave up by name what a copy may lack (--accept-loss).", "boolean", func(c *runContext) any { return c.session.AcceptLoss != nil }),
 			field("dry_run", "True when nothing is changed.", "boolean", func(c *runContext) any { return c.session.Dry != nil }),
 			field("rehearsal", "True when the sites are a simulation.", "boolean", func(*runContext) any { return false }),
 			field("retried", "In a hook: true when an earlier try of it was cut off and may have had its effect.", "boolean", func(c *runContext) any { return c.retried }),
@@ -183,6 +184,61 @@ func contextMethods() []lua.Func {
 					return nil, evidenceFault(c, err)
 				}
 				return Decoded(verdict), nil
+			},
+		},
+		{
+			Name: "stale_evidence", Effect: lua.Observes,
+			Doc: "Requires evidence that what the target still has of the plan is stale and may leave: the source holds every storage domain and VM of the run, and every host of the target booted after " +
+				"the VMs had moved away, or is off. Raises not-stale otherwise. Every removal asks for it again.",
+			Run: func(c *lua.Call) (any, error) {
+				s := session(c)
+				err := s.requireStale(c.Ctx)
+				if s.Dry != nil && err != nil {
+					s.Dry.assume("a real run would stop here: %v", err)
+					return nil, nil
+				}
+				if err != nil {
+					return nil, describe(c, err)
+				}
+				return nil, nil
+			},
+		},
+		{
+			Name: "skipped", Doc: "Says that something was not done: the run cannot end as done then, and the result names it.", Effect: lua.Pure, Params: []lua.Param{text},
+			Run: func(c *lua.Call) (any, error) {
+				session(c).Warn(engine.Subject{}, c.String("text"))
+				session(c).Skip(c.String("text"))
+				return nil, nil
+			},
+		},
+		{
+			Name: "has_hook", Doc: "Whether the plan or a library put a function on a hook point.", Effect: lua.Pure, Returns: "boolean",
+			Params: []lua.Param{{Name: "point", Type: lua.Enum(HookPointNames()...), Positional: true, Doc: "The hook point."}},
+			Run:    func(c *lua.Call) (any, error) { return len(session(c).Hooks[c.String("point")]) > 0, nil },
+		},
+		{
+			Name: "await_leases", Effect: lua.Observes,
+			Doc: "Waits until leases on the storage that lost hosts of the source may still hold have expired: lease_expiry of the plan after the source fell silent. Does nothing where the source has released its storage.",
+			Run: func(c *lua.Call) (any, error) {
+				if err := session(c).awaitLeases(c.Task.Ctx()); err != nil {
+					return nil, describe(c, err)
+				}
+				return nil, nil
+			},
+		},
+		{
+			Name: "store_proof", Effect: lua.Pure,
+			Doc:    "In a planned move: raises stale-copy when what the target's OVF stores show is older than what the source wrote after the last stop (invariant I6).",
+			Params: []lua.Param{{Name: "present", Type: lua.Map(lua.String), Positional: true, Doc: "Status of each unregistered VM by id; \"\" for those that are registered already."}},
+			Run: func(c *lua.Call) (any, error) {
+				present := map[string]string{}
+				for id, status := range c.Table("present") {
+					present[id], _ = status.(string)
+				}
+				if err := session(c).storeProof(present); err != nil {
+					return nil, describe(c, err)
+				}
+				return nil, nil
 			},
 		},
 		{
@@ -317,6 +373,7 @@ func promptFunc() lua.Func {
 			{Name: "text", Type: lua.String, Doc: "The question."},
 			{Name: "choices", Type: lua.List(lua.String), Optional: true, Doc: "The answers that are allowed."},
 			{Name: "default", Type: lua.String, Optional: true, Doc: "The answer to an empty line."},
+			{Name: "refuses", Type: lua.String, Optional: true, Doc: "An answer that is not recorded, so that a resumed run asks again; it returns { refused = true }."},
 			{Name: "needs", Type: lua.List(lua.String), Optional: true, Doc: "Parts that the answer must have; one without them is an error and is not recorded."},
 		},
 		Run: func(c *lua.Call) (any, error) {
@@ -332,7 +389,10 @@ func promptFunc() lua.Func {
 			if c.Has("default") {
 				question.Default = c.String("default")
 			}
-			answer, err := session(c).ask(c, question)
+			answer, err := session(c).askUnless(c, question, c.String("refuses"))
+			if errors.Is(err, errRefused) {
+				return map[string]any{"refused": true, "answer": c.String("refuses")}, nil
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -364,19 +424,16 @@ func (e *AnswerError) Error() string {
 	return fmt.Sprintf("the answer to %q does not say %q", e.Question, e.Missing)
 }
 
-// unfitAnswer says which part that the question needs is missing from an answer.
-func unfitAnswer(question engine.Question, answer string) error {
-	parts := ParseAnswer(answer)
-	for _, needed := range question.Fields {
-		if parts[needed] == nil {
-			return &AnswerError{Question: question.Name, Missing: needed}
-		}
-	}
-	return nil
-}
-
 // ask asks as a durable step, so that a resumed run does not ask again.
 func (s *Session) ask(c *lua.Call, question engine.Question) (string, error) {
+	return s.askUnless(c, question, "")
+}
+
+// errRefused is an answer that stops the action and is not to be remembered.
+var errRefused = errors.New("answered so that the action stops")
+
+// askUnless is ask for a question of which one answer, where it is not empty, is errRefused and not recorded.
+func (s *Session) askUnless(c *lua.Call, question engine.Question, refuses string) (string, error) {
 	if s.Dry != nil {
 		return s.Dry.answer(question), nil
 	}
@@ -385,19 +442,29 @@ func (s *Session) ask(c *lua.Call, question engine.Question) (string, error) {
 		Subject: engine.Subject{Kind: "prompt", ID: question.Name, Name: question.Name},
 	}, func(context.Context, bool) (any, error) {
 		// A question is no operation that must be brought to an end: the first Ctrl-C ends it.
-		question.Check = func(answer string) error { return unfitAnswer(question, answer) }
+		question.Check = func(answer string) error { return s.unfitAnswer(question, answer) }
 		answer, err := s.Run.Ask(c.Task.Ctx(), question)
 		if err != nil {
 			return nil, err
 		}
+		if refuses != "" && answer == refuses {
+			return nil, errRefused
+		}
 		// What is recorded is not asked again, so an answer that is none must not be.
-		return answer, unfitAnswer(question, answer)
+		return answer, s.unfitAnswer(question, answer)
 	})
+	if errors.Is(err, errRefused) {
+		return "", errRefused
+	}
 	var unfit *AnswerError
 	if errors.As(err, &unfit) {
 		wrong := c.Errorf("bad-answer", "", "%v", err)
 		wrong.Hint, wrong.Err = fmt.Sprintf("answer it again when the run is resumed, or with --answer '%s=%s,…'", question.Name, unfit.Missing), err
 		return "", wrong
+	}
+	var stale *StaleCopyError
+	if errors.As(err, &stale) {
+		return "", describe(c, stale)
 	}
 	if errors.Is(err, engine.ErrNoAnswer) {
 		missing := c.Errorf("needs-answer", "", "the question %q has no answer: %s", question.Name, question.Text)

@@ -32,11 +32,18 @@ type DryRun struct {
 	stage   string
 	calls   []PlannedCall
 	assumed []string
+	// What the calls so far would have made of the objects, by site and id: later primitives go by that.
+	domains map[string]dryDomain
+	vms     map[string][]func(*ovirt.VM)
+	gone    map[string]bool // VMs that would have left an engine with their storage domain
 }
+
+// dryDomain is a storage domain as the calls so far would have made it; an empty status is one that the engine does not know.
+type dryDomain struct{ status, dataCenterID string }
 
 // NewDryRun makes the record of a dry run.
 func NewDryRun(facts *Facts) *DryRun {
-	d := &DryRun{order: map[string]int{}}
+	d := &DryRun{order: map[string]int{}, domains: map[string]dryDomain{}, vms: map[string][]func(*ovirt.VM){}, gone: map[string]bool{}}
 	for i, domain := range facts.Domains {
 		d.order[domain.ID] = i
 	}
@@ -80,6 +87,55 @@ func (d *DryRun) assume(format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.assumed = append(d.assumed, fmt.Sprintf(format, args...))
+}
+
+// changeDomain remembers what a call would make of a domain. One that leaves takes the VMs of the run with it.
+func (d *DryRun) changeDomain(ref *domainRef, status string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	changed := dryDomain{status: status}
+	if status != "" && status != "unattached" {
+		changed.dataCenterID = ref.homeDataCenter("")
+	}
+	d.domains[ref.site.Name+"/"+ref.fact.ID] = changed
+	if status != "" {
+		return
+	}
+	for i := range ref.site.session.Facts.VMs {
+		d.gone[ref.site.Name+"/"+ref.site.session.Facts.VMs[i].ID] = true
+	}
+}
+
+func (d *DryRun) domain(ref *domainRef) (dryDomain, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	changed, known := d.domains[ref.site.Name+"/"+ref.fact.ID]
+	return changed, known
+}
+
+// changeVM remembers what a call would make of a VM.
+func (d *DryRun) changeVM(v *vmRef, change func(*ovirt.VM)) {
+	if change == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	key := v.site.Name + "/" + v.fact.ID
+	d.vms[key] = append(d.vms[key], change)
+}
+
+func (d *DryRun) applyVM(v *vmRef, vm *ovirt.VM) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, change := range d.vms[v.site.Name+"/"+v.fact.ID] {
+		change(vm)
+	}
+}
+
+func (d *DryRun) vmGone(v *vmRef) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.gone[v.site.Name+"/"+v.fact.ID]
 }
 
 func (d *DryRun) enter(stage string) {
@@ -140,6 +196,11 @@ func (d *domainRef) wouldHold(ctx context.Context) (vms []*FactVM, templates []o
 	registered := map[string]bool{}
 	for _, vm := range there {
 		registered[vm.ID] = true
+	}
+	for i := range facts.VMs {
+		if d.site.session.Dry.vmGone(&vmRef{site: d.site, fact: &facts.VMs[i]}) {
+			delete(registered, facts.VMs[i].ID)
+		}
 	}
 	for _, template := range known {
 		registered[template.ID] = true

@@ -79,6 +79,7 @@ type Gate struct {
 	confirmation *Confirmation
 	voided       string // why an earlier confirmation no longer counts
 	contradicted bool   // the source answered after it had been confirmed to be down
+	silentSince  time.Time
 	last         *Verdict
 	seen         time.Time     // when the look behind last ended
 	looking      chan struct{} // closed when the look under way has ended
@@ -115,6 +116,13 @@ func (g *Gate) Confirmed() *Confirmation {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.confirmation
+}
+
+// SilentSince returns since when the source has been silent without a break, as this attempt saw it; zero where it answered last.
+func (g *Gate) SilentSince() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.silentSince
 }
 
 // Require returns nil when evidence that is seconds old lets a VM of the plan start, and an *EvidenceError otherwise.
@@ -184,6 +192,12 @@ func (g *Gate) fresh() bool {
 func (g *Gate) conclude(began time.Time, answers bool, held []string, words string) Verdict {
 	now := g.clock.Now()
 	verdict := Verdict{At: began, Answers: answers}
+	switch {
+	case answers:
+		g.silentSince = time.Time{}
+	case g.silentSince.IsZero():
+		g.silentSince = now // the look itself was the last moment in which it may have written
+	}
 	if answers {
 		// A source that answers is never overruled by a person, and a confirmation it contradicts is void for good.
 		if g.confirmation != nil {
@@ -234,7 +248,10 @@ func (g *Gate) judge(verdict Verdict) error {
 // show, or without a status, proves nothing: an engine that lost its database knows nothing of the VMs on its hosts.
 // Only silence of the connection at the first look is "does not answer". Whatever comes after an answer (a refused login, an
 // engine error, a connection that breaks) is an answer that proves nothing.
-func LookAt(ctx context.Context, source *ovirt.Site, domains []FactDomain) (answers bool, held []string, words string) {
+//
+// left tells of a domain that the engine does not show, or shows unattached, whether this run itself took it out of that engine, or
+// never brought it there; nil means of none.
+func LookAt(ctx context.Context, source *ovirt.Site, domains []FactDomain, left func(id string) bool) (answers bool, held []string, words string) {
 	reach := source.Probe(ctx)
 	if !reach.Answers {
 		return false, nil, reach.Text
@@ -272,6 +289,9 @@ func LookAt(ctx context.Context, source *ovirt.Site, domains []FactDomain) (answ
 			}
 			status = cmp.Or(statuses[domain.ID], "attached, without a status")
 		}
+		if status == "not shown" && left != nil && left(domain.ID) {
+			continue
+		}
 		if status != "unattached" && status != "maintenance" {
 			held = append(held, domain.Name)
 			details = append(details, fmt.Sprintf("%q is %s", domain.Name, status))
@@ -285,7 +305,7 @@ func LookAt(ctx context.Context, source *ovirt.Site, domains []FactDomain) (answ
 
 // LookWithoutLogin is LookAt for a source whose credentials are not known here: it can be silent, but it can prove nothing.
 // No login is tried, since failed ones can lock the account.
-func LookWithoutLogin(ctx context.Context, source *ovirt.Site, domains []FactDomain) (answers bool, held []string, words string) {
+func LookWithoutLogin(ctx context.Context, source *ovirt.Site, domains []FactDomain, _ func(string) bool) (answers bool, held []string, words string) {
 	reach := source.Probe(ctx)
 	if !reach.Answers {
 		return false, nil, reach.Text

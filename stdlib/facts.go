@@ -18,6 +18,7 @@ type Facts struct {
 	Target  string       `json:"target"`
 	Planned bool         `json:"planned,omitempty"` // the source takes part: its VMs are shut down and its storage is released
 	Taken   time.Time    `json:"taken"`
+	MovedAt time.Time    `json:"moved_at,omitzero"` // failback and clean: when the VMs had left the target
 	RunSet  RunSetOrigin `json:"run_set"`
 	// LeaseExpiry is how long after the last possible write at a source that was not released nothing is attached on the target, in seconds.
 	LeaseExpiry float64      `json:"lease_expiry,omitempty"`
@@ -75,6 +76,7 @@ type FactVM struct {
 	DeleteProtected bool      `json:"delete_protected"`
 	Grace           float64   `json:"grace,omitempty"`      // how long a shutdown may take, in seconds
 	ForceStop       bool      `json:"force_stop,omitempty"` // switch it off when the grace is over
+	Comment         string    `json:"comment,omitempty"`    // as the source has it
 	TargetCluster   string    `json:"target_cluster"`
 	TargetClusterID string    `json:"target_cluster_id"`
 	NICs            []FactNIC `json:"nics,omitempty"`
@@ -146,4 +148,24 @@ func (vm *FactVM) ToStart(ranByOVF string) (start bool, why string) {
 		return false, "the OVF store shows it as down when it was last written, and nothing newer is known"
 	}
 	return true, fmt.Sprintf("the OVF store shows it as %s when it was last written", ranByOVF)
+}
+
+// Reversed returns the facts of undoing a planned move: the VMs that ran come back to the site that they had left, where their clusters
+// and networks are still as they were.
+func (f *Facts) Reversed() *Facts {
+	back := *f
+	back.Action, back.Planned = "rollback", false
+	back.Source, back.Target = f.Target, f.Source
+	back.Domains = make([]FactDomain, len(f.Domains))
+	for i, domain := range f.Domains {
+		domain.Source, domain.Target = domain.Target, domain.Source
+		back.Domains[i] = domain
+	}
+	back.VMs = make([]FactVM, len(f.VMs))
+	for i, vm := range f.VMs {
+		vm.Start = "as_before" // what ran before runs again, whatever the plan says about the other site
+		vm.TargetCluster, vm.SourceCluster = vm.SourceCluster, vm.TargetCluster
+		back.VMs[i] = vm
+	}
+	return &back
 }

@@ -141,6 +141,9 @@ func (s *Session) runHandler(task *engine.Task, handler Handler, subject engine.
 		if handler.Point == verifyVM && result == false {
 			return nil, errNotVerified
 		}
+		if err := s.unfitResult(handler.Point, subject, result); err != nil {
+			return nil, err
+		}
 		return lua.ToJSON(result)
 	})
 	if err != nil || len(recorded) == 0 {

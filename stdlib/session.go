@@ -36,6 +36,8 @@ type Session struct {
 	Hooks      map[string][]Handler
 	Conditions map[string]*Condition // boot condition by VM id, from the plan's text
 	Gate       *Gate
+	// AcceptLoss is a person's word that data which the copy may lack is given up; nil for none.
+	AcceptLoss *Confirmation
 	Dry        *DryRun       // set in a dry run: nothing is changed, asked or called
 	Tick       time.Duration // pause between two looks at a condition, model time
 
@@ -46,8 +48,12 @@ type Session struct {
 	settled map[string]bool // VMs that this attempt is done with, by id
 	changed chan struct{}   // closed and replaced whenever settled grows
 	ovfRan  map[string]string
-	absent  map[string]bool // VMs that the last whole list of the target lacked, by id
+	// released says of each storage domain of a planned move how the source let go of it, by id.
+	released map[string]release
+	stale    sharedRead[struct{}] // evidence that what the target still has is stale
+	absent   map[string]bool      // VMs that the last whole list of the target lacked, by id
 
+	permits   map[permit]int
 	imports   int      // imports under way
 	abandoned string   // why nobody may wait for another task any more; "" while they may
 	warnings  []string // said in this attempt, in order
@@ -79,6 +85,7 @@ func NewSession(env engine.Env, run *engine.Run, facts *Facts, source, target *o
 		Env: env, Run: run, Facts: facts, Tick: 3 * time.Second,
 		Hooks: map[string][]Handler{}, Conditions: map[string]*Condition{},
 		classes: newClasses(), settled: map[string]bool{}, changed: make(chan struct{}), ovfRan: map[string]string{},
+		permits: map[permit]int{}, released: map[string]release{},
 	}
 	s.Source = &Site{Name: facts.Source, Engine: source, session: s}
 	s.Target = &Site{Name: facts.Target, Engine: target, session: s}
@@ -210,6 +217,12 @@ func (s *Session) sawInOVFStore(vmID, status string) {
 	s.mu.Lock()
 	s.ovfRan[vmID] = status
 	s.mu.Unlock()
+}
+
+func (s *Session) ovfStatus(vmID string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ovfRan[vmID]
 }
 
 // toStart decides whether a VM is started, from the facts and, only where those know nothing, from the OVF store.

@@ -36,15 +36,37 @@ func siteOfSelf(self any) *Site {
 	panic(fmt.Sprintf("a primitive of a %T, which belongs to no site", self))
 }
 
-// changes wraps a primitive that changes an engine: it is refused inside a boot condition and on the site that is left (the
-// evidence is about that site, so it lets nothing start there), and its error tells what the engine said.
+// changes wraps a primitive that takes over: it is refused inside a boot condition and on the site that is left (the evidence is
+// about that site, so it lets nothing start there), and its error tells what the engine said.
 func changes(run func(*lua.Call) (any, error)) func(*lua.Call) (any, error) {
+	return changesAt(run, func(c *lua.Call, site *Site) error {
+		if site == site.session.Target {
+			return nil
+		}
+		return c.Errorf("wrong-site", "", "this run leaves site %q and takes over at %q", site.Name, site.session.Target.Name)
+	})
+}
+
+// releases wraps a primitive that lets go of something: at the source of a planned move, and at the target where what it has left
+// from an earlier time is cleaned away. It proves what it needs itself.
+func releases(run func(*lua.Call) (any, error)) func(*lua.Call) (any, error) {
+	return changesAt(run, func(c *lua.Call, site *Site) error {
+		if site == site.session.Target || site.session.Facts.Planned {
+			return nil
+		}
+		wrong := c.Errorf("wrong-site", "", "this run leaves site %q and changes nothing there: it is not a planned one", site.Name)
+		wrong.Hint = "where the source is alive and is to take part: --planned"
+		return wrong
+	})
+}
+
+func changesAt(run func(*lua.Call) (any, error), allowed func(*lua.Call, *Site) error) func(*lua.Call) (any, error) {
 	return observes(func(c *lua.Call) (any, error) {
 		if c.Task.Local(observing{}) != nil {
 			return nil, c.Errorf("condition-changes", "", "a boot condition may only observe; this call changes the engine")
 		}
-		if site := siteOfSelf(c.Self); site != site.session.Target {
-			return nil, c.Errorf("wrong-site", "", "this run leaves site %q and changes nothing there; its target is %q", site.Name, site.session.Target.Name)
+		if err := allowed(c, siteOfSelf(c.Self)); err != nil {
+			return nil, err
 		}
 		return run(c)
 	})
@@ -83,15 +105,27 @@ func describe(c *lua.Call, err error) error {
 	var outside *OutsidePlanError
 	var down *WentDownError
 	var fault *ovirt.Error
+	var coded interface{ Code() string }
+	var stale *StaleError
+	var copied *StaleCopyError
+	var strangers *StrangersError
 	switch {
 	case errors.As(err, &outside):
 		d.Code = "outside-plan"
+	case errors.As(err, &stale):
+		d.Code, d.Hint = stale.Code(), stale.Hint
+	case errors.As(err, &copied):
+		d.Code, d.Hint = copied.Code(), copied.Hint()
+	case errors.As(err, &strangers):
+		d.Code, d.Hint = "vms-outside-plan", "add them to the plan, or move their disks to another storage domain"
 	case errors.As(err, &down):
 		d.Code, d.Hint = "vm-went-down", "look why it stopped (its console, the engine's events), then start it by hand in the engine"
 	case errors.Is(err, engine.ErrStopping):
 		d.Code = "stopping"
 	case errors.As(err, &fault):
 		d.Code, d.Hint, d.Retryable = string(fault.Code), fault.Hint, fault.Retryable
+	case errors.As(err, &coded):
+		d.Code = coded.Code()
 	default:
 		return err
 	}
@@ -147,7 +181,7 @@ func domainTable(d ovirt.StorageDomain) map[string]any {
 
 func vmTable(v ovirt.VM) map[string]any {
 	return map[string]any{"id": v.ID, "name": v.Name, "status": v.Status, "cluster_id": v.ClusterID, "host_id": v.HostID, "template_id": v.TemplateID,
-		"ha": v.HAEnabled, "ha_priority": float64(v.HAPriority), "fqdn": v.FQDN, "started_at": timeText(v.StartTime), "stopped_at": timeText(v.StopTime)}
+		"ha": v.HAEnabled, "ha_priority": float64(v.HAPriority), "lease": v.LeaseDomainID, "delete_protected": v.DeleteProtected, "comment": v.Comment, "fqdn": v.FQDN, "started_at": timeText(v.StartTime), "stopped_at": timeText(v.StopTime)}
 }
 
 func templateTable(t ovirt.Template) map[string]any {
@@ -292,6 +326,13 @@ func siteMethods() []lua.Func {
 			},
 		},
 		{
+			Name: "plan_storage_domains", Effect: lua.Observes, Returns: "table[]",
+			Doc: "Lists the storage domains of the plan that the engine knows, with their status, those that are master in their data center last: the order in which they can be let go.",
+			Run: observes(func(c *lua.Call) (any, error) { return siteOf(c).planDomains(c.Ctx) }),
+		},
+		refreshHostsMethod(),
+		hostsSeeMethod(),
+		{
 			Name: "import_domain", Effect: lua.Changes, Returns: "storage_domain",
 			Doc: "Imports a storage domain of the plan from its place on this site. The expected id is sent and no name, so the engine can neither create an empty domain " +
 				"nor take another one (ovirt-engine BackendStorageDomainsResource). Does nothing when the engine knows it already.",
@@ -375,30 +416,47 @@ type hostsAndClusters struct {
 
 // upHosts returns the hosts that are up in a data center, by name. None is an error: nothing can look at the storage.
 func (site *Site) upHosts(ctx context.Context, dataCenterID string) ([]ovirt.Host, error) {
-	seen, err := site.hosts.get(ctx, site.session.Env.Clock, site.session.Tick, func(ctx context.Context) (seen hostsAndClusters, err error) {
+	seen, err := site.readHosts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	up := seen.in(map[string]bool{dataCenterID: true})
+	up = slices.DeleteFunc(up, func(h ovirt.Host) bool { return h.Status != "up" })
+	if len(up) == 0 {
+		return nil, fmt.Errorf("no host is up in the data center with id %s on %s: bring one up, then run drrun resume", dataCenterID, site.Name)
+	}
+	return up, nil
+}
+
+func (site *Site) readHosts(ctx context.Context) (hostsAndClusters, error) {
+	return site.hosts.get(ctx, site.session.Env.Clock, site.session.Tick, func(ctx context.Context) (seen hostsAndClusters, err error) {
 		if seen.clusters, err = site.Engine.Clusters(ctx); err == nil {
 			seen.hosts, err = site.Engine.Hosts(ctx)
 		}
 		return seen, err
 	})
-	if err != nil {
-		return nil, err
-	}
+}
+
+// hostsIn returns the hosts of some data centers, by id, whatever their status.
+func (site *Site) hostsIn(ctx context.Context, dataCenters map[string]bool) ([]ovirt.Host, error) {
+	seen, err := site.readHosts(ctx)
+	return seen.in(dataCenters), err
+}
+
+// in returns the hosts of some data centers, by name.
+func (seen hostsAndClusters) in(dataCenters map[string]bool) []ovirt.Host {
 	inside := map[string]bool{}
 	for _, cluster := range seen.clusters {
-		inside[cluster.ID] = cluster.DataCenterID == dataCenterID
+		inside[cluster.ID] = dataCenters[cluster.DataCenterID]
 	}
-	var up []ovirt.Host
+	var hosts []ovirt.Host
 	for _, host := range seen.hosts {
-		if host.Status == "up" && inside[host.ClusterID] {
-			up = append(up, host)
+		if inside[host.ClusterID] {
+			hosts = append(hosts, host)
 		}
 	}
-	if len(up) == 0 {
-		return nil, fmt.Errorf("no host is up in the data center with id %s on %s: bring one up, then run drrun resume", dataCenterID, site.Name)
-	}
-	slices.SortFunc(up, func(a, b ovirt.Host) int { return cmp.Compare(a.Name, b.Name) })
-	return up, nil
+	slices.SortFunc(hosts, func(a, b ovirt.Host) int { return cmp.Compare(a.Name, b.Name) })
+	return hosts
 }
 
 func (site *Site) domainSubject(domain *FactDomain) engine.Subject {

@@ -2,6 +2,9 @@ package stdlib
 
 // The states of VMs and storage domains in output and report: a closed list.
 const (
+	StateStopped    = "stopped"     // VM: shut down at the source of a planned move, not registered on the target yet
+	StateReleased   = "released"    // storage domain: in maintenance at the source of a planned move
+	StateLeft       = "left"        // what was stale has left the engine of the site that was cleaned
 	StateImported   = "imported"    // storage domain: known to the target's engine, not attached yet
 	StateActive     = "active"      // storage domain: attached and active on the target
 	StateRegistered = "registered"  // VM: registered on the target, not started yet
@@ -15,4 +18,4 @@ const (
 )
 
 // States lists them all.
-var States = []string{StatePending, StateImported, StateActive, StateRegistered, StateStarting, StateUp, StateUnverified, StateNotStarted, StateMissing, StateFailed}
+var States = []string{StatePending, StateStopped, StateReleased, StateImported, StateActive, StateRegistered, StateStarting, StateUp, StateUnverified, StateNotStarted, StateMissing, StateFailed, StateLeft}

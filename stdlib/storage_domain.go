@@ -32,7 +32,7 @@ func domainClass() *lua.Class {
 			{Name: "kind", Doc: "\"storage_domain\".", Type: "string", Get: func(any) any { return "storage_domain" }},
 		},
 		String: func(self any) string { return "storage domain " + self.(*domainRef).fact.Name },
-		Methods: []lua.Func{
+		Methods: append([]lua.Func{
 			{
 				Name: "status", Doc: "Reads the status in its data center: active, maintenance, locked, …; unattached where it is in none, nil where the engine does not know it.",
 				Effect: lua.Observes, Returns: "string?",
@@ -103,33 +103,13 @@ func domainClass() *lua.Class {
 					return objects, nil
 				}),
 			},
-		},
+		}, releaseMethods()...),
 	}
 }
 
 func (d *domainRef) status(ctx context.Context) (string, error) {
-	known, err := d.site.Engine.StorageDomains(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, one := range known {
-		if one.ID != d.fact.ID {
-			continue
-		}
-		if one.DataCenterID == "" {
-			return one.Status, nil
-		}
-		attached, err := d.site.Engine.AttachedStorageDomains(ctx, one.DataCenterID)
-		if err != nil {
-			return "", err
-		}
-		for _, entry := range attached {
-			if entry.ID == d.fact.ID {
-				return entry.Status, nil
-			}
-		}
-	}
-	return "", nil
+	status, _, err := d.place(ctx)
+	return status, err
 }
 
 func (d *domainRef) attach(ctx context.Context, timeout time.Duration) error {

@@ -39,6 +39,12 @@ func vmClass() *lua.Class {
 			vmField("rank", "Rank.", "integer", func(v *vmRef) any { return float64(v.fact.Rank) }),
 			vmField("kind", "\"vm\".", "string", func(*vmRef) any { return "vm" }),
 			vmField("ran", "Whether it ran before: up, down or unknown.", "string", func(v *vmRef) any { return v.fact.Ran }),
+			vmField("ovf_status", "Its status in the OVF store as it was last read, nil before: what it was when the store was written.", "string?", func(v *vmRef) any {
+				if status := v.site.session.ovfStatus(v.fact.ID); status != "" {
+					return status
+				}
+				return nil
+			}),
 			vmField("required", "Whether the run stops when it does not come up.", "boolean", func(v *vmRef) any { return v.fact.Required }),
 			vmField("on_error", "continue or stop.", "string", func(v *vmRef) any { return v.fact.OnError }),
 			vmField("cluster", "Cluster that the plan gives it on the target.", "string", func(v *vmRef) any { return v.fact.TargetCluster }),
@@ -50,7 +56,7 @@ func vmClass() *lua.Class {
 
 func vmMethods() []lua.Func {
 	self := func(c *lua.Call) *vmRef { return c.Self.(*vmRef) }
-	return []lua.Func{
+	return append([]lua.Func{
 		{
 			Name: "status", Doc: "Reads the status: up, down, powering_up, …; nil where the engine does not know the VM.", Effect: lua.Observes, Returns: "string?",
 			Run: observes(func(c *lua.Call) (any, error) {
@@ -145,11 +151,16 @@ func vmMethods() []lua.Func {
 				return map[string]any{"ok": ok, "why": why}, nil
 			}),
 		},
-	}
+	}, append(flagMethods(), shutdownMethod())...)
 }
 
 // read returns the VM as the engine shows it now, nil when the engine does not know it.
 func (v *vmRef) read(ctx context.Context) (*ovirt.VM, error) {
+	if dry := v.site.session.Dry; dry != nil {
+		if gone := dry.vmGone(v); gone {
+			return nil, nil
+		}
+	}
 	vm, err := v.site.Engine.VM(ctx, v.fact.ID)
 	var fault *ovirt.Error
 	if errors.As(err, &fault) && fault.Code == ovirt.CodeNotFound {
@@ -157,6 +168,9 @@ func (v *vmRef) read(ctx context.Context) (*ovirt.VM, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if dry := v.site.session.Dry; dry != nil {
+		dry.applyVM(v, &vm)
 	}
 	return &vm, nil
 }

@@ -22,7 +22,7 @@ type OutsidePlanError struct {
 
 // Error names the object and the rule.
 func (e *OutsidePlanError) Error() string {
-	return fmt.Sprintf("%s %s %q on %s: it is not one of the objects that this run may change (only those of its facts, on its target)",
+	return fmt.Sprintf("%s %s %q on %s: this run may not do that: it changes only objects of its facts, and lets go of something only where it has made sure that it may",
 		e.Op, e.Subject.Kind, cmp.Or(e.Subject.Name, e.Subject.ID), e.Site)
 }
 
@@ -43,7 +43,7 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 		}
 		sum := sha256.Sum256(w.Body)
 		pending, err := s.Run.Begin(ctx, engine.Intent{
-			Op: w.Op, Method: w.Method, Path: w.Path, Digest: hex.EncodeToString(sum[:8]), Retry: w.Retry, Site: w.Site,
+			Op: w.Op, Method: w.Method, Path: w.Path, Digest: hex.EncodeToString(sum[:8]), Retry: w.Retry, Site: w.Site, Look: looks(w),
 			Subject: engine.Subject{Kind: w.Subject.Kind, Site: w.Site, ID: w.Subject.ID, Name: w.Subject.Name},
 		})
 		if err != nil {
@@ -60,13 +60,58 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 	}
 }
 
-// mayChange holds each write against the facts. A connection is judged by the storage domain for whose import it was made.
-// A NIC by the VM in its path, since its own id is the engine's. Nothing at all is changed on the site that is left.
+// looks tells that a request changes no object: a host looks anew at what it can reach.
+func looks(w *ovirt.Write) bool { return w.Op == ovirt.OpRefreshHost || w.Op == ovirt.OpIsAttached }
+
+// takingOver are the changes that every primitive may make on the site that takes over. All others need a permit: what lets go of
+// something (a shutdown, maintenance, a removal), and all that is done on the site that is left.
+var takingOver = []string{
+	ovirt.OpImportDomain, ovirt.OpRemoveConnection, ovirt.OpAttachDomain, ovirt.OpActivateDomain,
+	ovirt.OpRegisterTemplate, ovirt.OpRegisterVM, ovirt.OpUpdateNIC, ovirt.OpStartVM,
+}
+
+// permit is what one primitive has found out that it may do to one object.
+type permit struct{ site, id, op string }
+
+// permit lets changes of one object leave for a site until over is called. A primitive asks for it after it has made sure that the
+// change is right, so nothing else can let go of an object, not even by a fault of ours.
+func (s *Session) permit(site *Site, id string, ops ...string) (over func()) {
+	count := func(by int) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, op := range ops {
+			s.permits[permit{site.Name, id, op}] += by
+		}
+	}
+	count(1)
+	return func() { count(-1) }
+}
+
+func (s *Session) permitted(w *ovirt.Write) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.permits[permit{w.Site, w.Subject.ID, w.Op}] > 0
+}
+
+// mayChange holds each write against the facts (I7), and those that let go of something against the permits.
+// A connection is judged by the storage domain for whose import it was made, a NIC by the VM in its path, since its own id is the
+// engine's.
 func (s *Session) mayChange(w *ovirt.Write) bool {
-	if w.Site != s.Target.Name {
+	// An import that brought another domain than the expected one takes that entry out again. The client does that inside the
+	// import, without format, and only with the entry that it has just made: its content stays.
+	if w.Site == s.Target.Name && w.Op == ovirt.OpRemoveDomain && w.Subject.Kind == ovirt.KindStorageDomain && s.importsUnderWay() {
+		return true
+	}
+	if !s.inFacts(w) {
 		return false
 	}
+	return w.Site == s.Target.Name && slices.Contains(takingOver, w.Op) || s.permitted(w)
+}
+
+func (s *Session) inFacts(w *ovirt.Write) bool {
 	switch w.Subject.Kind {
+	case ovirt.KindHost:
+		return w.Op == ovirt.OpRefreshHost
 	case ovirt.KindVM:
 		return s.hasVM(w.Subject.ID)
 	case ovirt.KindNIC:
@@ -74,14 +119,7 @@ func (s *Session) mayChange(w *ovirt.Write) bool {
 		id, _, _ := strings.Cut(below, "/")
 		return s.hasVM(id)
 	case ovirt.KindStorageDomain:
-		if slices.ContainsFunc(s.Facts.Domains, func(d FactDomain) bool { return d.ID == w.Subject.ID }) {
-			return true
-		}
-		// An import that brought another domain than the expected one takes that entry out again. The client does that inside
-		// the import, without format, and only with the entry that it has just made: its content stays.
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return w.Op == ovirt.OpRemoveDomain && s.imports > 0
+		return slices.ContainsFunc(s.Facts.Domains, func(d FactDomain) bool { return d.ID == w.Subject.ID })
 	case ovirt.KindTemplate:
 		_, known := s.Facts.Template(w.Subject.ID)
 		return known
@@ -95,6 +133,12 @@ func (s *Session) hasVM(id string) bool {
 	return id != "" && slices.ContainsFunc(s.Facts.VMs, func(vm FactVM) bool { return vm.ID == id })
 }
 
+func (s *Session) importsUnderWay() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.imports > 0
+}
+
 // importing counts the imports under way.
 func (s *Session) importing(change int) {
 	s.mu.Lock()
@@ -105,6 +149,22 @@ func (s *Session) importing(change int) {
 // cut returns the intents of an operation on an object that an earlier attempt journaled without an outcome.
 func (s *Session) cut(op string, subject engine.Subject) []engine.Intent {
 	return s.Run.Cut(op, subject)
+}
+
+// settleByEvent closes cut intents by whether the engine has an event of each.
+func (s *Session) settleByEvent(ctx context.Context, cut []engine.Intent, reached func(ctx context.Context, correlation string) (bool, error)) error {
+	for _, intent := range cut {
+		had, err := reached(ctx, intent.ID)
+		if err != nil {
+			return err
+		}
+		how := "the engine has no event with its correlation id"
+		if had {
+			how = "the engine's events carry its correlation id"
+		}
+		s.Run.Settle(intent.ID, had, how)
+	}
+	return nil
 }
 
 // settleByState closes cut intents after the operation has read the object: a goal that held at the first look was reached

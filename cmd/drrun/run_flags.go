@@ -20,12 +20,14 @@ type runOptions struct {
 	Yes               bool
 	Answers           []string
 	ConfirmSourceDown string
+	AcceptLoss        string
 	JSON              bool
 }
 
 func runFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "confirm-source-down", Usage: "`'NAME: REASON'`: you, by name, know that the source site is down, and why; counts while it stays silent, for 30 minutes"},
+		&cli.StringFlag{Name: "accept-loss", Usage: "`'NAME: REASON'`: you, by name, give up what the copy of the storage may lack"},
 		listFlag("answer", "`NAME=VALUE`: the answer to the prompt NAME; can be given several times"),
 		&cli.BoolFlag{Name: "yes", Usage: "answer plain questions with yes or their default; never those about evidence"},
 		stateFlag(), jsonFlag(),
@@ -38,7 +40,8 @@ func stateFlag() cli.Flag {
 
 func runOptionsOf(c *cli.Context, inv *invocation) runOptions {
 	return runOptions{
-		State: c.String("state"), Yes: c.Bool("yes"), Answers: listOf(c, "answer"), ConfirmSourceDown: c.String("confirm-source-down"), JSON: inv.json,
+		State: c.String("state"), Yes: c.Bool("yes"), Answers: listOf(c, "answer"), ConfirmSourceDown: c.String("confirm-source-down"),
+		AcceptLoss: c.String("accept-loss"), JSON: inv.json,
 	}
 }
 
@@ -80,6 +83,11 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 			return options, nil, usage("--confirm-source-down: %v", err).hinted("--confirm-source-down 'YOUR NAME: HOW YOU KNOW'")
 		}
 	}
+	if o.AcceptLoss != "" {
+		if _, err := stdlib.ParseConfirmation(o.AcceptLoss, model.Clock.Now()); err != nil {
+			return options, nil, usage("--accept-loss: %v", err).hinted("--accept-loss 'YOUR NAME: WHY'")
+		}
+	}
 	inv.running.Store(true)
 	shown := newProgress(inv.screen, model, speed)
 	inv.human = func(r *runner.Result) {
@@ -90,7 +98,7 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 		writeRun(inv.env.Stdout, r, state)
 	}
 	return runner.Options{
-		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown,
+		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown, AcceptLoss: o.AcceptLoss,
 		Asker: asker, CanAnswer: asker.canAnswer, Secrets: asker.resolver(), Speed: speed,
 		Observe: shown.observe, Findings: shown.findings, Began: shown.began,
 		Version: versionText(), Host: inv.env.Host, User: inv.env.User,

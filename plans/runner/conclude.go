@@ -37,7 +37,7 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 		r.Exit, r.Status = ExitDone, StatusDone
 		r.DryRun = &DryRunResult{Calls: a.session.Dry.Calls(), Assumed: a.session.Dry.Assumed()}
 		r.Verdicts = append(r.Verdicts, "dry run: nothing was changed")
-	case a.session == nil || complete(r.StorageDomains, r.VMs) && len(skipped) == 0:
+	case a.session == nil || complete(a.facts.Action, r.StorageDomains, r.VMs) && len(skipped) == 0:
 		r.Exit, r.Status = ExitDone, StatusDone
 	default:
 		r.Exit, r.Status = ExitPartial, StatusPartial
@@ -53,6 +53,9 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 	r.Duration = a.Env.Clock.Now().Sub(a.started).Seconds()
 	if a.run != nil {
 		ended := r.Status
+		if a.rollback {
+			ended = a.endOfRollback()
+		}
 		if ended == StatusInternal && a.changed() {
 			ended = StatusStopped // for the journal: it can be resumed, and nothing else may begin before
 		}
@@ -138,7 +141,7 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 		r.Error.Code, r.Error.Message = "interrupted", "interrupted: nothing new was started"
 	}
 	if r.Status == StatusStopped || r.Status == StatusInterrupted && a.run != nil || r.Status == StatusInternal && a.changed() {
-		next := "drrun resume " + r.Run
+		next := a.nextCommand()
 		var inPlan *lua.Diagnostic
 		if r.Status == StatusInterrupted && !a.changed() {
 			r.Error.Hint = "nothing was changed: start it anew when you are ready"
@@ -207,7 +210,7 @@ func (a *attempt) boardText() string {
 		}
 	}
 	text := fmt.Sprintf("on %s: %d of %d storage domains active", a.facts.Target, active, len(a.result.StorageDomains))
-	for _, state := range []string{stdlib.StateUp, stdlib.StateNotStarted, stdlib.StateUnverified, stdlib.StateStarting, stdlib.StateRegistered, stdlib.StateFailed, stdlib.StateMissing, stdlib.StatePending} {
+	for _, state := range []string{stdlib.StateUp, stdlib.StateNotStarted, stdlib.StateLeft, stdlib.StateUnverified, stdlib.StateStarting, stdlib.StateRegistered, stdlib.StateStopped, stdlib.StateFailed, stdlib.StateMissing, stdlib.StatePending} {
 		if count[state] > 0 {
 			text += fmt.Sprintf(", %d VM%s %s", count[state], map[bool]string{false: "s"}[count[state] == 1], state)
 		}
@@ -217,6 +220,9 @@ func (a *attempt) boardText() string {
 
 func (a *attempt) unfinishedObjects(skipped []string) string {
 	var names []string
+	if a.facts.Action == plans.ActionClean {
+		return a.boardText()
+	}
 	for _, domain := range a.result.StorageDomains {
 		if domain.Status != stdlib.StateActive {
 			names = append(names, fmt.Sprintf("storage domain %s is %s", domain.Name, domain.Status))

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"drrun/engine"
+	"drrun/ovirt"
 	"drrun/ovirt/lab"
 	"drrun/plans/runner"
 )
@@ -71,6 +72,9 @@ func (p *pair) audit(env engine.Env) []string {
 		for _, record := range info.Records {
 			if record.Intent == nil {
 				continue
+			}
+			if record.Intent.Op == ovirt.OpIsAttached {
+				continue // a read that is journaled because a host mounts storage for it
 			}
 			intents++
 			switch n := requests[record.Intent.ID]; {

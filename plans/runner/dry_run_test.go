@@ -95,7 +95,7 @@ func TestDryRunWhileTheSourceIsUp(t *testing.T) {
 	p := newPair(t, 6, lab.TwoSitesOptions{})
 	r := p.failover(func(o *runner.Options) { o.DryRun = true })
 	expect(t, r, 0)
-	if r.Evidence == nil || r.Evidence.Holds || !strings.Contains(r.Evidence.Why, `"nfs_ds" is active`) || len(r.DryRun.Calls) != 9 {
+	if r.Evidence == nil || r.Evidence.Holds || !strings.Contains(r.Evidence.Why, `"nfs_ds" is active`) || len(r.DryRun.Calls) != 11 {
 		t.Errorf("evidence %+v, %d calls", r.Evidence, len(r.DryRun.Calls))
 	}
 	if len(p.changes()) > 0 {

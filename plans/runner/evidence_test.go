@@ -139,7 +139,7 @@ func TestLookAt(t *testing.T) {
 					return
 				}
 				began := env.Clock.Now()
-				answers, held, words := stdlib.LookAt(context.Background(), site, domains)
+				answers, held, words := stdlib.LookAt(context.Background(), site, domains, nil)
 				if answers != c.answers || strings.Join(held, " ") != c.held || !strings.Contains(words, c.words) {
 					t.Errorf("answers %v, held %v, %q; want %v, %q, %q", answers, held, words, c.answers, c.held, c.words)
 				}
@@ -150,7 +150,7 @@ func TestLookAt(t *testing.T) {
 					t.Errorf("it took %s", took)
 				}
 				counters := site.Counters()
-				answers, held, words = stdlib.LookWithoutLogin(context.Background(), site, domains)
+				answers, held, words = stdlib.LookWithoutLogin(context.Background(), site, domains, nil)
 				if answers != c.answers || answers && (len(held) != 2 || !strings.Contains(words, "without its password")) || site.Counters().Reads-counters.Reads > 1 {
 					t.Errorf("without a login: answers %v, held %v, %q", answers, held, words)
 				}

@@ -152,7 +152,7 @@ func place(fact *stdlib.FactVM, recorded *plans.InventoryVM, plan *plans.Plan, v
 			return fmt.Errorf("VM %q is not in the plan's inventory, so its cluster on %s is not known: "+
 				"take a new inventory with drrun generate while %s answers, or remove the VM from the plan", fact.Name, source, source)
 		}
-		if recorded == nil || mapping.Side(source) == recorded.Cluster {
+		if recorded == nil || mapping.Side(plans.Primary) == recorded.Cluster {
 			fact.TargetCluster = mapping.Side(target)
 		}
 	}
@@ -178,7 +178,7 @@ func place(fact *stdlib.FactVM, recorded *plans.InventoryVM, plan *plans.Plan, v
 			fact.NICs = append(fact.NICs, entry)
 			continue
 		}
-		i := slices.IndexFunc(plan.Mappings.VNICProfiles, func(m plans.ProfileMapping) bool { return m.Side(source) == *nic.Profile })
+		i := slices.IndexFunc(plan.Mappings.VNICProfiles, func(m plans.ProfileMapping) bool { return m.Side(plans.Primary) == *nic.Profile })
 		if i < 0 {
 			return fmt.Errorf("NIC %s of VM %q uses vNIC profile %s on %s, for which mappings.vnic_profiles has no entry", nic.Name, fact.Name, nic.Profile, source)
 		}

@@ -185,12 +185,11 @@ func TestDomainDoesNotImport(t *testing.T) {
 func TestActions(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ action, code, words string }{
-		{"patch_night", "not-in-this-version", `runs no action but failover`},
-		{"failback", "not-in-this-version", `runs no action but failover`},
+		{"patch_night", "not-in-this-version", `runs no action of a plan's own`},
 		{"patch_nigth", "unknown-action", `no action "patch_nigth"`},
 	} {
 		p := newPair(t, 1, lab.TwoSitesOptions{})
-		p.hook("plan.actions.patch_night = function(ctx) ctx:log(\"never\") end\nfunction plan.failback(ctx) end")
+		p.hook("plan.actions.patch_night = function(ctx) ctx:log(\"never\") end")
 		p.lose()
 		r := p.failover(func(o *runner.Options) { o.Action = c.action })
 		expect(t, r, 2)

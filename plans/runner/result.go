@@ -103,7 +103,9 @@ type ErrorResult struct {
 func boardOf(run *engine.Run, facts *stdlib.Facts) (domains, vms []ObjectResult) {
 	states := map[string]engine.Status{}
 	for _, status := range run.Board() {
-		states[status.Subject.Kind+"/"+status.Subject.ID] = status
+		if status.Subject.Site == facts.Target || status.Subject.Site == "" {
+			states[status.Subject.Kind+"/"+status.Subject.ID] = status
+		}
 	}
 	for _, domain := range facts.Domains {
 		status := states["storage_domain/"+domain.ID]
@@ -121,13 +123,16 @@ func boardOf(run *engine.Run, facts *stdlib.Facts) (domains, vms []ObjectResult)
 	return domains, vms
 }
 
-// complete reports whether every storage domain is active and every VM ended as the plan wants it.
-func complete(domains, vms []ObjectResult) bool {
+// complete reports whether every storage domain and VM ended as the action wants it.
+func complete(action string, domains, vms []ObjectResult) bool {
+	goodDomain, goodVMs := stdlib.StateActive, []string{stdlib.StateUp, stdlib.StateNotStarted}
+	if action == plans.ActionClean {
+		goodDomain, goodVMs = stdlib.StateLeft, []string{stdlib.StateLeft}
+	}
 	for _, domain := range domains {
-		if domain.Status != stdlib.StateActive {
+		if domain.Status != goodDomain {
 			return false
 		}
 	}
-	good := []string{stdlib.StateUp, stdlib.StateNotStarted}
-	return !slices.ContainsFunc(vms, func(vm ObjectResult) bool { return !slices.Contains(good, vm.Status) })
+	return !slices.ContainsFunc(vms, func(vm ObjectResult) bool { return !slices.Contains(goodVMs, vm.Status) })
 }

@@ -3,7 +3,6 @@ package runner
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"drrun/engine"
@@ -30,6 +29,9 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 	}
 	if !resumable(info) {
 		return finished(info)
+	}
+	if err := refuseForward(info); err != nil && !a.rollback {
+		return err
 	}
 	a.confirmedBy = confirmedBy(info)
 	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact))
@@ -110,7 +112,7 @@ func (a *attempt) prepareResume(ctx context.Context) error {
 	if err := a.wire(facts); err != nil {
 		return err
 	}
-	a.session.RestoreOVFStatus(ovfStatuses(a.Env, a.StateDir, a.run.ID()))
+	a.recall()
 	if confirmation != nil {
 		return a.session.TakeConfirmation(*confirmation)
 	}
@@ -133,21 +135,29 @@ func (a *attempt) recordedFacts(ctx context.Context) (*stdlib.Facts, error) {
 	return facts, nil
 }
 
-// ovfStatuses returns the statuses that earlier attempts read from the OVF stores: a registered VM shows them no more.
-func ovfStatuses(env engine.Env, stateDir, id string) map[string]string {
-	statuses := map[string]string{}
-	info, err := engine.ReadRun(env, stateDir, id)
+// recall gives the session what earlier attempts saw and no engine shows any more: the statuses in the OVF stores, which a registered
+// VM has no more, and how the source let go of its storage.
+func (a *attempt) recall() {
+	info, err := engine.ReadRun(a.Env, a.StateDir, a.run.ID())
 	if err != nil {
-		return statuses // the run is open already, so its journal was readable: nothing to add
+		return // the run is open already, so its journal was readable: nothing to add
 	}
+	statuses := map[string]string{}
 	for _, record := range info.Records {
-		if record.Note != "ovf_status" || record.Subject == nil {
+		if record.Subject == nil {
 			continue
 		}
-		var data struct{ Status string }
-		if errors.Join(json.Unmarshal(record.Data, &data)) == nil {
-			statuses[record.Subject.ID] = data.Status
+		if record.Note == "ovf_status" {
+			var data struct{ Status string }
+			if json.Unmarshal(record.Data, &data) == nil {
+				statuses[record.Subject.ID] = data.Status
+			}
+			continue
+		}
+		var released stdlib.Released
+		if json.Unmarshal(record.Data, &released) == nil {
+			a.session.RestoreRelease(record.Note, record.Subject.ID, released)
 		}
 	}
-	return statuses
+	a.session.RestoreOVFStatus(statuses)
 }

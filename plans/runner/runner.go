@@ -27,10 +27,14 @@ type Options struct {
 	PlanFile string
 	Action   string // failover, failback or clean
 	// Planned makes the source take part: its VMs are shut down there and its storage is released before the target takes over.
-	Planned  bool
-	StateDir string
-	LibDirs  []string
-	Params   map[string]any // over the plan's own
+	Planned bool
+	// Site is the site that the action clean cleans.
+	Site string
+	// AcceptLoss is 'NAME: REASON', a person's word that data which the copy may lack is given up; "" for none.
+	AcceptLoss string
+	StateDir   string
+	LibDirs    []string
+	Params     map[string]any // over the plan's own
 	// ParamsFile is the JSON text of a file of parameters, ParamOverrides are NAME=VALUE: both are laid over the plan's own, whose
 	// types the overrides take. A resumed run has those that it began with.
 	ParamsFile     []byte
@@ -95,6 +99,7 @@ type attempt struct {
 	secrets  []string // revealed, for the text filter
 	// noSourceLogin is set when the source's secret could not be had: it is asked nothing that needs a login.
 	noSourceLogin bool
+	rollback      bool   // the run is undone: its target is the source and its source the target
 	confirmedBy   string // whose word, and nothing else, some attempt of the run went by; "" for none
 	unlock        func()
 	snapshot      map[string][]byte
@@ -173,12 +178,12 @@ func Resume(soft, hard context.Context, id string, o Options) *Result {
 
 // knowsAction refuses what this version cannot run, before anything is done.
 func (a *attempt) knowsAction() error {
-	if a.Action == plans.ActionFailover {
+	if slices.Contains([]string{plans.ActionFailover, plans.ActionFailback, plans.ActionClean}, a.Action) {
 		return nil
 	}
 	if a.plan.Actions[a.Action] != nil || a.plan.Workflows[a.Action] != nil {
 		return invalid("not-in-this-version", "drrun failover "+a.PlanFile+" is what it runs",
-			fmt.Errorf("the plan defines the action %q, and this version of drrun runs no action but failover; nothing was done", a.Action))
+			fmt.Errorf("the plan defines the action %q, and this version of drrun runs no action of a plan's own; nothing was done", a.Action))
 	}
 	return invalid("unknown-action", "drrun failover "+a.PlanFile+" is what it runs", fmt.Errorf("there is no action %q; nothing was done", a.Action))
 }
@@ -231,9 +236,13 @@ func (a *attempt) report(findings []plans.Finding) {
 	}
 }
 
-// directions names the sites of the action.
+// directions names the sites of the action: what is left and what takes over. A rollback goes the other way; a site that is cleaned
+// stands where the target of a move to it would.
 func (a *attempt) directions() (source, target string) {
-	if a.Action == "failback" {
+	switch {
+	case a.Action == plans.ActionClean:
+		return plans.Other(a.Site), a.Site
+	case (a.Action == plans.ActionFailback) != a.rollback:
 		return plans.Secondary, plans.Primary
 	}
 	return plans.Primary, plans.Secondary
@@ -288,11 +297,25 @@ func (a *attempt) refuseSpeed(ctx context.Context) error {
 
 // look is how the evidence gate sees the source.
 func (a *attempt) look(facts *stdlib.Facts) func(context.Context) (bool, []string, string) {
+	if a.rollback {
+		return a.lookForRollback(facts)
+	}
 	look := stdlib.LookAt
 	if a.noSourceLogin {
 		look = stdlib.LookWithoutLogin
 	}
-	return func(ctx context.Context) (bool, []string, string) { return look(ctx, a.source, facts.Domains) }
+	return func(ctx context.Context) (bool, []string, string) {
+		return look(ctx, a.source, facts.Domains, func(id string) bool { return a.tookOut(facts.Source, id) })
+	}
+}
+
+// tookOut tells whether this run itself has taken a domain out of a site's engine: then that engine not showing it is no riddle.
+func (a *attempt) tookOut(site, domainID string) bool {
+	if a.run == nil {
+		return false
+	}
+	subject := engine.Subject{Kind: ovirt.KindStorageDomain, Site: site, ID: domainID}
+	return slices.ContainsFunc([]string{ovirt.OpRemoveDomain, ovirt.OpDestroyDomain}, func(op string) bool { return a.run.Reached(op, subject) })
 }
 
 func (a *attempt) warn(text string) { a.result.Warnings = append(a.result.Warnings, text) }
@@ -349,7 +372,7 @@ func (a *attempt) check(ctx context.Context, begins bool) (*plans.Inventory, err
 			a.keep(file, text)
 		}
 	}
-	options := plans.CheckOptions{Action: a.Action, Now: a.Env.Clock.Now(), InventoryErr: inventoryErr, Speed: a.Speed, Begins: begins}
+	options := plans.CheckOptions{Action: a.Action, Planned: a.Planned, Target: a.targetName(), Now: a.Env.Clock.Now(), InventoryErr: inventoryErr, Speed: a.Speed, Begins: begins}
 	sites := map[string]*ovirt.Site{}
 	reasons := map[string]error{}
 	for _, site := range []*ovirt.Site{a.source, a.target} {
@@ -427,6 +450,9 @@ func (a *attempt) gatherChecked(ctx context.Context) (*stdlib.Facts, error) {
 	if err != nil {
 		return nil, refuse("facts", "run drrun check "+a.PlanFile, err)
 	}
+	if err := a.completeFacts(ctx, facts); err != nil {
+		return nil, refuse(codeOf(err), hintOf(err), err)
+	}
 	return facts, nil
 }
 
@@ -453,8 +479,12 @@ func (a *attempt) refuseUnfinished() error {
 	return nil
 }
 
-// precheckEvidence refuses, before a run exists, where the gate is bound to say no.
+// precheckEvidence refuses, before a run exists, where the gate is bound to say no. Of a planned move and of a clean the source is
+// alive, and it is the workflow that makes the evidence.
 func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*stdlib.Confirmation, error) {
+	if facts.Planned || facts.Action == plans.ActionClean {
+		return nil, nil
+	}
 	var confirmation *stdlib.Confirmation
 	if a.ConfirmSourceDown != "" {
 		var err error
@@ -486,14 +516,22 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 
 func (a *attempt) canAnswer(name string) bool { return a.CanAnswer != nil && a.CanAnswer(name) }
 
-// precheckAnswers refuses where the run would stop at the promotion of the storage for want of an answer.
+// precheckAnswers refuses where the run would stop for want of an answer about the storage.
 func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
-	if a.DryRun || a.plan.Workflows[a.Action] != nil || len(a.plan.HooksAt("promote_storage")) > 0 {
+	if a.DryRun || facts.Action == plans.ActionClean || a.plan.Workflows[a.Action] != nil || len(a.plan.HooksAt("promote_storage")) > 0 {
 		return nil
 	}
 	for _, domain := range facts.Domains {
+		if name := "replication:" + domain.Group; facts.Planned && !a.canAnswer(name) {
+			return refuse("needs-answer", "when the array does, add: --answer replication=yes",
+				fmt.Errorf("nobody can be asked whether the array replicates the storage of group %q from %s to %s", domain.Group, facts.Source, facts.Target))
+		}
 		if name := "promote_storage:" + domain.Group; !a.canAnswer(name) {
-			return refuse("needs-answer", "make the copy writable at the array, then add: --answer 'promote_storage=writable,as_of=TIME' (or as_of=unknown)",
+			hint := "make the copy writable at the array, then add: --answer 'promote_storage=writable,as_of=TIME' (or as_of=unknown)"
+			if facts.Planned {
+				hint = "run it on a terminal: the copy is made writable in the middle of it, when " + facts.Source + " has let go; or give the plan a hook promote_storage"
+			}
+			return refuse("needs-answer", hint,
 				fmt.Errorf("the plan has no hook promote_storage, and nobody can be asked whether the storage of group %q is writable on site %s", domain.Group, facts.Target))
 		}
 	}
@@ -557,6 +595,9 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	if a.DryRun {
 		s.Dry = stdlib.NewDryRun(facts)
 	}
+	if err := a.takeAcceptedLoss(s); err != nil {
+		return err
+	}
 	for _, hook := range a.plan.Hooks {
 		s.Hooks[hook.Point] = append(s.Hooks[hook.Point], stdlib.Handler{
 			Point: hook.Point, Name: hook.Handler, Func: hook.Func, Timeout: hook.Timeout, OnCut: hook.OnCut, OnError: hook.OnError, Options: hook.Options,
@@ -589,9 +630,12 @@ const evidenceNote = "evidence"
 
 // perform runs the workflow with the hooks around it.
 func (a *attempt) perform(t *engine.Task) error {
-	workflow := a.plan.Workflows[a.Action]
+	workflow, name := a.plan.Workflows[a.Action], a.Action
+	if a.rollback {
+		workflow, name = nil, "rollback"
+	}
 	if workflow == nil {
-		builtin, err := a.runtime.Require(t, "dr."+a.Action)
+		builtin, err := a.runtime.Require(t, "dr."+name)
 		if err != nil {
 			return err
 		}
@@ -608,12 +652,12 @@ func (a *attempt) perform(t *engine.Task) error {
 	if err == nil {
 		_, err = workflow.Call(t, ctx)
 	}
-	if err == nil && a.session.Dry == nil {
+	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
 		t.Release(func() { a.lookAgain(t.Ctx()) })
 	}
 	domains, vms := boardOf(a.run, a.session.Facts)
 	if err == nil {
-		_, err = a.session.RunHook(t, "after_run", subject, stdlib.Decoded(map[string]any{"status": statusOf(domains, vms), "storage_domains": domains, "vms": vms}))
+		_, err = a.session.RunHook(t, "after_run", subject, stdlib.Decoded(map[string]any{"status": statusOf(a.session.Facts.Action, domains, vms), "storage_domains": domains, "vms": vms}))
 	}
 	return err
 }
@@ -627,8 +671,8 @@ func (a *attempt) lookAgain(ctx context.Context) {
 	a.session.Skip(fmt.Sprintf("the %s answers again and its VMs may be running: %s", a.facts.Source, verdict.Why))
 }
 
-func statusOf(domains, vms []ObjectResult) string {
-	if complete(domains, vms) {
+func statusOf(action string, domains, vms []ObjectResult) string {
+	if complete(action, domains, vms) {
 		return StatusDone
 	}
 	return StatusPartial

@@ -22,6 +22,7 @@ type pair struct {
 	lab   *lab.Lab
 	disk  *sim.FS
 	out   []engine.Event
+	size  lab.TwoSitesOptions
 
 	afterEffect func(effect int) // called when a changing request had its effect and drrun has not seen the answer yet
 	effects     int
@@ -55,7 +56,7 @@ func newPair(t *testing.T, seed uint64, options lab.TwoSitesOptions) *pair {
 	t.Helper()
 	world := sim.New(seed)
 	t.Cleanup(world.Close)
-	p := &pair{t: t, world: world, lab: lab.New(lab.TwoSites(options), world.Clock(), seed), disk: world.Disk()}
+	p := &pair{t: t, world: world, lab: lab.New(lab.TwoSites(options), world.Clock(), seed), disk: world.Disk(), size: options}
 	p.generate(options)
 	return p
 }

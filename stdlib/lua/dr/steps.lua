@@ -6,6 +6,7 @@ local steps = {}
 local stops_the_run = {
   ["no-evidence"] = true, ["stopping"] = true, ["needs-answer"] = true, ["outside-plan"] = true,
   ["unreachable"] = true, ["credentials"] = true, ["failed-by-plan"] = true, ["cancelled"] = true, ["step-cut"] = true,
+  ["stale-copy"] = true, ["not-stale"] = true,
 }
 
 local function message_of(err)
@@ -37,6 +38,161 @@ function steps.preflight(ctx)
   ctx:log("what ran before is known from: " .. run_set.from .. (run_set.taken and (", taken " .. run_set.taken:gsub("%.%d+Z$", "Z")) or ""))
 end
 
+-- The VMs of the run that a site's engine has, by id.
+local function vms_at(ctx, site)
+  local known, there = {}, {}
+  for _, fact in ipairs(ctx.facts.vms) do known[fact.id] = true end
+  for _, vm in ipairs(site:vms()) do
+    if known[vm.id] then there[vm.id] = vm end
+  end
+  return there
+end
+
+---What the target still has of the plan from an earlier time leaves its engine, content kept: stale VMs are stopped, their storage
+---domains detached and removed, or cleared from the books where the storage is gone. It begins only with evidence that the other site
+---holds everything and that nothing unseen runs here. Does nothing where nothing is left, or where this run has imported already.
+function steps.clean(ctx)
+  local domains = ctx.target:plan_storage_domains()
+  for _, domain in ipairs(domains) do
+    if domain.imported_by_run then return end
+  end
+  local there = vms_at(ctx, ctx.target)
+  if #domains == 0 and next(there) == nil then return end
+  ctx:stage("clean " .. ctx.target.name)
+  ctx:stale_evidence()
+  local stale, running = {}, {}
+  for _, fact in ipairs(ctx.facts.vms) do
+    local vm = there[fact.id]
+    if vm then
+      stale[#stale + 1] = { id = fact.id, name = fact.name, ha = vm.ha, status = vm.status }
+      if vm.status ~= "down" then running[#running + 1] = stale[#stale] end
+    end
+  end
+  -- HA first: the engine of a site that came back restarts what it believes to have died there.
+  ctx:parallel(stale, function(vm)
+    if vm.ha then ctx.target:vm(vm.id):set_ha { enabled = false } end
+  end, { limit = 8 })
+  ctx:parallel(running, function(vm)
+    ctx:warn("VM " .. vm.name .. " is " .. vm.status .. " on " .. ctx.target.name .. ", on an older copy of its disks: it is stopped there")
+    -- One that is not up cannot shut down by itself, and its copy is given up.
+    if vm.status == "up" then ctx.target:vm(vm.id):shutdown() else ctx.target:vm(vm.id):shutdown { grace = "30s", force = true } end
+  end, { limit = 8 })
+  for _, domain in ipairs(domains) do
+    local how = ctx.target:storage_domain(domain.id):leave()
+    ctx:log("storage domain " .. domain.name .. " left " .. ctx.target.name .. ": " .. how)
+  end
+  if ctx.dry_run then return end
+  for id, vm in pairs(vms_at(ctx, ctx.target)) do
+    ctx.target:vm(id):remove_diskless()
+    ctx:log("VM " .. vm.name .. ", which has no disks, left " .. ctx.target.name)
+  end
+end
+
+-- Of some VMs those that nobody among them comes after: they stop first.
+local function nobody_needs(vms)
+  local needed, free, rest = {}, {}, {}
+  for _, fact in ipairs(vms) do
+    for _, id in ipairs(fact.after or {}) do needed[id] = true end
+  end
+  for _, fact in ipairs(vms) do
+    local list = needed[fact.id] and rest or free
+    list[#list + 1] = fact
+  end
+  return free, rest
+end
+
+local function stop_one(ctx, fact)
+  local vm = ctx.source:vm(fact.id)
+  ctx:hook("before_stop", vm)
+  vm:shutdown()
+  ctx:hook("after_stop", vm)
+end
+
+---Planned: the VMs are shut down at the source, in descending ranks, and seen down. Before the first shutdown HA is switched off and
+---delete protection lifted there for all of them; steps.repair restores both on the target.
+function steps.stop_source(ctx)
+  ctx:stage("stop " .. ctx.source.name)
+  local there = vms_at(ctx, ctx.source)
+  local mine = {}
+  for _, fact in ipairs(ctx.facts.vms) do
+    if there[fact.id] then mine[#mine + 1] = fact end
+  end
+  ctx:parallel(mine, function(fact)
+    local vm, now = ctx.source:vm(fact.id), there[fact.id]
+    if now.ha then vm:set_ha { enabled = false } end
+    if now.delete_protected then vm:set_delete_protection(false) end
+  end, { limit = 8 })
+  local ranks, order = {}, {}
+  for _, fact in ipairs(mine) do
+    if there[fact.id].status ~= "down" then
+      if not ranks[fact.rank] then
+        ranks[fact.rank] = {}
+        order[#order + 1] = fact.rank
+      end
+      table.insert(ranks[fact.rank], fact)
+    end
+  end
+  table.sort(order, function(a, b) return a > b end)
+  for _, number in ipairs(order) do
+    ctx:stage("stop rank " .. number)
+    local rest = ranks[number]
+    while #rest > 0 do
+      local wave
+      wave, rest = nobody_needs(rest)
+      ctx:parallel(wave, function(fact) stop_one(ctx, fact) end)
+    end
+  end
+end
+
+-- The VM whose comment is changed so that the engine writes the domain's OVF store once more.
+local function vm_to_touch(ctx, domain, there)
+  for _, fact in ipairs(ctx.facts.vms) do
+    for _, id in ipairs(fact.storage_domains or {}) do
+      if id == domain.id and there[fact.id] then return fact end
+    end
+  end
+  return nil
+end
+
+local function write_store(ctx, domain, there)
+  local fact = vm_to_touch(ctx, domain, there)
+  if fact then
+    local comment = fact.comment and fact.comment ~= "" and fact.comment .. " " or ""
+    ctx.source:vm(fact.id):touch(comment .. "[drrun " .. ctx.run.id .. "/" .. ctx.run.attempt .. "]")
+  end
+  local result = ctx.source:storage_domain(domain.id):update_ovf_store()
+  if result.written then return end
+  ctx:warn("the engine of " .. ctx.source.name .. " did not say that it wrote the OVF store of " .. domain.name .. " (no event 199): a copy of before the stop cannot be told by it")
+end
+
+---Planned: the source lets go of the storage. Each OVF store is written after the last VM was seen down; then all storage domains but
+---the masters, then whichever is master by now, go into maintenance. The VMs stay registered there: up to here, and until the storage
+---is promoted, drrun rollback undoes everything.
+function steps.release_storage(ctx)
+  ctx:stage("release " .. ctx.source.name)
+  local there = vms_at(ctx, ctx.source)
+  local up = {}
+  for _, fact in ipairs(ctx.facts.vms) do
+    if there[fact.id] and there[fact.id].status ~= "down" and not ctx.dry_run then up[#up + 1] = fact.name .. " is " .. there[fact.id].status end
+  end
+  if #up > 0 then ctx:fail("the storage cannot be released, VMs are not down at " .. ctx.source.name .. ": " .. table.concat(up, ", ")) end
+  local domains, attached = ctx.source:plan_storage_domains(), {}
+  for _, domain in ipairs(domains) do
+    if domain.data_center_id and domain.data_center_id ~= "" and domain.status ~= "maintenance" then attached[#attached + 1] = domain end
+  end
+  ctx:parallel(attached, function(domain)
+    if not domain.store_written then write_store(ctx, domain, there) end
+  end)
+  local others = {}
+  for _, domain in ipairs(attached) do
+    if not domain.master then others[#others + 1] = domain end
+  end
+  ctx:parallel(others, function(domain) ctx.source:storage_domain(domain.id):deactivate() end)
+  for _, domain in ipairs(ctx.source:plan_storage_domains()) do
+    ctx.source:storage_domain(domain.id):deactivate()
+  end
+end
+
 ---Evidence that the source cannot run the plan's VMs (invariant I1). Asks a person only where nothing can prove it.
 function steps.evidence(ctx)
   ctx:stage "evidence"
@@ -59,31 +215,62 @@ local function groups_of(ctx)
   return groups
 end
 
----The target's copy of each consistency group is made writable: by the hook promote_storage, else by a person who says so.
+---Planned: before the first shutdown somebody says that the array replicates to the target, for each consistency group that no hook
+---promote_storage speaks for. Failback without reverse replication would end on old data, with the VMs down.
+function steps.confirm_replication(ctx)
+  if ctx:has_hook "promote_storage" then return end
+  ctx:stage "replication"
+  for _, group in ipairs(groups_of(ctx)) do
+    local names = {}
+    for _, domain in ipairs(group.storage_domains) do names[#names + 1] = domain.name end
+    local answer = ctx:prompt {
+      name = "replication:" .. group.name,
+      text = "Does the array replicate group " .. group.name .. " (" .. table.concat(names, ", ") .. ") from " .. ctx.source.name .. " to " .. ctx.target.name .. " now?",
+      choices = { "yes", "no" },
+      refuses = "no",
+    }
+    if answer.refused then
+      ctx:fail("group " .. group.name .. " is not replicated from " .. ctx.source.name .. " to " .. ctx.target.name
+        .. ": start the replication at the array, let it copy everything, and come back; nothing was shut down")
+    end
+  end
+end
+
+-- What the operator is asked where no hook promotes a group.
+local function promotion_question(ctx, group, list)
+  local text = "Make the copy on site " .. ctx.target.name .. " writable at the array (" .. list .. ").\n"
+  if ctx.planned then
+    return text .. "It must hold everything that was written at " .. ctx.source.name .. " up to now. When it is writable, answer writable,as_of=TIME with the time of\n"
+      .. "its last write, or writable,in_sync when the array says that it is in sync"
+  end
+  return text .. "When it is, answer writable,as_of=TIME with the time of its last write (or as_of=unknown)"
+end
+
+---The target's copy of each consistency group is made writable: by the hook promote_storage, else by a person who says so. In a planned
+---move it must hold the last write of the source (invariant I6); the hook demote_storage is called before.
 function steps.promote(ctx)
   ctx:stage "promote"
   for _, group in ipairs(groups_of(ctx)) do
     local names = {}
     for _, domain in ipairs(group.storage_domains) do names[#names + 1] = domain.name end
     local list = table.concat(names, ", ")
+    if ctx.planned then ctx:hook("demote_storage", group) end
     local answer = ctx:hook("promote_storage", group)
     if answer == nil then
-      answer = ctx:prompt {
-        name = "promote_storage:" .. group.name,
-        text = "Make the copy on site " .. ctx.target.name .. " writable at the array (" .. list .. ").\n"
-          .. "When it is, answer writable,as_of=TIME with the time of its last write (or as_of=unknown)",
-        needs = { "writable" },
-      }
+      answer = ctx:prompt { name = "promote_storage:" .. group.name, text = promotion_question(ctx, group, list), needs = { "writable" } }
     end
     if type(answer) ~= "table" or not answer.writable then
       ctx:fail("the storage of group " .. group.name .. " (" .. list .. ") was not promoted: the answer must say writable")
     end
-    local as_of = tostring(answer.as_of or "unknown")
+    local as_of = answer.in_sync and "in_sync" or tostring(answer.as_of or "unknown")
     ctx:log("storage of group " .. group.name .. " is writable on " .. ctx.target.name .. ", as of " .. as_of)
-    if as_of == "unknown" then
-      ctx:verdict("data:" .. group.name, "data of group " .. group.name .. " (" .. list .. "): how much was lost is unknown")
+    local what = "data of group " .. group.name .. " (" .. list .. "): "
+    if ctx.planned and not ctx.accepts_loss then
+      ctx:verdict("data:" .. group.name, what .. "nothing lost, the copy holds the last write of " .. ctx.source.name)
+    elseif as_of == "unknown" then
+      ctx:verdict("data:" .. group.name, what .. "how much was lost is unknown")
     else
-      ctx:verdict("data:" .. group.name, "data of group " .. group.name .. " (" .. list .. "): as of " .. as_of .. ", what was written later is lost")
+      ctx:verdict("data:" .. group.name, what .. "as of " .. as_of .. ", what was written later is lost")
     end
   end
 end
@@ -101,11 +288,15 @@ local function attach_one(ctx, domain)
   ctx:hook("after_import", object)
 end
 
----The storage domains are imported, attached and seen active. Nothing is attached before every import has proved its copy good.
+---The storage domains are imported, attached and seen active. Nothing is attached before every import has proved its copy good, every
+---host has been seen to see it, and no lease of a lost host can be alive on it.
 function steps.import(ctx)
   ctx:stage "import"
   local domains = ctx.facts.storage_domains
+  ctx.target:refresh_hosts()
   ctx:parallel(domains, function(domain) import_one(ctx, domain) end)
+  ctx.target:require_visible()
+  ctx:await_leases()
   local rest = {}
   local first_in = {}
   for _, domain in ipairs(domains) do
@@ -124,16 +315,23 @@ end
 ---Templates, then VMs, are registered from the OVF stores. A VM that no store holds is marked missing.
 function steps.register(ctx)
   ctx:stage "register"
-  local unregistered = {}
+  local unregistered, present = {}, {}
   for _, domain in ipairs(ctx.facts.storage_domains) do
     local object = ctx.target:storage_domain(domain.id)
-    for _, template in ipairs(object:unregistered_templates()) do template:register() end
     for _, vm in ipairs(object:unregistered_vms()) do
       if not unregistered[vm.id] then unregistered[vm.id] = vm end
+      if present[vm.id] == nil or present[vm.id] == "down" then present[vm.id] = vm.ovf_status or "down" end
     end
   end
   local registered = {}
-  for _, vm in ipairs(ctx.target:vms()) do registered[vm.id] = true end
+  for _, vm in ipairs(ctx.target:vms()) do
+    registered[vm.id] = true
+    present[vm.id] = ""
+  end
+  ctx:store_proof(present)
+  for _, domain in ipairs(ctx.facts.storage_domains) do
+    for _, template in ipairs(ctx.target:storage_domain(domain.id):unregistered_templates()) do template:register() end
+  end
 
   ctx:parallel(ctx.facts.vms, function(fact)
     local vm = unregistered[fact.id] or ctx.target:vm(fact.id)
@@ -151,6 +349,39 @@ function steps.register(ctx)
     if ok then return end
     if must_stop(err) or fact.on_error == "stop" then error(err) end
     ctx:mark(vm, "failed", message_of(err))
+  end, { limit = 8 })
+end
+
+-- Gives a VM back what it had before its shutdown.
+local function restore_one(ctx, fact, now)
+  local vm = ctx.target:vm(fact.id)
+  if fact.ha and (not now.ha or fact.lease and now.lease ~= fact.lease) then
+    vm:set_ha { enabled = true, priority = fact.ha_priority, lease = fact.lease }
+  end
+  if fact.delete_protected and not now.delete_protected then vm:set_delete_protection(true) end
+  local comment = now.comment or ""
+  if comment ~= (fact.comment or "") and comment:find("[drrun " .. (ctx.run.id) .. "/", 1, true) then vm:touch(fact.comment or "") end
+end
+
+---Planned: high availability with its lease, delete protection and comment become on the target what they were at the source.
+function steps.repair(ctx)
+  if not ctx.planned and ctx.action ~= "rollback" then return end
+  ctx:stage "repair"
+  local there, touched = vms_at(ctx, ctx.target), {}
+  if ctx.dry_run then
+    for _, domain in ipairs(ctx.facts.storage_domains) do
+      local fact = vm_to_touch(ctx, domain, vms_at(ctx, ctx.source))
+      if fact then touched[fact.id] = { comment = "[drrun " .. ctx.run.id .. "/" } end
+    end
+  end
+  ctx:parallel(ctx.facts.vms, function(fact)
+    local now = there[fact.id]
+    if ctx.dry_run then now = touched[fact.id] or {} end -- registered by then, as its OVF was written
+    if not now then return end
+    local ok, err = pcall(restore_one, ctx, fact, now)
+    if ok then return end
+    if must_stop(err) then error(err) end
+    ctx:skipped("VM " .. fact.name .. " does not have back its high availability, delete protection or comment: " .. message_of(err))
   end, { limit = 8 })
 end
 
@@ -246,6 +477,39 @@ function steps.verify(ctx)
     if (states[fact.id] == "up" or states[fact.id] == "unverified") and not running[now[fact.id]] then
       ctx:mark(ctx.target:vm(fact.id), "failed", "it was up and is " .. tostring(now[fact.id] or "gone") .. " now")
     end
+  end
+end
+
+---Planned: what the target holds now leaves the engine of the source: the storage domains with the registered copies of their VMs, and VMs
+---without disks. Nothing leaves that the target does not have.
+function steps.leave_source(ctx)
+  ctx:stage("leave " .. ctx.source.name)
+  local function attempt(what, fn)
+    local ok, err = pcall(fn)
+    if ok then return end
+    if type(err) == "table" and err.code == "cancelled" then error(err) end
+    ctx:skipped(what .. " is still known to " .. ctx.source.name .. ": " .. message_of(err))
+  end
+  for _, domain in ipairs(ctx.source:plan_storage_domains()) do
+    attempt("storage domain " .. domain.name, function() ctx.source:storage_domain(domain.id):leave() end)
+  end
+  if ctx.dry_run then return end
+  for id, vm in pairs(vms_at(ctx, ctx.source)) do
+    attempt("VM " .. vm.name, function() ctx.source:vm(id):remove_diskless() end)
+  end
+end
+
+---Undoing a planned move before its storage was promoted: the storage domains are activated again where they were released.
+function steps.take_back(ctx)
+  ctx:stage("take back " .. ctx.target.name)
+  local domains = ctx.target:plan_storage_domains()
+  local known = {}
+  for _, domain in ipairs(domains) do known[domain.id] = true end
+  for _, domain in ipairs(ctx.facts.storage_domains) do
+    if not known[domain.id] then ctx:fail("storage domain " .. domain.name .. " is gone from the engine of " .. ctx.target.name .. ": it cannot be activated there again") end
+  end
+  for i = #domains, 1, -1 do -- masters first: the others need one
+    ctx.target:storage_domain(domains[i].id):activate()
   end
 end
 

@@ -1,0 +1,211 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"drrun/engine"
+	"drrun/ovirt"
+	"drrun/plans"
+	"drrun/stdlib"
+)
+
+func (a *attempt) targetName() string {
+	_, target := a.directions()
+	return target
+}
+
+// completeFacts adds what a planned move and a clean need to know of the live source.
+func (a *attempt) completeFacts(ctx context.Context, facts *stdlib.Facts) error {
+	facts.Planned = a.Planned
+	if !a.Planned && a.Action != plans.ActionClean {
+		return nil
+	}
+	if a.noSourceLogin {
+		return fmt.Errorf("%s takes part and its password is not known", facts.Source)
+	}
+	known, err := a.source.StorageDomains(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range facts.Domains {
+		for _, one := range known {
+			if one.ID == facts.Domains[i].ID {
+				facts.Domains[i].Source.DataCenterID = one.DataCenterID
+			}
+		}
+	}
+	if facts.MovedAt, err = a.movedAt(ctx, facts); err != nil {
+		return err
+	}
+	return nil
+}
+
+// movedAt says when the VMs had left the target: when the last run that took them to the source began, and where no run is known here,
+// when the first of them started there.
+func (a *attempt) movedAt(ctx context.Context, facts *stdlib.Facts) (at time.Time, err error) {
+	runs, err := engine.ListRuns(a.Env, a.StateDir)
+	if err != nil {
+		return at, fmt.Errorf("read the state folder %s: %w", a.StateDir, err)
+	}
+	for _, run := range runs {
+		ended := run.Status == StatusDone || run.Status == StatusPartial || run.Status == StatusAborted
+		if ended && run.Head.Target == facts.Source && run.Head.Action != plans.ActionClean && len(run.Touches(a.domainIDs())) > 0 && run.Started.After(at) {
+			at = run.Started
+		}
+	}
+	if !at.IsZero() {
+		return at, nil
+	}
+	vms, err := a.source.VMs(ctx, ovirt.VMQuery{})
+	if err != nil {
+		return at, err
+	}
+	for _, vm := range vms {
+		_, planned := facts.VM(vm.ID)
+		if planned && !vm.StartTime.IsZero() && (at.IsZero() || vm.StartTime.Before(at)) {
+			at = vm.StartTime
+		}
+	}
+	return at, nil
+}
+
+// takeAcceptedLoss journals the word of a person who gives data up, and gives it to the session. It counts for this attempt.
+func (a *attempt) takeAcceptedLoss(s *stdlib.Session) error {
+	if a.AcceptLoss == "" {
+		return nil
+	}
+	accepted, err := stdlib.ParseConfirmation(a.AcceptLoss, a.Env.Clock.Now())
+	if err != nil {
+		return invalid("accept-loss", "--accept-loss 'YOUR NAME: WHY'", err)
+	}
+	if err := a.run.NoteSynced("accept_loss", engine.Subject{Kind: "run", ID: a.run.ID()}, accepted); err != nil {
+		return err
+	}
+	s.AcceptLoss = accepted
+	a.warn(fmt.Sprintf("%s accepts that data may be lost: %s", accepted.Name, accepted.Reason))
+	return nil
+}
+
+// promotionBegan tells whether a run went beyond the point up to which it can be undone: its storage was promoted, or may have been,
+// or the target knows it.
+func promotionBegan(run *engine.Run, facts *stdlib.Facts) bool {
+	if run.Began("hook:promote_storage/") || run.Began("hook:demote_storage/") || run.Answered("promote_storage") {
+		return true
+	}
+	return slices.ContainsFunc(facts.Domains, func(d stdlib.FactDomain) bool {
+		subject := engine.Subject{Kind: ovirt.KindStorageDomain, Site: facts.Target, ID: d.ID}
+		return run.Reached(ovirt.OpImportDomain, subject) || len(run.Cut(ovirt.OpImportDomain, subject)) > 0
+	})
+}
+
+// nextCommand is how the operator goes on with a run that stopped.
+func (a *attempt) nextCommand() string {
+	if a.rollback {
+		return "drrun rollback " + a.result.Run
+	}
+	next := "drrun resume " + a.result.Run
+	if a.facts != nil && a.facts.Planned && a.run != nil && !promotionBegan(a.run, a.facts) {
+		next += " (or undo it all: drrun rollback " + a.result.Run + ")"
+	}
+	return next
+}
+
+// StatusRolledBack is how a run ends that was undone by drrun rollback. It is the status of the run, not of a command.
+const StatusRolledBack = "rolled_back"
+
+// rollbackNote is the kind of the journal's note that a run is being undone: from then on it cannot be resumed.
+const rollbackNote = "rollback"
+
+// Rollback undoes a planned run whose storage was not promoted yet: its storage domains are activated again at the source, the flags of
+// its VMs restored, and those that ran are started there. It can be repeated when it was cut or stopped.
+func Rollback(soft, hard context.Context, id string, o Options) *Result {
+	a := newAttempt(o)
+	a.rollback, a.result.Action = true, "rollback"
+	info, err := engine.ReadRun(o.Env, o.StateDir, id)
+	if err != nil {
+		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
+	}
+	a.Action, a.result.Plan = info.Head.Action, info.Head.Plan
+	return a.conclude(soft, a.within(soft, hard, "rollback", func(t *engine.Task) error {
+		var err error
+		t.Release(func() { err = a.reopen(info) })
+		if err != nil {
+			return err
+		}
+		if err := a.load(t); err != nil {
+			return err
+		}
+		t.Release(func() { err = a.prepareRollback(t.Ctx()) })
+		if err != nil {
+			return err
+		}
+		return a.perform(t)
+	}))
+}
+
+func (a *attempt) prepareRollback(ctx context.Context) error {
+	recorded := a.facts
+	switch {
+	case recorded == nil || !a.run.Changed():
+		return refuse("nothing-to-undo", "drrun abort "+a.run.ID()+" closes it", fmt.Errorf("run %s has changed nothing", a.run.ID()))
+	case !recorded.Planned:
+		return refuse("not-planned", "drrun resume "+a.run.ID()+", or drrun abort "+a.run.ID(), fmt.Errorf("run %s is no planned move: what it left at %s cannot be brought back by undoing it", a.run.ID(), recorded.Source))
+	case promotionBegan(a.run, recorded):
+		return refuse("promoted", "drrun resume "+a.run.ID()+" takes it to its end; then come back with the opposite action",
+			fmt.Errorf("run %s has gone on to the promotion of the storage on %s: it can only go forward", a.run.ID(), recorded.Target))
+	}
+	facts := recorded.Reversed()
+	a.facts = facts
+	if err := a.open(ctx); err != nil {
+		return err
+	}
+	if err := a.run.NoteSynced(rollbackNote, engine.Subject{Kind: "run", ID: a.run.ID()}, map[string]any{"text": "the run is undone"}); err != nil {
+		return refuse("state", "the state folder must be writable: "+a.StateDir, err)
+	}
+	if err := a.wire(facts); err != nil {
+		return err
+	}
+	a.recall()
+	return nil
+}
+
+// lookForRollback is how the gate sees the site that was to take over. The run's journal shows that it brought nothing there, so a
+// domain that its engine does not show is not there, and silence proves nothing else. What it does show is believed.
+func (a *attempt) lookForRollback(facts *stdlib.Facts) func(context.Context) (bool, []string, string) {
+	return func(ctx context.Context) (bool, []string, string) {
+		answers, held, words := stdlib.LookAt(ctx, a.source, facts.Domains, func(string) bool { return true })
+		if !answers {
+			return true, nil, "it is silent, and this run has brought nothing there"
+		}
+		return true, held, words
+	}
+}
+
+// endOfRollback is the status that a rollback leaves its run in: closed when all is back, else still unfinished, for another try.
+func (a *attempt) endOfRollback() string {
+	switch {
+	case a.result.Status == StatusDone:
+		return StatusRolledBack
+	case a.result.Status == StatusInterrupted:
+		return StatusInterrupted
+	}
+	return StatusStopped
+}
+
+// undone tells whether a rollback of a run has begun.
+func undone(info *engine.RunInfo) bool {
+	return slices.ContainsFunc(info.Records, func(r engine.Record) bool { return r.Note == rollbackNote })
+}
+
+// refuseForward refuses to go on with a run that is being undone.
+func refuseForward(info *engine.RunInfo) error {
+	if !undone(info) {
+		return nil
+	}
+	return refuse("being-undone", "drrun rollback "+info.ID, errors.New("run "+strings.TrimSpace(info.ID)+" is being undone: it can no longer go forward"))
+}

@@ -1,0 +1,242 @@
+package stdlib
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"drrun/engine"
+	"drrun/ovirt"
+)
+
+// How a storage domain left an engine.
+const (
+	leftNothing   = "not there"
+	leftRemoved   = "removed" // detached and removed; the engine wrote so into its metadata
+	leftDestroyed = "cleared" // out of the engine's books; its storage was not touched
+)
+
+// leave takes the domain out of the site's engine.
+func (d *domainRef) leave(ctx context.Context) (how string, err error) {
+	s := d.site.session
+	if d.site == s.Target && s.Run != nil && s.Dry == nil && s.Run.Reached(ovirt.OpImportDomain, d.subject()) {
+		return "", fmt.Errorf("take storage domain %q out of %s: this run has imported it there", d.fact.Name, d.site.Name)
+	}
+	status, dataCenterID, err := d.place(ctx)
+	if err != nil {
+		return "", err
+	}
+	if status == "" && dataCenterID == "" {
+		d.hasLeft()
+		return leftNothing, nil
+	}
+	if s.Dry == nil {
+		if err := d.mayLeave(ctx); err != nil {
+			return "", err
+		}
+	}
+	if err := d.refuseStrangers(ctx, dataCenterID); err != nil {
+		return "", err
+	}
+	destroys, err := d.mustDestroy(ctx, status, dataCenterID)
+	if err != nil {
+		return "", err
+	}
+	if s.Dry != nil {
+		return d.wouldLeave(status, dataCenterID, destroys)
+	}
+	defer s.permit(d.site, d.fact.ID, ovirt.OpDeactivateDomain, ovirt.OpDetachDomain, ovirt.OpRemoveDomain, ovirt.OpDestroyDomain)()
+	if destroys {
+		return leftDestroyed, d.destroy(ctx)
+	}
+	if how, err = leftRemoved, d.remove(ctx, status, dataCenterID); err == nil {
+		return how, nil
+	}
+	// What its storage or its host keeps from leaving properly leaves the books. Silence and Ctrl-C decide nothing.
+	var fault *ovirt.Error
+	if !errors.As(err, &fault) || ctx.Err() != nil || fault.Code == ovirt.CodeUnreachable || fault.Code == ovirt.CodeCancelled || fault.Code == ovirt.CodeCredentials {
+		return "", err
+	}
+	now, _, readErr := d.place(ctx)
+	if readErr != nil || now == "active" || now == "locked" {
+		return "", err
+	}
+	s.Warn(d.subject(), fmt.Sprintf("storage domain %s could not be detached and removed on %s (%v): it is cleared from the engine's books, its content stays", d.fact.Name, d.site.Name, err))
+	return leftDestroyed, d.destroy(ctx)
+}
+
+// mayLeave makes sure that nobody needs the domain here any more.
+func (d *domainRef) mayLeave(ctx context.Context) error {
+	s := d.site.session
+	if d.site == s.Target {
+		return s.requireStale(ctx)
+	}
+	there := domainRef{site: s.Target, fact: d.fact}
+	status, dataCenterID, err := there.place(ctx)
+	if err != nil {
+		return fmt.Errorf("take storage domain %q out of %s: whether %s has it cannot be read: %w", d.fact.Name, d.site.Name, s.Target.Name, err)
+	}
+	if dataCenterID == "" || status != "active" {
+		return fmt.Errorf("take storage domain %q out of %s: on %s it is %s, not active: %w", d.fact.Name, d.site.Name, s.Target.Name, orWords(status, "not there"), errNotLeft)
+	}
+	return nil
+}
+
+// refuseStrangers refuses when VMs that are not part of the run lie on the domain: they would vanish from the engine with it (I7).
+func (d *domainRef) refuseStrangers(ctx context.Context, dataCenterID string) error {
+	if dataCenterID == "" {
+		return nil
+	}
+	vms, err := d.site.Engine.StorageDomainVMs(ctx, d.fact.ID)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, vm := range vms {
+		if !d.site.session.hasVM(vm.ID) {
+			names = append(names, vm.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	return &StrangersError{Domain: d.fact.Name, Site: d.site.Name, VMs: names}
+}
+
+// StrangersError says that a storage domain cannot leave an engine because VMs lie on it that the run does not know.
+type StrangersError struct {
+	Domain, Site string
+	VMs          []string
+}
+
+// Error names the VMs.
+func (e *StrangersError) Error() string {
+	return fmt.Sprintf("take storage domain %q out of %s: VMs that are not in the plan lie on it and would leave the engine with it: %s", e.Domain, e.Site, strings.Join(e.VMs, ", "))
+}
+
+// mustDestroy tells whether only the books can be cleared: the storage is not there, or the data center has no active master for a
+// detach (ovirt-engine DetachStorageDomainFromPoolCommand.java lets only the last domain go without one).
+func (d *domainRef) mustDestroy(ctx context.Context, status, dataCenterID string) (bool, error) {
+	switch {
+	case dataCenterID == "":
+		return false, nil
+	case status == "inactive" || status == "unknown":
+		return true, nil
+	}
+	attached, err := d.site.Engine.AttachedStorageDomains(ctx, dataCenterID)
+	if err != nil {
+		return false, err
+	}
+	others, master := 0, false
+	for _, one := range attached {
+		now := one.Status
+		if fact, planned := d.site.session.Facts.Domain(one.ID); planned && d.site.session.Dry != nil {
+			if changed, known := d.site.session.Dry.domain(&domainRef{site: d.site, fact: fact}); known {
+				now = changed.status
+			}
+		}
+		if one.ID == d.fact.ID || now == "" {
+			continue
+		}
+		others++
+		// In a dry run a master in maintenance would have handed its role to an active one before.
+		master = master || now == "active" && (one.Master || d.site.session.Dry != nil)
+	}
+	return others > 0 && !master && status == "maintenance", nil
+}
+
+func (d *domainRef) remove(ctx context.Context, status, dataCenterID string) error {
+	s := d.site.session
+	hosts, err := d.site.upHosts(ctx, d.homeDataCenter(dataCenterID))
+	if err != nil {
+		return err
+	}
+	if dataCenterID != "" {
+		if status != "maintenance" {
+			cut := s.cut(ovirt.OpDeactivateDomain, d.subject())
+			_, changed, err := d.site.Engine.DeactivateDomain(ctx, dataCenterID, d.fact.ID, 0)
+			if err != nil {
+				return err
+			}
+			s.settleByState(cut, changed)
+		}
+		cut := s.cut(ovirt.OpDetachDomain, d.subject())
+		changed, err := d.site.Engine.DetachDomain(ctx, dataCenterID, d.fact.ID)
+		if err != nil {
+			return err
+		}
+		s.settleByState(cut, changed)
+	}
+	cut := s.cut(ovirt.OpRemoveDomain, d.subject())
+	changed, err := d.site.Engine.RemoveDomain(ctx, d.fact.ID, hosts[0].ID)
+	if err != nil {
+		return err
+	}
+	s.settleByState(cut, changed)
+	d.hasLeft()
+	return nil
+}
+
+// homeDataCenter is the data center whose hosts can reach the domain: that which has it, else that of the plan.
+func (d *domainRef) homeDataCenter(attachedTo string) string {
+	switch {
+	case attachedTo != "":
+		return attachedTo
+	case d.site == d.site.session.Target:
+		return d.fact.Target.DataCenterID
+	}
+	return d.fact.Source.DataCenterID
+}
+
+func (d *domainRef) destroy(ctx context.Context) error {
+	s := d.site.session
+	cut := s.cut(ovirt.OpDestroyDomain, d.subject())
+	changed, err := d.site.Engine.DestroyDomain(ctx, d.fact.ID)
+	if err != nil {
+		return err
+	}
+	s.settleByState(cut, changed)
+	d.hasLeft()
+	return nil
+}
+
+// hasLeft closes what earlier attempts left open about the domain here: it is gone, so whatever they asked for had its effect.
+func (d *domainRef) hasLeft() {
+	s := d.site.session
+	if s.Dry != nil {
+		return
+	}
+	for _, op := range []string{ovirt.OpDeactivateDomain, ovirt.OpDetachDomain, ovirt.OpRemoveDomain, ovirt.OpDestroyDomain} {
+		s.settleByState(s.cut(op, d.subject()), false)
+	}
+	if s.Facts.Action == ActionClean {
+		s.Run.Mark(engine.Status{Subject: s.domainSubject(d.fact), State: StateLeft, Error: engine.None})
+	}
+}
+
+func (d *domainRef) wouldLeave(status, dataCenterID string, destroys bool) (string, error) {
+	dry := d.site.session.Dry
+	defer dry.changeDomain(d, "")
+	if destroys {
+		dry.add(ovirt.OpDestroyDomain, "clear storage domain "+d.fact.Name+" from the books", d.subject())
+		return leftDestroyed, nil
+	}
+	if dataCenterID != "" {
+		if status != "maintenance" {
+			dry.add(ovirt.OpDeactivateDomain, "deactivate storage domain "+d.fact.Name, d.subject())
+		}
+		dry.add(ovirt.OpDetachDomain, "detach storage domain "+d.fact.Name, d.subject())
+	}
+	dry.add(ovirt.OpRemoveDomain, "remove storage domain "+d.fact.Name+" without formatting", d.subject())
+	return leftRemoved, nil
+}
+
+func orWords(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
