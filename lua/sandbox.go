@@ -39,7 +39,11 @@ func (rt *Runtime) openSandbox() {
 			if key.String() == glua.StringLibName {
 				// gopher-lua makes the library the metatable of all texts, which would lead back to it: ("").__index.
 				library.RawSetString("__index", glua.LNil)
-				library.RawSetString("rep", L.NewFunction(stringRep))
+				for name, fn := range map[string]glua.LGFunction{
+					"rep": stringRep, "find": stringFind, "match": stringMatch, "gmatch": stringGmatch, "gfind": stringGmatch, "gsub": stringGsub,
+				} {
+					library.RawSetString(name, L.NewFunction(fn))
+				}
 				library.RawSetString("format", L.NewFunction(rt.stringFormat(library.RawGetString("format").(*glua.LFunction))))
 			}
 			if key.String() == glua.TabLibName {
