@@ -134,8 +134,11 @@ func (rt *Runtime) textError(text, trace string) *Diagnostic {
 		d.Source = src.line(pos.Line)
 		if d.Pos.EndCol == 0 {
 			for _, t := range src.tokens {
-				if t.line == pos.Line && t.col == pos.Col {
-					d.Pos.EndCol = t.col + t.width
+				if t.line != pos.Line {
+					continue
+				}
+				if place := src.pos(t); place.Col == pos.Col {
+					d.Pos.EndCol = place.EndCol
 				}
 			}
 		}

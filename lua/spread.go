@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	glua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
@@ -29,6 +30,7 @@ type source struct {
 	builtin     bool // one of our own: left out of tracebacks
 }
 
+// token is where a token stands; column and width count bytes, as gopher-lua's scanner does.
 type token struct{ line, col, width int }
 
 // The mark keeps a path's own colons and digits from being read as a place.
@@ -199,8 +201,20 @@ func (s *source) at(copyLine int) Pos {
 	if copyLine < 1 || copyLine > len(s.tokenOfLine) {
 		return Pos{File: s.name}
 	}
-	t := s.tokens[s.tokenOfLine[copyLine-1]]
-	return Pos{File: s.name, Line: t.line, Col: t.col, EndCol: t.col + t.width}
+	return s.pos(s.tokens[s.tokenOfLine[copyLine-1]])
+}
+
+// pos returns the place of a token, which counts characters.
+func (s *source) pos(t token) Pos {
+	text := ""
+	if t.line <= len(s.lines) { // a text that is not closed can end behind the last line
+		text = s.lines[t.line-1]
+	}
+	col := func(at int) int {
+		inside := min(at-1, len(text))
+		return utf8.RuneCountInString(text[:inside]) + at - inside
+	}
+	return Pos{File: s.name, Line: t.line, Col: col(t.col), EndCol: col(t.col + t.width)}
 }
 
 // line returns the text of a line of the original.
@@ -230,7 +244,7 @@ func (s *source) syntaxError(err error) *Diagnostic {
 			for line > 1 && strings.TrimSpace(s.lines[line-1]) == "" {
 				line--
 			}
-			d := s.diagnostic(Pos{File: s.name, Line: line, Col: len(s.line(line)) + 1}, "syntax", "the file ends inside a block")
+			d := s.diagnostic(Pos{File: s.name, Line: line, Col: utf8.RuneCountInString(s.line(line)) + 1}, "syntax", "the file ends inside a block")
 			d.Hint = `an "end" or a closing bracket is missing`
 			return d
 		}
@@ -239,10 +253,10 @@ func (s *source) syntaxError(err error) *Diagnostic {
 		if strings.Contains(message, "syntax error") && near != "" {
 			message = fmt.Sprintf("%s is not expected here", strconv.Quote(near))
 		}
-		d := s.diagnostic(Pos{File: s.name, Line: line, Col: col, EndCol: col + max(len(near), 1)}, "syntax", message)
 		if at := strings.LastIndex(s.line(line), near); near != "" && (col > len(s.line(line)) || !strings.HasPrefix(s.line(line)[col-1:], near)) && at >= 0 {
-			d.Pos.Col, d.Pos.EndCol = at+1, at+1+len(near)
+			col = at + 1
 		}
+		d := s.diagnostic(s.pos(token{line, col, max(len(near), 1)}), "syntax", message)
 		d.Hint = "often a comma, a bracket or an \"end\" is missing just before"
 		return d
 	case *glua.CompileError:
