@@ -25,7 +25,7 @@ type source struct {
 	// tokenOfLine[n] is the index of the first token on line n+1 of the copy.
 	tokenOfLine []int
 	calls       map[int][]*ast.FuncCallExpr // by line of the copy
-	locals      map[string]ast.Expr         // file-level locals that begin as a table
+	locals      map[*ast.IdentExpr]*local   // by use
 	tables      map[*ast.TableExpr]*tableIndex
 	builtin     bool // one of our own: left out of tracebacks
 }
@@ -44,7 +44,7 @@ func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto
 	if len(text) > 0 && text[0] == '#' {                  // a first line such as #!/usr/bin/env drrun
 		text = append([]byte("--"), text...)
 	}
-	s := &source{name: name, mark: mark, calls: map[int][]*ast.FuncCallExpr{}, locals: map[string]ast.Expr{}, tables: map[*ast.TableExpr]*tableIndex{}}
+	s := &source{name: name, mark: mark, calls: map[int][]*ast.FuncCallExpr{}, tables: map[*ast.TableExpr]*tableIndex{}}
 	s.lines, s.offsets = splitLines(string(text))
 	// The original first, so that syntax errors carry real lines.
 	if _, err := parse.Parse(strings.NewReader(string(text)), name); err != nil {
@@ -66,14 +66,7 @@ func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto
 			s.tables[n] = newTableIndex(n)
 		}
 	}}.block(chunk)
-	for _, statement := range chunk {
-		local, ok := statement.(*ast.LocalAssignStmt)
-		for i := 0; ok && i < len(local.Names) && i < len(local.Exprs); i++ {
-			if table, isTable := local.Exprs[i].(*ast.TableExpr); isTable {
-				s.locals[local.Names[i]] = table
-			}
-		}
-	}
+	s.locals = resolve(chunk)
 	// Compiled from a tree of its own, since splitting long tables would hide their places.
 	if chunk, err = parse.Parse(strings.NewReader(spread), mark); err != nil {
 		return s, nil, s.syntaxError(err)
@@ -335,8 +328,8 @@ func (s *source) find(expr ast.Expr, path []any, wantKey bool) Pos {
 	pos := s.at(expr.Line())
 	for i, step := range path {
 		if ident, ok := expr.(*ast.IdentExpr); ok {
-			if table, known := s.locals[ident.Value]; known {
-				expr = table
+			if known := s.locals[ident]; known != nil && known.table != nil && !known.changed {
+				expr = known.table
 			}
 		}
 		table, ok := expr.(*ast.TableExpr)
