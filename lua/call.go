@@ -125,6 +125,9 @@ func (rt *Runtime) function(owner string, fn *Func, class *Class) *glua.LFunctio
 				rt.raise(L, d)
 			}
 			self, args = object.self, args[1:]
+			if site.receiver && len(site.args) > 0 {
+				site.args = site.args[1:]
+			}
 		}
 		value, err := rt.invoke(L, fn, name, self, args, site)
 		if err != nil {

@@ -227,7 +227,8 @@ func (f *Function) CallStep(ctx context.Context, t *engine.Task, args ...any) (a
 type callSite struct {
 	src      *source
 	copyLine int
-	args     []ast.Expr // argument expressions, without the receiver
+	args     []ast.Expr // argument expressions
+	receiver bool       // the first of them is the receiver, when a method is called: thing.touch(thing)
 	named    bool       // the one argument is a table of named arguments
 	options  int        // place of the table with the arguments behind the positional ones; 0 means none
 	names    []string   // of the positional parameters, by place
@@ -286,11 +287,7 @@ func (rt *Runtime) site(L *glua.LState, name string) *callSite {
 			}
 			if found.src == nil {
 				found.src, found.copyLine = src, frame.CurrentLine
-				if call := src.call(frame.CurrentLine, name); call != nil {
-					found.args = call.Args
-				} else if call := src.call(frame.CurrentLine, "pcall"); call != nil && len(call.Args) > 0 {
-					found.args = call.Args[1:]
-				}
+				found.args, found.receiver = src.arguments(frame.CurrentLine, name)
 			}
 			if !src.builtin {
 				if pos := src.at(frame.CurrentLine); found.src.builtin {

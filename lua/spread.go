@@ -2,6 +2,7 @@ package lua
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"regexp"
@@ -277,11 +278,29 @@ func (s *source) call(copyLine int, name string) *ast.FuncCallExpr {
 	return nil
 }
 
+// arguments finds the arguments that a call on a line of the copy has for a function, also when it goes through pcall. byName says
+// that it names the function without a colon: the first argument of a method is its receiver then.
+func (s *source) arguments(copyLine int, name string) (args []ast.Expr, byName bool) {
+	call := cmp.Or(s.call(copyLine, name), s.call(copyLine, "pcall"))
+	switch {
+	case call == nil:
+		return nil, false
+	case calledName(call) == "pcall" && len(call.Args) > 0:
+		return call.Args[1:], fieldName(call.Args[0]) == name
+	}
+	return call.Args, call.Method == "" && calledName(call) == name
+}
+
 func calledName(call *ast.FuncCallExpr) string {
 	if call.Method != "" {
 		return call.Method
 	}
-	switch f := call.Func.(type) {
+	return fieldName(call.Func)
+}
+
+// fieldName is the last name of a.b.c.
+func fieldName(e ast.Expr) string {
+	switch f := e.(type) {
 	case *ast.IdentExpr:
 		return f.Value
 	case *ast.AttrGetExpr:
