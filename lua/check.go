@@ -168,7 +168,7 @@ func (k *checker) table(params []Param, table *glua.LTable, path []any, what str
 		i := slices.Index(names, string(name))
 		if i < 0 {
 			hint := DidYouMean(string(name), names)
-			if hint == "" {
+			if hint == "" && len(names) > 0 {
 				hint = "known: " + strings.Join(names, ", ")
 			}
 			k.add(step(path, string(name)), true, "unknown-"+what, hint, "%shas no %s %q", where, what, string(name))
