@@ -199,6 +199,13 @@ func TestLanguage(t *testing.T) {
 			pcall(p.parallel, { "a", "b", "c" }, function() seen = seen + 1; error("x") end, { limit = 1, stop_on_error = true }); return seen == 1`},
 		{"parallel keys by function and field", `local p = require "probe"; return #p.parallel({ { k = "x" }, { k = "y" } }, function(i) return i.k end, { key = "k" }) == 2
 			and #p.parallel({ 1, 2 }, function(i) return i end, { key = function(i) return "n" .. i end }) == 2`},
+		{"parallel takes the list as it was at the call", `local p = require "probe"; local l = { "a", "b", "c" }
+			local r = p.parallel(l, function(x) l[2] = "x"; l[3] = nil; p.wait(1); return x end, { limit = 1 }); return table.concat(r, "") == "abc"`},
+		{"parallel refuses a table with names", `local ok, e = pcall(require "probe".parallel, { a = 1 }, function(x) return x end); return not ok and e.code == "bad-argument"`},
+		{"parallel refuses the key of a spawned task", `local p = require "probe"; p.spawn(function() p.wait(1) end, "a")
+			local ok, e = pcall(p.parallel, { "a", "b" }, function(x) return x end, { limit = 1 }); return not ok and e.code == "parallel-key"`},
+		{"parallel stops on a refused key when asked to", `local p = require "probe"; local seen = 0; p.spawn(function() p.wait(1) end, "a")
+			local ok = pcall(p.parallel, { "a", "b" }, function() seen = seen + 1 end, { stop_on_error = true }); return not ok and seen == 0`},
 		{"spawn ends before the plan", `local p = require "probe"; p.spawn(function() p.wait(5); p.start "late" end); return true`},
 		{"a secret shows its name only", `return tostring(require "probe".secret()) == "<secret pw>"`},
 		{"objects are equal by what they stand for", `local p = require "probe"; return p.thing "a" == p.thing "a" and p.thing "a" ~= p.thing "b"`},
