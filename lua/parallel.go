@@ -251,9 +251,9 @@ func spawn(rt *Runtime, L *glua.LState, _ any, args []glua.LValue, site *callSit
 			key = name
 		}
 	}
-	task, ctx := rt.task(L), L.Context()
-	task.Spawn(key, func(t *engine.Task) error {
-		_, err := rt.call(t, t.Within(ctx), L, fn, nil)
+	// Under the task's context: that of a hook ends when the hook returns.
+	rt.task(L).Spawn(key, func(t *engine.Task) error {
+		_, err := rt.call(t, t.Ctx(), L, fn, nil)
 		return err
 	})
 	return glua.LNil, nil

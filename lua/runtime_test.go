@@ -77,6 +77,14 @@ func probeModule(log *[]string) Module {
 					return ToJSON(result)
 				},
 			},
+			{
+				Name: "hook", Effect: Observes, Params: []Param{{Name: "fn", Type: FunctionType, Positional: true}},
+				Run: func(c *Call) (any, error) {
+					ctx, cancel := context.WithCancel(c.Ctx)
+					defer cancel()
+					return c.Func("fn").CallContext(ctx, c.Task)
+				},
+			},
 			ParallelFunc(), SpawnFunc(),
 			{
 				Name: "wait", Effect: Observes, Params: []Param{{Name: "for", Type: Duration, Positional: true}},
@@ -207,6 +215,7 @@ func TestLanguage(t *testing.T) {
 		{"parallel stops on a refused key when asked to", `local p = require "probe"; local seen = 0; p.spawn(function() p.wait(1) end, "a")
 			local ok = pcall(p.parallel, { "a", "b" }, function() seen = seen + 1 end, { stop_on_error = true }); return not ok and seen == 0`},
 		{"spawn ends before the plan", `local p = require "probe"; p.spawn(function() p.wait(5); p.start "late" end); return true`},
+		{"a hook may return before what it spawned", `local p = require "probe"; local done = false; p.hook(function() p.spawn(function() p.wait(1); done = true end) end); p.wait(5); return done`},
 		{"a secret shows its name only", `return tostring(require "probe".secret()) == "<secret pw>"`},
 		{"objects are equal by what they stand for", `local p = require "probe"; return p.thing "a" == p.thing "a" and p.thing "a" ~= p.thing "b"`},
 		{"leading zeros", `return 007 == 7 and 0 == 0 and 0.5 == 1/2 and 0x10 == 16`},
