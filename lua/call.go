@@ -167,7 +167,10 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 	}
 	var result any
 	var err error
+	before := task.Local(serving{})
+	task.SetLocal(serving{}, rt.threads[L])
 	task.Release(func() { result, err = guarded(call, fn) })
+	task.SetLocal(serving{}, before)
 	if err != nil {
 		return nil, located(err, site)
 	}

@@ -154,7 +154,7 @@ func (rt *Runtime) call(t *engine.Task, ctx context.Context, parent *glua.LState
 // newThread makes a Lua thread that serves a call of parent.
 func (rt *Runtime) newThread(t *engine.Task, ctx context.Context, parent *glua.LState) (*glua.LState, error) {
 	info := &thread{task: t, parent: parent}
-	if outer := rt.threads[parent]; outer != nil {
+	if outer := rt.outer(t, parent); outer != nil {
 		info.depth, info.loading = outer.depth+1, outer.loading
 	}
 	if info.depth > maxThreads {
@@ -164,6 +164,18 @@ func (rt *Runtime) newThread(t *engine.Task, ctx context.Context, parent *glua.L
 	th.SetContext(ctx)
 	rt.threads[th] = info
 	return th, nil
+}
+
+// serving is the key of the task's local with the *thread whose primitive runs: it may call back into Lua.
+type serving struct{}
+
+// outer returns the thread that a new one serves: that of parent, or without one that whose primitive calls back. Nil is none.
+func (rt *Runtime) outer(t *engine.Task, parent *glua.LState) *thread {
+	if parent != nil {
+		return rt.threads[parent]
+	}
+	outer, _ := t.Local(serving{}).(*thread)
+	return outer
 }
 
 // task returns the task that a Lua thread runs in.

@@ -216,6 +216,8 @@ func TestLanguage(t *testing.T) {
 			local ok = pcall(p.parallel, { "a", "b" }, function() seen = seen + 1 end, { stop_on_error = true }); return not ok and seen == 0`},
 		{"spawn ends before the plan", `local p = require "probe"; p.spawn(function() p.wait(5); p.start "late" end); return true`},
 		{"a hook may return before what it spawned", `local p = require "probe"; local done = false; p.hook(function() p.spawn(function() p.wait(1); done = true end) end); p.wait(5); return done`},
+		{"calls through primitives do not nest without end", `local p = require "probe"; local function f(n) return n == 0 or p.hook(function() return f(n - 1) end) end
+			local ok, e = pcall(f, 500); return f(100) and not ok and e.code == "stack-overflow"`},
 		{"a secret shows its name only", `return tostring(require "probe".secret()) == "<secret pw>"`},
 		{"objects are equal by what they stand for", `local p = require "probe"; return p.thing "a" == p.thing "a" and p.thing "a" ~= p.thing "b"`},
 		{"leading zeros", `return 007 == 7 and 0 == 0 and 0.5 == 1/2 and 0x10 == 16`},
