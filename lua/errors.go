@@ -26,30 +26,21 @@ func (rt *Runtime) raise(L *glua.LState, err error) {
 func (rt *Runtime) errorToLua(err error) glua.LValue {
 	table := rt.state.NewTable()
 	set := func(name string, value glua.LValue) { table.RawSetString(name, value) }
-	message, code := err.Error(), "error"
-	var d *Diagnostic
-	if errors.As(err, &d) {
-		message, code = d.Message, d.Code
-		if d.Pos.Line > 0 {
-			set("at", glua.LString(d.Pos.String()))
-		}
-		if d.Hint != "" {
-			set("hint", glua.LString(d.Hint))
-		}
-		set("retryable", glua.LBool(d.Retryable))
-	} else {
-		var coded interface{ Code() string }
-		if errors.As(err, &coded) {
-			code = coded.Code()
-		}
+	d := diagnosticOf(err)
+	set("code", glua.LString(d.Code))
+	set("message", glua.LString(d.Message))
+	set("retryable", glua.LBool(d.Retryable))
+	if d.Pos.Line > 0 {
+		set("at", glua.LString(d.Pos.String()))
 	}
-	set("code", glua.LString(code))
-	set("message", glua.LString(message))
+	if d.Hint != "" {
+		set("hint", glua.LString(d.Hint))
+	}
 	meta := rt.state.NewTable()
 	meta.RawSetString("__name", glua.LString(errorTag))
 	meta.RawSetString("__metatable", glua.LString("error"))
 	meta.RawSetString("__tostring", rt.state.NewFunction(func(L *glua.LState) int {
-		L.Push(glua.LString(message))
+		L.Push(glua.LString(d.Message))
 		return 1
 	}))
 	meta.RawSetString("__concat", rt.state.NewFunction(func(L *glua.LState) int {

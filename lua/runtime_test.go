@@ -203,6 +203,9 @@ func TestLanguage(t *testing.T) {
 			p.parallel({ "a", "b", "c", "d", "e" }, function() now = now + 1; most = math.max(most, now); p.wait(1); now = now - 1 end, { limit = 2 }); return most == 2`},
 		{"parallel goes on after a failure", `local p = require "probe"; local seen = 0
 			local ok, e = pcall(p.parallel, { "a", "b", "c" }, function(x) p.wait(1); seen = seen + 1; if x == "b" then error("no b", 0) end end); return not ok and seen == 3 and e.message:find("no b") ~= nil`},
+		{"a parallel error lists all failures", `local ok, e = pcall(require "probe".parallel, { "a", "b" }, function(x) error("no " .. x, 0) end)
+			return e.message == "2 of 2 parallel items failed: a: no a; b: no b" and tostring(e) == e.message`},
+		{"an error of several arguments lists all", `local ok, e = pcall(require "probe".start, { rank = "x" }); return e.message:find("needs name", 1, true) ~= nil and e.message:find("rank is not", 1, true) ~= nil`},
 		{"parallel stops on an error when asked to", `local p = require "probe"; local seen = 0
 			pcall(p.parallel, { "a", "b", "c" }, function() seen = seen + 1; error("x") end, { limit = 1, stop_on_error = true }); return seen == 1`},
 		{"parallel keys by function and field", `local p = require "probe"; return #p.parallel({ { k = "x" }, { k = "y" } }, function(i) return i.k end, { key = "k" }) == 2
