@@ -67,18 +67,15 @@ func (rt *Runtime) goError(ctx context.Context, err error) error {
 		return &Diagnostic{Code: "cancelled", Message: "cancelled", Err: context.Cause(ctx)}
 	}
 	trace := rt.traceback(api.StackTrace)
+	if inner := raised(api.Object); inner != nil {
+		var d *Diagnostic
+		if errors.As(inner, &d) && d.Traceback == "" {
+			d.Traceback = trace
+		}
+		return inner
+	}
 	switch value := api.Object.(type) {
 	case *glua.LTable:
-		if isErrorTable(value) {
-			if data, ok := value.Metatable.(*glua.LTable).RawGetString("go").(*glua.LUserData); ok {
-				inner := data.Value.(error)
-				var d *Diagnostic
-				if errors.As(inner, &d) && d.Traceback == "" {
-					d.Traceback = trace
-				}
-				return inner
-			}
-		}
 		d := &Diagnostic{Code: "error", Message: "an error without a message was raised", Traceback: trace}
 		if _, d.Pos = rt.translate(api.StackTrace); d.Pos.Line > 0 { // the innermost place: where it was raised
 			if src := rt.sourceOf(d.Pos); src != nil {
@@ -106,6 +103,16 @@ func (rt *Runtime) goError(ctx context.Context, err error) error {
 		return rt.textError(text, trace)
 	}
 	return &Diagnostic{Code: "error", Message: "an error was raised with " + describeValue(api.Object), Traceback: trace}
+}
+
+// raised returns the Go error in an error table, nil when a value is none.
+func raised(value glua.LValue) error {
+	table, ok := value.(*glua.LTable)
+	if !ok || !isErrorTable(table) {
+		return nil
+	}
+	err, _ := userValue(table.Metatable.(*glua.LTable).RawGetString("go")).(error) // a plan can make a table that looks like ours
+	return err
 }
 
 // textError makes a finding of an error text, whose place is in front of it.

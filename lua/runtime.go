@@ -322,6 +322,9 @@ func (rt *Runtime) translate(text string) (string, Pos) {
 	out := markedPlace.ReplaceAllStringFunc(text, func(match string) string {
 		parts := markedPlace.FindStringSubmatch(match)
 		src := rt.sources["\x01"+parts[1]+"\x01"]
+		if src == nil {
+			return match // a text of the plan
+		}
 		line := 0
 		fmt.Sscan(parts[2], &line)
 		pos := src.at(line)
