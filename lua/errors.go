@@ -56,18 +56,26 @@ func (rt *Runtime) errorToLua(err error) glua.LValue {
 
 var goCode = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 
+// errCancelled is in the error of every Lua call that was cancelled, beside the cause and what failed meanwhile.
+var errCancelled = errors.New("the call was cancelled")
+
 // goError turns what a Lua call ended with into a Go error: the Go error that was raised inside, or a *Diagnostic.
 func (rt *Runtime) goError(ctx context.Context, err error) error {
 	var api *glua.ApiError
 	if !errors.As(err, &api) {
 		return err
 	}
+	inner := raised(api.Object)
 	if ctx.Err() != nil {
 		// gopher-lua gives the cancellation as a text; whether it was one is asked of the context.
-		return &Diagnostic{Code: "cancelled", Message: "cancelled", Err: context.Cause(ctx)}
+		var d *Diagnostic
+		if errors.As(inner, &d) && d.Code == "cancelled" && !errors.Is(inner, errCancelled) {
+			inner = nil // a primitive that was cancelled as well: nothing failed
+		}
+		return &Diagnostic{Code: "cancelled", Message: "cancelled", Err: errors.Join(errCancelled, context.Cause(ctx), inner)}
 	}
 	trace := rt.traceback(api.StackTrace)
-	if inner := raised(api.Object); inner != nil {
+	if inner != nil {
 		var d *Diagnostic
 		if errors.As(inner, &d) && d.Traceback == "" {
 			d.Traceback = trace

@@ -289,6 +289,30 @@ func TestCancelStopsLoopsAndCannotBeCaught(t *testing.T) {
 	}
 }
 
+// TestCancelKeepsWhatFailed has a change that fails, or breaks, after the cancel.
+func TestCancelKeepsWhatFailed(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for name, fail := range map[string]func() error{"an error": func() error { return broken }, "a panic": func() error { panic(broken) }} {
+		for _, code := range []string{`require "m".change()`, `pcall(require "m".change)`, `require "m".parallel({ "a" }, function() pcall(require "m".change) end)`} {
+			ctx, cancel := context.WithCancel(t.Context())
+			rt := New(Options{
+				Modules: []Module{{Name: "m", Funcs: []Func{
+					{Name: "change", Effect: Changes, Run: func(*Call) (any, error) { cancel(); return nil, fail() }}, ParallelFunc(),
+				}}},
+				ReadFile: func(string) ([]byte, error) { return []byte(code), nil },
+			})
+			err := engine.NewScheduler(testEnv).Run(ctx, t.Context(), "main", func(task *engine.Task) error {
+				_, err := rt.RunFile(task, "main.lua")
+				return err
+			})
+			if !errors.Is(err, context.Canceled) || !errors.Is(err, broken) {
+				t.Errorf("%s in %s: ended with %v", name, code, err)
+			}
+		}
+	}
+}
+
 func TestGoErrorsSurviveLua(t *testing.T) {
 	t.Parallel()
 	_, _, err := run(t, t.Context(), map[string]string{"main.lua": `local p = require "probe"
