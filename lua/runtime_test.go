@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -364,6 +365,18 @@ func TestLongTable(t *testing.T) {
 	_, _, err = run(t, t.Context(), map[string]string{"main.lua": broken})
 	if text := rendered(err); !strings.HasPrefix(text, "main.lua:4326:24: error: probe.plan: vms[4322] has no key \"rnak\" [unknown-key]") {
 		t.Error(text)
+	}
+}
+
+func TestLongListKeepsItsPlaces(t *testing.T) {
+	t.Parallel()
+	items := slices.Repeat([]string{"7"}, 1100)
+	items[0], items[499] = "nil", "nil"
+	result, _, err := run(t, t.Context(), map[string]string{
+		"main.lua": "local t = { " + strings.Join(items, ", ") + " } return t[1] == nil and t[2] == 7 and t[500] == nil and t[501] == 7 and #t == 1100",
+	})
+	if err != nil || result != true {
+		t.Errorf("%v, %v", result, err)
 	}
 }
 

@@ -271,7 +271,7 @@ func (rt *Runtime) join(L *glua.LState) int {
 		L.Call(0, 1)
 		part := L.CheckTable(-1)
 		for n := 1; n <= part.Len(); n++ {
-			whole.Append(part.RawGetInt(n))
+			whole.RawSetInt((i-1)*tableChunk+n, part.RawGetInt(n)) // nil holds its place
 		}
 		L.Pop(1)
 	}
