@@ -125,6 +125,9 @@ func (rt *Runtime) function(owner string, fn *Func, class *Class) *glua.LFunctio
 				rt.raise(L, d)
 			}
 			self, args = object.self, args[1:]
+			if site.receiver && len(site.args) > 0 {
+				site.args = site.args[1:]
+			}
 		}
 		value, err := rt.invoke(L, fn, name, self, args, site)
 		if err != nil {
@@ -164,7 +167,10 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 	}
 	var result any
 	var err error
+	before := task.Local(serving{})
+	task.SetLocal(serving{}, rt.threads[L])
 	task.Release(func() { result, err = guarded(call, fn) })
+	task.SetLocal(serving{}, before)
 	if err != nil {
 		return nil, located(err, site)
 	}

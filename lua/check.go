@@ -168,7 +168,7 @@ func (k *checker) table(params []Param, table *glua.LTable, path []any, what str
 		i := slices.Index(names, string(name))
 		if i < 0 {
 			hint := DidYouMean(string(name), names)
-			if hint == "" {
+			if hint == "" && len(names) > 0 {
 				hint = "known: " + strings.Join(names, ", ")
 			}
 			k.add(step(path, string(name)), true, "unknown-"+what, hint, "%shas no %s %q", where, what, string(name))
@@ -374,12 +374,18 @@ func (k *checker) list(t Type, table *glua.LTable, path []any) (any, bool) {
 			values = append(values, nil)
 		}
 	}
+	k.listKeys(table, path)
+	return values, true
+}
+
+// listKeys finds the keys of a table that are none of a list.
+func (k *checker) listKeys(table *glua.LTable, path []any) {
+	length := table.Len()
 	for key, value := table.Next(glua.LNil); key != glua.LNil; key, value = table.Next(key) {
 		if n, isNumber := key.(glua.LNumber); !isNumber || int(n) < 1 || int(n) > length || float64(n) != math.Trunc(float64(n)) {
 			k.add(step(path, keyStep(key)), true, "bad-argument", "a list has no names: { a, b }", "%s is a list and has the key %q with %s", pathText(path), key.String(), describeValue(value))
 		}
 	}
-	return values, true
 }
 
 // describeType names a type with its article.

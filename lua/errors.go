@@ -26,30 +26,21 @@ func (rt *Runtime) raise(L *glua.LState, err error) {
 func (rt *Runtime) errorToLua(err error) glua.LValue {
 	table := rt.state.NewTable()
 	set := func(name string, value glua.LValue) { table.RawSetString(name, value) }
-	message, code := err.Error(), "error"
-	var d *Diagnostic
-	if errors.As(err, &d) {
-		message, code = d.Message, d.Code
-		if d.Pos.Line > 0 {
-			set("at", glua.LString(d.Pos.String()))
-		}
-		if d.Hint != "" {
-			set("hint", glua.LString(d.Hint))
-		}
-		set("retryable", glua.LBool(d.Retryable))
-	} else {
-		var coded interface{ Code() string }
-		if errors.As(err, &coded) {
-			code = coded.Code()
-		}
+	d := diagnosticOf(err)
+	set("code", glua.LString(d.Code))
+	set("message", glua.LString(d.Message))
+	set("retryable", glua.LBool(d.Retryable))
+	if d.Pos.Line > 0 {
+		set("at", glua.LString(d.Pos.String()))
 	}
-	set("code", glua.LString(code))
-	set("message", glua.LString(message))
+	if d.Hint != "" {
+		set("hint", glua.LString(d.Hint))
+	}
 	meta := rt.state.NewTable()
 	meta.RawSetString("__name", glua.LString(errorTag))
 	meta.RawSetString("__metatable", glua.LString("error"))
 	meta.RawSetString("__tostring", rt.state.NewFunction(func(L *glua.LState) int {
-		L.Push(glua.LString(message))
+		L.Push(glua.LString(d.Message))
 		return 1
 	}))
 	meta.RawSetString("__concat", rt.state.NewFunction(func(L *glua.LState) int {
@@ -65,29 +56,34 @@ func (rt *Runtime) errorToLua(err error) glua.LValue {
 
 var goCode = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 
+// errCancelled is in the error of every Lua call that was cancelled, beside the cause and what failed meanwhile.
+var errCancelled = errors.New("the call was cancelled")
+
 // goError turns what a Lua call ended with into a Go error: the Go error that was raised inside, or a *Diagnostic.
 func (rt *Runtime) goError(ctx context.Context, err error) error {
 	var api *glua.ApiError
 	if !errors.As(err, &api) {
 		return err
 	}
+	inner := raised(api.Object)
 	if ctx.Err() != nil {
 		// gopher-lua gives the cancellation as a text; whether it was one is asked of the context.
-		return &Diagnostic{Code: "cancelled", Message: "cancelled", Err: context.Cause(ctx)}
+		var d *Diagnostic
+		if errors.As(inner, &d) && d.Code == "cancelled" && !errors.Is(inner, errCancelled) {
+			inner = nil // a primitive that was cancelled as well: nothing failed
+		}
+		return &Diagnostic{Code: "cancelled", Message: "cancelled", Err: errors.Join(errCancelled, context.Cause(ctx), inner)}
 	}
 	trace := rt.traceback(api.StackTrace)
+	if inner != nil {
+		var d *Diagnostic
+		if errors.As(inner, &d) && d.Traceback == "" {
+			d.Traceback = trace
+		}
+		return inner
+	}
 	switch value := api.Object.(type) {
 	case *glua.LTable:
-		if isErrorTable(value) {
-			if data, ok := value.Metatable.(*glua.LTable).RawGetString("go").(*glua.LUserData); ok {
-				inner := data.Value.(error)
-				var d *Diagnostic
-				if errors.As(inner, &d) && d.Traceback == "" {
-					d.Traceback = trace
-				}
-				return inner
-			}
-		}
 		d := &Diagnostic{Code: "error", Message: "an error without a message was raised", Traceback: trace}
 		if _, d.Pos = rt.translate(api.StackTrace); d.Pos.Line > 0 { // the innermost place: where it was raised
 			if src := rt.sourceOf(d.Pos); src != nil {
@@ -117,6 +113,16 @@ func (rt *Runtime) goError(ctx context.Context, err error) error {
 	return &Diagnostic{Code: "error", Message: "an error was raised with " + describeValue(api.Object), Traceback: trace}
 }
 
+// raised returns the Go error in an error table, nil when a value is none.
+func raised(value glua.LValue) error {
+	table, ok := value.(*glua.LTable)
+	if !ok || !isErrorTable(table) {
+		return nil
+	}
+	err, _ := userValue(table.Metatable.(*glua.LTable).RawGetString("go")).(error) // a plan can make a table that looks like ours
+	return err
+}
+
 // textError makes a finding of an error text, whose place is in front of it.
 func (rt *Runtime) textError(text, trace string) *Diagnostic {
 	message, pos := rt.translate(text)
@@ -134,8 +140,11 @@ func (rt *Runtime) textError(text, trace string) *Diagnostic {
 		d.Source = src.line(pos.Line)
 		if d.Pos.EndCol == 0 {
 			for _, t := range src.tokens {
-				if t.line == pos.Line && t.col == pos.Col {
-					d.Pos.EndCol = t.col + t.width
+				if t.line != pos.Line {
+					continue
+				}
+				if place := src.pos(t); place.Col == pos.Col {
+					d.Pos.EndCol = place.EndCol
 				}
 			}
 		}

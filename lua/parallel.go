@@ -1,7 +1,6 @@
 package lua
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -33,13 +32,7 @@ func (e *ParallelError) Error() string {
 func (e *ParallelError) Unwrap() []error { return e.Errors }
 
 // Code is that of the first failure.
-func (e *ParallelError) Code() string {
-	var d *Diagnostic
-	if errors.As(e.Errors[0], &d) && d.Code != "" {
-		return d.Code
-	}
-	return "parallel"
-}
+func (e *ParallelError) Code() string { return diagnosticOf(e.Errors[0]).Code }
 
 // ParallelFunc declares ctx:parallel(items, fn, { limit =, key =, stop_on_error = }): fn(item) runs for all items at once, each in a
 // task of its own. It waits for all, also when one fails, and returns the results in item order or raises one error that lists
@@ -88,6 +81,11 @@ func parallel(rt *Runtime, L *glua.LState, _ any, args []glua.LValue, site *call
 	if !isFunction {
 		return nil, fail("fn", "bad-argument", "fn is not a function: %s", describeValue(args[1]))
 	}
+	check := &checker{rt: rt, call: site, subject: "ctx:parallel"}
+	check.listKeys(items, []any{"items"})
+	if len(check.findings) > 0 {
+		return nil, check.findings
+	}
 	options := map[string]any{}
 	if len(args) > 2 && args[2] != glua.LNil {
 		table, ok := args[2].(*glua.LTable)
@@ -95,7 +93,6 @@ func parallel(rt *Runtime, L *glua.LState, _ any, args []glua.LValue, site *call
 			return nil, fail("options", "bad-argument", "the options are not a table: %s", describeValue(args[2]))
 		}
 		site.options = 2
-		check := &checker{rt: rt, call: site, subject: "ctx:parallel"}
 		site.names = nil
 		options = check.table(ParallelFunc().Params[2:], table, nil, "argument")
 		if len(check.findings) > 0 {
@@ -104,8 +101,10 @@ func parallel(rt *Runtime, L *glua.LState, _ any, args []glua.LValue, site *call
 	}
 	count := items.Len()
 	keys := make([]string, count)
+	values := make([]glua.LValue, count) // the functions may change the table
 	for i := range keys {
-		key, err := rt.itemKey(L, items.RawGetInt(i+1), options["key"])
+		values[i] = items.RawGetInt(i + 1)
+		key, err := rt.itemKey(L, values[i], options["key"])
 		if err != nil {
 			return nil, err
 		}
@@ -124,7 +123,7 @@ func parallel(rt *Runtime, L *glua.LState, _ any, args []glua.LValue, site *call
 		limit = min(limit, int(n))
 	}
 	stopOnError, _ := options["stop_on_error"].(bool)
-	return rt.runParallel(L, fn, items, keys, limit, stopOnError)
+	return rt.runParallel(L, fn, values, keys, limit, stopOnError)
 }
 
 // itemKey names the task of an item.
@@ -180,7 +179,7 @@ func keyText(v glua.LValue) string {
 
 // runParallel starts the items in order, at most limit at a time, and collects results and failures by item. The variables
 // that the tasks share are guarded by the baton.
-func (rt *Runtime) runParallel(L *glua.LState, fn *glua.LFunction, items *glua.LTable, keys []string, limit int, stopOnError bool) (glua.LValue, error) {
+func (rt *Runtime) runParallel(L *glua.LState, fn *glua.LFunction, items []glua.LValue, keys []string, limit int, stopOnError bool) (glua.LValue, error) {
 	task, ctx := rt.task(L), L.Context()
 	results := make([]glua.LValue, len(keys))
 	children := make([]*engine.Child, len(keys))
@@ -205,10 +204,14 @@ func (rt *Runtime) runParallel(L *glua.LState, fn *glua.LFunction, items *glua.L
 			if stopOnError && failed {
 				return nil
 			}
-			value, err := rt.call(t, t.Within(ctx), L, fn, []glua.LValue{items.RawGetInt(i + 1)})
+			value, err := rt.call(t, t.Within(ctx), L, fn, []glua.LValue{items[i]})
 			results[i], failed = value, failed || err != nil
 			return err
 		})
+		if children[i].Task() == nil { // refused, because a spawned task has the key: Join tells
+			running--
+			failed = true
+		}
 	}
 	bad := &ParallelError{Items: len(keys)}
 	for i, child := range children {
@@ -248,9 +251,9 @@ func spawn(rt *Runtime, L *glua.LState, _ any, args []glua.LValue, site *callSit
 			key = name
 		}
 	}
-	task, ctx := rt.task(L), L.Context()
-	task.Spawn(key, func(t *engine.Task) error {
-		_, err := rt.call(t, t.Within(ctx), L, fn, nil)
+	// Under the task's context: that of a hook ends when the hook returns.
+	rt.task(L).Spawn(key, func(t *engine.Task) error {
+		_, err := rt.call(t, t.Ctx(), L, fn, nil)
 		return err
 	})
 	return glua.LNil, nil

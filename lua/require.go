@@ -42,11 +42,9 @@ func (rt *Runtime) luaRequire(L *glua.LState) int {
 
 func (rt *Runtime) require(t *engine.Task, parent *glua.LState, name string) (glua.LValue, error) {
 	var chain []string
-	if outer := rt.threads[parent]; outer != nil {
+	outer := rt.outer(t, parent)
+	if outer != nil {
 		chain = outer.loading
-	}
-	if slices.Contains(chain, name) {
-		return nil, &Diagnostic{Code: "require-cycle", Message: fmt.Sprintf("module %q requires itself: %s", name, strings.Join(append(slices.Clone(chain), name), " → "))}
 	}
 	for {
 		module, known := rt.loaded[name]
@@ -56,6 +54,9 @@ func (rt *Runtime) require(t *engine.Task, parent *glua.LState, name string) (gl
 		if module.value != nil {
 			return module.value, nil
 		}
+		if slices.Contains(chain, name) {
+			return nil, &Diagnostic{Code: "require-cycle", Message: fmt.Sprintf("module %q requires itself: %s", name, strings.Join(append(slices.Clone(chain), name), " → "))}
+		}
 		t.Await(module.done) // another task is at it; when it fails this one tries again
 	}
 	if !moduleName.MatchString(name) {
@@ -64,7 +65,7 @@ func (rt *Runtime) require(t *engine.Task, parent *glua.LState, name string) (gl
 	module := &loadedModule{done: make(chan struct{})}
 	rt.loaded[name] = module
 	defer close(module.done)
-	if outer := rt.threads[parent]; outer != nil {
+	if outer != nil {
 		outer.loading = append(slices.Clip(chain), name)
 		defer func() { outer.loading = chain }()
 	}

@@ -154,7 +154,7 @@ func (rt *Runtime) call(t *engine.Task, ctx context.Context, parent *glua.LState
 // newThread makes a Lua thread that serves a call of parent.
 func (rt *Runtime) newThread(t *engine.Task, ctx context.Context, parent *glua.LState) (*glua.LState, error) {
 	info := &thread{task: t, parent: parent}
-	if outer := rt.threads[parent]; outer != nil {
+	if outer := rt.outer(t, parent); outer != nil {
 		info.depth, info.loading = outer.depth+1, outer.loading
 	}
 	if info.depth > maxThreads {
@@ -164,6 +164,18 @@ func (rt *Runtime) newThread(t *engine.Task, ctx context.Context, parent *glua.L
 	th.SetContext(ctx)
 	rt.threads[th] = info
 	return th, nil
+}
+
+// serving is the key of the task's local with the *thread whose primitive runs: it may call back into Lua.
+type serving struct{}
+
+// outer returns the thread that a new one serves: that of parent, or without one that whose primitive calls back. Nil is none.
+func (rt *Runtime) outer(t *engine.Task, parent *glua.LState) *thread {
+	if parent != nil {
+		return rt.threads[parent]
+	}
+	outer, _ := t.Local(serving{}).(*thread)
+	return outer
 }
 
 // task returns the task that a Lua thread runs in.
@@ -227,7 +239,8 @@ func (f *Function) CallStep(ctx context.Context, t *engine.Task, args ...any) (a
 type callSite struct {
 	src      *source
 	copyLine int
-	args     []ast.Expr // argument expressions, without the receiver
+	args     []ast.Expr // argument expressions
+	receiver bool       // the first of them is the receiver, when a method is called: thing.touch(thing)
 	named    bool       // the one argument is a table of named arguments
 	options  int        // place of the table with the arguments behind the positional ones; 0 means none
 	names    []string   // of the positional parameters, by place
@@ -286,11 +299,7 @@ func (rt *Runtime) site(L *glua.LState, name string) *callSite {
 			}
 			if found.src == nil {
 				found.src, found.copyLine = src, frame.CurrentLine
-				if call := src.call(frame.CurrentLine, name); call != nil {
-					found.args = call.Args
-				} else if call := src.call(frame.CurrentLine, "pcall"); call != nil && len(call.Args) > 0 {
-					found.args = call.Args[1:]
-				}
+				found.args, found.receiver = src.arguments(frame.CurrentLine, name)
 			}
 			if !src.builtin {
 				if pos := src.at(frame.CurrentLine); found.src.builtin {
@@ -313,6 +322,9 @@ func (rt *Runtime) translate(text string) (string, Pos) {
 	out := markedPlace.ReplaceAllStringFunc(text, func(match string) string {
 		parts := markedPlace.FindStringSubmatch(match)
 		src := rt.sources["\x01"+parts[1]+"\x01"]
+		if src == nil {
+			return match // a text of the plan
+		}
 		line := 0
 		fmt.Sscan(parts[2], &line)
 		pos := src.at(line)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,14 @@ func probeModule(log *[]string) Module {
 						return nil, err
 					}
 					return ToJSON(result)
+				},
+			},
+			{
+				Name: "hook", Effect: Observes, Params: []Param{{Name: "fn", Type: FunctionType, Positional: true}},
+				Run: func(c *Call) (any, error) {
+					ctx, cancel := context.WithCancel(c.Ctx)
+					defer cancel()
+					return c.Func("fn").CallContext(ctx, c.Task)
 				},
 			},
 			ParallelFunc(), SpawnFunc(),
@@ -195,11 +204,24 @@ func TestLanguage(t *testing.T) {
 			p.parallel({ "a", "b", "c", "d", "e" }, function() now = now + 1; most = math.max(most, now); p.wait(1); now = now - 1 end, { limit = 2 }); return most == 2`},
 		{"parallel goes on after a failure", `local p = require "probe"; local seen = 0
 			local ok, e = pcall(p.parallel, { "a", "b", "c" }, function(x) p.wait(1); seen = seen + 1; if x == "b" then error("no b", 0) end end); return not ok and seen == 3 and e.message:find("no b") ~= nil`},
+		{"a parallel error lists all failures", `local ok, e = pcall(require "probe".parallel, { "a", "b" }, function(x) error("no " .. x, 0) end)
+			return e.message == "2 of 2 parallel items failed: a: no a; b: no b" and tostring(e) == e.message`},
+		{"an error of several arguments lists all", `local ok, e = pcall(require "probe".start, { rank = "x" }); return e.message:find("needs name", 1, true) ~= nil and e.message:find("rank is not", 1, true) ~= nil`},
 		{"parallel stops on an error when asked to", `local p = require "probe"; local seen = 0
 			pcall(p.parallel, { "a", "b", "c" }, function() seen = seen + 1; error("x") end, { limit = 1, stop_on_error = true }); return seen == 1`},
 		{"parallel keys by function and field", `local p = require "probe"; return #p.parallel({ { k = "x" }, { k = "y" } }, function(i) return i.k end, { key = "k" }) == 2
 			and #p.parallel({ 1, 2 }, function(i) return i end, { key = function(i) return "n" .. i end }) == 2`},
+		{"parallel takes the list as it was at the call", `local p = require "probe"; local l = { "a", "b", "c" }
+			local r = p.parallel(l, function(x) l[2] = "x"; l[3] = nil; p.wait(1); return x end, { limit = 1 }); return table.concat(r, "") == "abc"`},
+		{"parallel refuses a table with names", `local ok, e = pcall(require "probe".parallel, { a = 1 }, function(x) return x end); return not ok and e.code == "bad-argument"`},
+		{"parallel refuses the key of a spawned task", `local p = require "probe"; p.spawn(function() p.wait(1) end, "a")
+			local ok, e = pcall(p.parallel, { "a", "b" }, function(x) return x end, { limit = 1 }); return not ok and e.code == "parallel-key"`},
+		{"parallel stops on a refused key when asked to", `local p = require "probe"; local seen = 0; p.spawn(function() p.wait(1) end, "a")
+			local ok = pcall(p.parallel, { "a", "b" }, function() seen = seen + 1 end, { stop_on_error = true }); return not ok and seen == 0`},
 		{"spawn ends before the plan", `local p = require "probe"; p.spawn(function() p.wait(5); p.start "late" end); return true`},
+		{"a hook may return before what it spawned", `local p = require "probe"; local done = false; p.hook(function() p.spawn(function() p.wait(1); done = true end) end); p.wait(5); return done`},
+		{"calls through primitives do not nest without end", `local p = require "probe"; local function f(n) return n == 0 or p.hook(function() return f(n - 1) end) end
+			local ok, e = pcall(f, 500); return f(100) and not ok and e.code == "stack-overflow"`},
 		{"a secret shows its name only", `return tostring(require "probe".secret()) == "<secret pw>"`},
 		{"objects are equal by what they stand for", `local p = require "probe"; return p.thing "a" == p.thing "a" and p.thing "a" ~= p.thing "b"`},
 		{"leading zeros", `return 007 == 7 and 0 == 0 and 0.5 == 1/2 and 0x10 == 16`},
@@ -221,7 +243,7 @@ func TestLanguage(t *testing.T) {
 	}
 }
 
-// TestSandbox attacks each promise of the sandbox; every attack must end in an error.
+// TestSandbox attacks each promise of the sandbox; every attack must end in an error of the plan.
 func TestSandbox(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{
@@ -236,13 +258,18 @@ func TestSandbox(t *testing.T) {
 		`local s = require "probe".secret(); return "x" .. s`, `local s = require "probe".secret(); return #s`, `require "probe".step(function() return require "probe".secret() end)`,
 		`require "probe".step(function() return function() end end)`, `require "probe".step(function() return 0/0 end)`,
 		`local t = {}; t.t = t; require "probe".step(function() return t end)`,
-		`return ("x"):rep(1e9)`,
+		`return ("x"):rep(1e9)`, `error("\1" .. "99\1:3: no file of ours", 0)`, `error(setmetatable({}, { __name = "drrun.error", go = require "probe".thing "a" }))`,
 		`require "probe".step(function() require "probe".start "a" end)`, `require "probe".step(function() require "probe".parallel({}, print) end)`,
 		`local function f() return f() + 1 end; f()`,
 	} {
 		t.Run(code, func(t *testing.T) {
-			if result, _, err := run(t, t.Context(), map[string]string{"main.lua": code}); err == nil {
+			result, _, err := run(t, t.Context(), map[string]string{"main.lua": code})
+			if err == nil {
 				t.Errorf("it worked and returned %v", result)
+			}
+			var panicked *engine.PanicError
+			if errors.As(err, &panicked) && panicked.Value != "broken" { // which is what probe.panics panics with
+				t.Error(err)
 			}
 		})
 	}
@@ -259,6 +286,30 @@ func TestCancelStopsLoopsAndCannotBeCaught(t *testing.T) {
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: ended with %v", code, err)
+		}
+	}
+}
+
+// TestCancelKeepsWhatFailed has a change that fails, or breaks, after the cancel.
+func TestCancelKeepsWhatFailed(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for name, fail := range map[string]func() error{"an error": func() error { return broken }, "a panic": func() error { panic(broken) }} {
+		for _, code := range []string{`require "m".change()`, `pcall(require "m".change)`, `require "m".parallel({ "a" }, function() pcall(require "m".change) end)`} {
+			ctx, cancel := context.WithCancel(t.Context())
+			rt := New(Options{
+				Modules: []Module{{Name: "m", Funcs: []Func{
+					{Name: "change", Effect: Changes, Run: func(*Call) (any, error) { cancel(); return nil, fail() }}, ParallelFunc(),
+				}}},
+				ReadFile: func(string) ([]byte, error) { return []byte(code), nil },
+			})
+			err := engine.NewScheduler(testEnv).Run(ctx, t.Context(), "main", func(task *engine.Task) error {
+				_, err := rt.RunFile(task, "main.lua")
+				return err
+			})
+			if !errors.Is(err, context.Canceled) || !errors.Is(err, broken) {
+				t.Errorf("%s in %s: ended with %v", name, code, err)
+			}
 		}
 	}
 }
@@ -314,6 +365,18 @@ func TestLongTable(t *testing.T) {
 	_, _, err = run(t, t.Context(), map[string]string{"main.lua": broken})
 	if text := rendered(err); !strings.HasPrefix(text, "main.lua:4326:24: error: probe.plan: vms[4322] has no key \"rnak\" [unknown-key]") {
 		t.Error(text)
+	}
+}
+
+func TestLongListKeepsItsPlaces(t *testing.T) {
+	t.Parallel()
+	items := slices.Repeat([]string{"7"}, 1100)
+	items[0], items[499] = "nil", "nil"
+	result, _, err := run(t, t.Context(), map[string]string{
+		"main.lua": "local t = { " + strings.Join(items, ", ") + " } return t[1] == nil and t[2] == 7 and t[500] == nil and t[501] == 7 and #t == 1100",
+	})
+	if err != nil || result != true {
+		t.Errorf("%v, %v", result, err)
 	}
 }
 

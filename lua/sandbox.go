@@ -39,7 +39,11 @@ func (rt *Runtime) openSandbox() {
 			if key.String() == glua.StringLibName {
 				// gopher-lua makes the library the metatable of all texts, which would lead back to it: ("").__index.
 				library.RawSetString("__index", glua.LNil)
-				library.RawSetString("rep", L.NewFunction(stringRep))
+				for name, fn := range map[string]glua.LGFunction{
+					"rep": stringRep, "find": stringFind, "match": stringMatch, "gmatch": stringGmatch, "gfind": stringGmatch, "gsub": stringGsub,
+				} {
+					library.RawSetString(name, L.NewFunction(fn))
+				}
 				library.RawSetString("format", L.NewFunction(rt.stringFormat(library.RawGetString("format").(*glua.LFunction))))
 			}
 			if key.String() == glua.TabLibName {
@@ -267,7 +271,7 @@ func (rt *Runtime) join(L *glua.LState) int {
 		L.Call(0, 1)
 		part := L.CheckTable(-1)
 		for n := 1; n <= part.Len(); n++ {
-			whole.Append(part.RawGetInt(n))
+			whole.RawSetInt((i-1)*tableChunk+n, part.RawGetInt(n)) // nil holds its place
 		}
 		L.Pop(1)
 	}

@@ -2,11 +2,13 @@ package lua
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	glua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
@@ -24,11 +26,12 @@ type source struct {
 	// tokenOfLine[n] is the index of the first token on line n+1 of the copy.
 	tokenOfLine []int
 	calls       map[int][]*ast.FuncCallExpr // by line of the copy
-	locals      map[string]ast.Expr         // file-level locals that begin as a table
+	locals      map[*ast.IdentExpr]*local   // by use
 	tables      map[*ast.TableExpr]*tableIndex
 	builtin     bool // one of our own: left out of tracebacks
 }
 
+// token is where a token stands; column and width count bytes, as gopher-lua's scanner does.
 type token struct{ line, col, width int }
 
 // The mark keeps a path's own colons and digits from being read as a place.
@@ -42,7 +45,7 @@ func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto
 	if len(text) > 0 && text[0] == '#' {                  // a first line such as #!/usr/bin/env drrun
 		text = append([]byte("--"), text...)
 	}
-	s := &source{name: name, mark: mark, calls: map[int][]*ast.FuncCallExpr{}, locals: map[string]ast.Expr{}, tables: map[*ast.TableExpr]*tableIndex{}}
+	s := &source{name: name, mark: mark, calls: map[int][]*ast.FuncCallExpr{}, tables: map[*ast.TableExpr]*tableIndex{}}
 	s.lines, s.offsets = splitLines(string(text))
 	// The original first, so that syntax errors carry real lines.
 	if _, err := parse.Parse(strings.NewReader(string(text)), name); err != nil {
@@ -64,14 +67,7 @@ func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto
 			s.tables[n] = newTableIndex(n)
 		}
 	}}.block(chunk)
-	for _, statement := range chunk {
-		local, ok := statement.(*ast.LocalAssignStmt)
-		for i := 0; ok && i < len(local.Names) && i < len(local.Exprs); i++ {
-			if table, isTable := local.Exprs[i].(*ast.TableExpr); isTable {
-				s.locals[local.Names[i]] = table
-			}
-		}
-	}
+	s.locals = resolve(chunk)
 	// Compiled from a tree of its own, since splitting long tables would hide their places.
 	if chunk, err = parse.Parse(strings.NewReader(spread), mark); err != nil {
 		return s, nil, s.syntaxError(err)
@@ -199,8 +195,20 @@ func (s *source) at(copyLine int) Pos {
 	if copyLine < 1 || copyLine > len(s.tokenOfLine) {
 		return Pos{File: s.name}
 	}
-	t := s.tokens[s.tokenOfLine[copyLine-1]]
-	return Pos{File: s.name, Line: t.line, Col: t.col, EndCol: t.col + t.width}
+	return s.pos(s.tokens[s.tokenOfLine[copyLine-1]])
+}
+
+// pos returns the place of a token, which counts characters.
+func (s *source) pos(t token) Pos {
+	text := ""
+	if t.line <= len(s.lines) { // a text that is not closed can end behind the last line
+		text = s.lines[t.line-1]
+	}
+	col := func(at int) int {
+		inside := min(at-1, len(text))
+		return utf8.RuneCountInString(text[:inside]) + at - inside
+	}
+	return Pos{File: s.name, Line: t.line, Col: col(t.col), EndCol: col(t.col + t.width)}
 }
 
 // line returns the text of a line of the original.
@@ -230,7 +238,7 @@ func (s *source) syntaxError(err error) *Diagnostic {
 			for line > 1 && strings.TrimSpace(s.lines[line-1]) == "" {
 				line--
 			}
-			d := s.diagnostic(Pos{File: s.name, Line: line, Col: len(s.line(line)) + 1}, "syntax", "the file ends inside a block")
+			d := s.diagnostic(Pos{File: s.name, Line: line, Col: utf8.RuneCountInString(s.line(line)) + 1}, "syntax", "the file ends inside a block")
 			d.Hint = `an "end" or a closing bracket is missing`
 			return d
 		}
@@ -239,10 +247,10 @@ func (s *source) syntaxError(err error) *Diagnostic {
 		if strings.Contains(message, "syntax error") && near != "" {
 			message = fmt.Sprintf("%s is not expected here", strconv.Quote(near))
 		}
-		d := s.diagnostic(Pos{File: s.name, Line: line, Col: col, EndCol: col + max(len(near), 1)}, "syntax", message)
 		if at := strings.LastIndex(s.line(line), near); near != "" && (col > len(s.line(line)) || !strings.HasPrefix(s.line(line)[col-1:], near)) && at >= 0 {
-			d.Pos.Col, d.Pos.EndCol = at+1, at+1+len(near)
+			col = at + 1
 		}
+		d := s.diagnostic(s.pos(token{line, col, max(len(near), 1)}), "syntax", message)
 		d.Hint = "often a comma, a bracket or an \"end\" is missing just before"
 		return d
 	case *glua.CompileError:
@@ -270,11 +278,29 @@ func (s *source) call(copyLine int, name string) *ast.FuncCallExpr {
 	return nil
 }
 
+// arguments finds the arguments that a call on a line of the copy has for a function, also when it goes through pcall. byName says
+// that it names the function without a colon: the first argument of a method is its receiver then.
+func (s *source) arguments(copyLine int, name string) (args []ast.Expr, byName bool) {
+	call := cmp.Or(s.call(copyLine, name), s.call(copyLine, "pcall"))
+	switch {
+	case call == nil:
+		return nil, false
+	case calledName(call) == "pcall" && len(call.Args) > 0:
+		return call.Args[1:], fieldName(call.Args[0]) == name
+	}
+	return call.Args, call.Method == "" && calledName(call) == name
+}
+
 func calledName(call *ast.FuncCallExpr) string {
 	if call.Method != "" {
 		return call.Method
 	}
-	switch f := call.Func.(type) {
+	return fieldName(call.Func)
+}
+
+// fieldName is the last name of a.b.c.
+func fieldName(e ast.Expr) string {
+	switch f := e.(type) {
 	case *ast.IdentExpr:
 		return f.Value
 	case *ast.AttrGetExpr:
@@ -321,8 +347,8 @@ func (s *source) find(expr ast.Expr, path []any, wantKey bool) Pos {
 	pos := s.at(expr.Line())
 	for i, step := range path {
 		if ident, ok := expr.(*ast.IdentExpr); ok {
-			if table, known := s.locals[ident.Value]; known {
-				expr = table
+			if known := s.locals[ident]; known != nil && known.table != nil && !known.changed {
+				expr = known.table
 			}
 		}
 		table, ok := expr.(*ast.TableExpr)

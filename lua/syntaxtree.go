@@ -6,6 +6,20 @@ import "github.com/yuin/gopher-lua/ast"
 type visitor struct {
 	onExpr func(ast.Expr)
 	onStmt func(ast.Stmt)
+	// These are for scopes; a visitor has all three or none.
+	enter   func(line int, names ...string)
+	leave   func()
+	declare func(*ast.LocalAssignStmt) // behind its expressions, which do not see the new names
+}
+
+// scope visits a block with names of its own. until is a condition that sees the names of the block.
+func (v visitor) scope(line int, until ast.Expr, statements []ast.Stmt, names ...string) {
+	if v.enter != nil {
+		v.enter(line, names...)
+		defer v.leave()
+	}
+	v.block(statements)
+	v.expr(until)
 }
 
 func (v visitor) block(statements []ast.Stmt) {
@@ -24,33 +38,48 @@ func (v visitor) statement(s ast.Stmt) {
 		v.exprs(n.Rhs)
 	case *ast.LocalAssignStmt:
 		v.exprs(n.Exprs)
+		if v.declare != nil {
+			v.declare(n)
+		}
 	case *ast.FuncCallStmt:
 		v.expr(n.Expr)
 	case *ast.DoBlockStmt:
-		v.block(n.Stmts)
+		v.scope(n.Line(), nil, n.Stmts)
 	case *ast.WhileStmt:
 		v.expr(n.Condition)
-		v.block(n.Stmts)
+		v.scope(n.Line(), nil, n.Stmts)
 	case *ast.RepeatStmt:
-		v.block(n.Stmts)
-		v.expr(n.Condition)
+		v.scope(n.Line(), n.Condition, n.Stmts)
 	case *ast.IfStmt:
 		v.expr(n.Condition)
-		v.block(n.Then)
-		v.block(n.Else)
+		v.scope(n.Line(), nil, n.Then)
+		v.scope(n.Line(), nil, n.Else)
 	case *ast.NumberForStmt:
 		v.expr(n.Init)
 		v.expr(n.Limit)
 		v.expr(n.Step)
-		v.block(n.Stmts)
+		v.scope(n.Line(), nil, n.Stmts, n.Name)
 	case *ast.GenericForStmt:
 		v.exprs(n.Exprs)
-		v.block(n.Stmts)
+		v.scope(n.Line(), nil, n.Stmts, n.Names...)
 	case *ast.FuncDefStmt:
-		v.expr(n.Func)
+		v.expr(n.Name.Func)
+		v.expr(n.Name.Receiver)
+		if n.Name.Func == nil {
+			v.function(n.Func, "self")
+		} else {
+			v.function(n.Func)
+		}
 	case *ast.ReturnStmt:
 		v.exprs(n.Exprs)
 	}
+}
+
+func (v visitor) function(fn *ast.FunctionExpr, names ...string) {
+	if v.onExpr != nil {
+		v.onExpr(fn)
+	}
+	v.scope(fn.Line(), nil, fn.Stmts, append(names, fn.ParList.Names...)...)
 }
 
 func (v visitor) exprs(expressions []ast.Expr) {
@@ -60,15 +89,11 @@ func (v visitor) exprs(expressions []ast.Expr) {
 }
 
 func (v visitor) expr(e ast.Expr) {
-	switch n := e.(type) {
-	case nil:
+	if fn, ok := e.(*ast.FunctionExpr); ok {
+		v.function(fn)
 		return
-	case *ast.FunctionExpr:
-		if n == nil {
-			return
-		}
 	}
-	if v.onExpr != nil {
+	if e != nil && v.onExpr != nil {
 		v.onExpr(e)
 	}
 	switch n := e.(type) {
@@ -102,8 +127,6 @@ func (v visitor) expr(e ast.Expr) {
 		v.expr(n.Expr)
 	case *ast.UnaryLenOpExpr:
 		v.expr(n.Expr)
-	case *ast.FunctionExpr:
-		v.block(n.Stmts)
 	}
 }
 

@@ -1,0 +1,2 @@
+local p = require "probe"
+p.start { name = "Zürich – Süd", rnak = 1 }

@@ -1,0 +1,1 @@
+local name = "Zürich – Süd" 1

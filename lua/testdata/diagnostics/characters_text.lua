@@ -1,0 +1,1 @@
+local name = "Süd"; error("no " .. name)

@@ -1,0 +1,2 @@
+local thing = require "probe".thing "a"
+thing.touch(thing, { now = true })

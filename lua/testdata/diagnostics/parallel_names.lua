@@ -1,0 +1,2 @@
+local p = require "probe"
+p.parallel({ "a", b = { name = "b" } }, function(item) return item end)
