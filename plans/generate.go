@@ -307,7 +307,7 @@ func (v *siteView) inventoryVM(vm ovirt.VM) InventoryVM {
 // draft makes the plan of an inventory, with the remarks that stand behind its lines. It is pure.
 func draft(inv *Inventory, domains []matchedDomain, params map[string]any, o GenerateOptions) (p *Plan, remarks WriteOptions) {
 	remarks.File = o.File
-	p = &Plan{File: o.File, Name: o.Name, Primary: o.PrimarySpec, Secondary: o.SecondarySpec, Params: params}
+	p = &Plan{File: o.File, Name: o.Name, Primary: o.PrimarySpec, Secondary: o.SecondarySpec, Params: params, LeaseExpiry: DefaultLeaseExpiry}
 	for _, spec := range []*SiteSpec{&p.Primary, &p.Secondary} {
 		spec.CAFile = relativeTo(o.File, spec.CAFile)
 	}
