@@ -97,6 +97,10 @@ type InventoryVM struct {
 	Description     string          `json:"description,omitempty"`    //
 	NICs            []InventoryNIC  `json:"nics"`                     //
 	Disks           []InventoryDisk `json:"disks"`                    //
+	// Site is where it was read: "" for Primary. Seen is when; zero for Inventory.Taken. Home is set while it lives at the secondary.
+	Site string         `json:"site,omitempty"`
+	Seen time.Time      `json:"seen,omitzero"`
+	Home *InventoryHome `json:"home,omitempty"`
 }
 
 // InventoryNIC is a network interface of a VM.
