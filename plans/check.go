@@ -235,7 +235,7 @@ func (c *checker) inventory() {
 	file := InventoryFile(c.plan.File)
 	if c.inv == nil {
 		f := finding(SeverityWarning, ScopeRun, "inventory-missing", "there is no inventory %s: what ran, and which clusters and networks the VMs use, is known only while site %q answers", file, Primary).
-			at(c.plan.Pos).hint("write it while the primary site is up: drrun generate")
+			at(c.plan.Pos).hint("write it while the primary site is up: drrun snapshot %s", c.plan.File)
 		if c.o.InventoryErr != nil && !isNotExist(c.o.InventoryErr) {
 			f = finding(SeverityError, ScopeRun, "inventory-unreadable", "%s", c.o.InventoryErr.Error()).at(c.plan.Pos).hint("repair or remove the file %s", file)
 		}
@@ -247,7 +247,7 @@ func (c *checker) inventory() {
 	}
 	if age := c.inv.Age(c.o.Now); age > StaleInventory {
 		c.add(finding(SeverityWarning, ScopeRun, "inventory-stale", "the inventory is %s old (taken %s): VMs that were started, stopped or changed since are not in it", ageText(age), c.inv.Taken.Format(time.RFC3339)).
-			at(c.plan.Pos).hint("generate the plan again while the primary site is up, and compare"))
+			at(c.plan.Pos).hint("while both sites are up, best from cron: drrun snapshot %s", c.plan.File))
 	}
 	planned := make(map[string]bool, len(c.plan.VMs))
 	for _, vm := range c.plan.VMs {
@@ -267,8 +267,32 @@ func (c *checker) inventory() {
 	for _, vm := range c.plan.VMs {
 		if vm.ID != "" && !recorded[vm.ID] {
 			c.add(finding(SeverityWarning, ScopeVM, "vm-not-in-inventory", "VM %q (%s) is not in the inventory: nothing is known of its disks, networks and state", vm.Name, vm.ID).
-				on(c.sourceName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("compare its id with the engine's, or generate the plan again"))
+				on(c.sourceName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("compare its id with the engine's; if it is right: drrun snapshot %s", c.plan.File))
 		}
+	}
+	c.staleRecords()
+}
+
+// staleRecords tells of VMs that a snapshot could not read for a long time: the inventory as a whole looks newer than they are.
+func (c *checker) staleRecords() {
+	if c.inv.Age(c.o.Now) > StaleInventory {
+		return // said already
+	}
+	var names []string
+	oldest := c.o.Now
+	for _, vm := range c.plan.VMs {
+		record, known := c.inv.VM(vm.ID)
+		if !known || c.o.Now.Sub(c.inv.SeenAt(record)) <= StaleInventory {
+			continue
+		}
+		names = append(names, vm.Name)
+		if seen := c.inv.SeenAt(record); seen.Before(oldest) {
+			oldest = seen
+		}
+	}
+	if len(names) > 0 {
+		c.add(finding(SeverityWarning, ScopeRun, "vm-record-stale", "the inventory could not be refreshed for %s (%s): the oldest is of %s", countVMs(len(names)), nameList(names, 8), oldest.Format(time.RFC3339)).
+			at(c.plan.Pos).hint("see why: drrun snapshot %s", c.plan.File))
 	}
 }
 

@@ -247,8 +247,7 @@ func takeInventory(primary, secondary *siteView, domains []matchedDomain, o Gene
 	for _, m := range domains {
 		d := m.domain
 		ids = append(ids, d.ID)
-		inv.Domains = append(inv.Domains, InventoryDomain{ID: d.ID, Name: d.Name, Type: d.StorageType, Address: d.Address, Path: d.Path,
-			NFSVersion: d.NFSVersion, MountOptions: d.MountOptions, DataCenter: primary.dataCenterName(d.DataCenterID), Status: d.Status, Master: d.Master, Format: d.Format})
+		inv.Domains = append(inv.Domains, primary.inventoryDomain(d))
 	}
 	for _, vm := range primary.vms {
 		if isHostedEngine(vm) || !hasDiskOn(vm, ids) {

@@ -238,12 +238,8 @@ func (g *Generated) Save(files Files, planFile string, force bool) error {
 			}
 		}
 	}
-	data, err := g.Inventory.Encode()
-	if err != nil {
+	if err := g.Inventory.Save(files, planFile); err != nil {
 		return err
-	}
-	if err := files.WriteFile(inventoryFile, data, 0o644); err != nil {
-		return fmt.Errorf("write %s: %w", inventoryFile, err)
 	}
 	if err := files.WriteFile(planFile, g.Plan, 0o644); err != nil {
 		return fmt.Errorf("write %s: %w", planFile, err)

@@ -112,7 +112,7 @@ func (p *placing) goHome() {
 // byMappings places a VM of which nothing but its id is known: only what every VM of the plan would get can be right for it.
 func (p *placing) byMappings() {
 	m := p.s.Plan.Mappings
-	const hint = "while the site that has the VM answers: drrun snapshot, or take the VM out of the plan"
+	hint := "while the site that has the VM answers: drrun snapshot " + p.s.Plan.File + "; or take the VM out of the plan"
 	if len(m.Clusters) == 1 {
 		p.out.Cluster = m.Clusters[0].Side(p.s.Target)
 	} else {

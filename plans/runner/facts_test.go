@@ -114,10 +114,26 @@ func (p *pair) away() {
 	p.heal()
 }
 
+// replicate makes the array copy what the secondary has back to the primary, and waits until the primary's engine has noticed.
+func (p *pair) replicate() {
+	p.t.Helper()
+	if err := p.lab.Replicate("nfs_ds"); err != nil {
+		p.t.Fatal(err)
+	}
+	p.wait(15 * time.Minute)
+}
+
+func (p *pair) remove(path string) {
+	p.t.Helper()
+	if err := p.disk.Remove(path); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // inventory changes the inventory file.
 func (p *pair) inventory(change func(inv *plans.Inventory)) {
 	p.t.Helper()
-	inv, err := plans.DecodeInventory([]byte(p.read("/site/plan.inventory.json")))
+	inv, err := plans.DecodeInventory([]byte(p.read(inventoryFile)))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -126,7 +142,7 @@ func (p *pair) inventory(change func(inv *plans.Inventory)) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.write("/site/plan.inventory.json", string(text))
+	p.write(inventoryFile, string(text))
 }
 
 // factLines renders what a test of facts looks at.
@@ -201,9 +217,7 @@ vm3 ran up, cluster "Prod" to "Recovery", host true, ha false 0, disks 1 on 1, n
 `},
 		{"failover by the OVF stores", func(p *pair) {
 			p.lose()
-			if err := p.disk.Remove("/site/plan.inventory.json"); err != nil {
-				p.t.Fatal(err)
-			}
+			p.remove(inventoryFile)
 		}, "failover", "", nil, `primary to secondary, ovf
 nfs_ds: attached false, to true
 vm1 ran unknown, cluster "" to "Recovery", host false, ha false 0, disks 0 on 0,  lan/lan to Default/lan/lan
