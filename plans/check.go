@@ -116,6 +116,7 @@ func (c *checker) compare() {
 	}
 	c.drift()
 	c.runSet()
+	c.homes()
 	c.clusters()
 	c.profiles()
 	c.placements()

@@ -233,3 +233,30 @@ func (c *checker) runSet() {
 			on(c.sourceName, "site", "", c.sourceName).at(c.plan.Pos).hint("start them first, or write start = true"))
 	}
 }
+
+// homes warns where VMs have moved at the primary since the inventory was taken: the way back would lead to where they were then.
+func (c *checker) homes() {
+	if c.sourceName != Primary || !c.survey.Live() || c.inv == nil {
+		return
+	}
+	var moved []string
+	for _, vm := range c.plan.VMs {
+		home, known := c.inv.HomeOf(vm.ID)
+		there := c.survey.registered[vm.ID]
+		if !known || there == nil || c.source.holdOn(there, c.plan) != holdActive {
+			continue
+		}
+		now := c.source.inventoryVM(*there)
+		changed := now.Cluster != home.Cluster || slices.ContainsFunc(now.NICs, func(nic InventoryNIC) bool {
+			was, known := home.nic(nic.ID, nic.Name)
+			return !known || (was.Profile == nil) != (nic.Profile == nil) || nic.Profile != nil && *was.Profile != *nic.Profile
+		})
+		if changed {
+			moved = append(moved, vm.Name)
+		}
+	}
+	if len(moved) > 0 {
+		c.add(finding(SeverityWarning, ScopeRun, "home-changed", "in another cluster or network at site %q than the inventory says, where a failback leads to: %s (%s)", c.sourceName, countVMs(len(moved)), nameList(moved, 8)).
+			on(c.sourceName, "site", "", c.sourceName).at(c.plan.Pos).hint("record it before they leave: drrun snapshot %s", c.plan.File))
+	}
+}

@@ -288,6 +288,12 @@ vm3 ran up, cluster "Recovery" to "", host true, ha false 0, disks 1 on 1
 			if after := len(p.changes()); after != before {
 				t.Errorf("%d changing requests", after-before)
 			}
+			// Each collection of each site once: what is left of the budget belongs to the run.
+			for site, used := range r.Requests {
+				if used.Reads > 14 {
+					t.Errorf("%d reads at %s", used.Reads, site)
+				}
+			}
 			if text, err := json.Marshal(facts); err != nil || strings.Contains(string(text), "0001-01-01") {
 				t.Errorf("as JSON: %s %v", text, err)
 			}

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,7 +21,9 @@ const inventoryFile = "/site/plan.inventory.json"
 func (p *pair) snapshot() *runner.Result {
 	p.t.Helper()
 	var r *runner.Result
-	p.do(func(env engine.Env) { r = runner.Snapshot(context.Background(), context.Background(), p.options(env, nil)) })
+	p.do(func(env engine.Env) {
+		r = runner.Snapshot(context.Background(), context.Background(), p.options(env, nil))
+	})
 	return r
 }
 
@@ -104,6 +107,14 @@ func TestSnapshot(t *testing.T) {
 				inv.VMs[0].ID = "00000007-0000-4000-8000-0000000000aa"
 			})
 		}, 0, "vm-new vm-vanished", "vm1 up at primary in Prod before\nvm2 up at primary in Prod now\n"},
+		{"the disk is full", func(p *pair) {
+			p.disk.Fault = func(op, path string) error {
+				if path == inventoryFile {
+					return errors.New("no space left on device")
+				}
+				return nil
+			}
+		}, 3, "", ""},
 		{"neither site answers", func(p *pair) { p.lose(); p.lab.Disaster("secondary") }, 3, "", ""},
 		{"a file that is no inventory", func(p *pair) { p.write(inventoryFile, "{ \"schema\": ") }, 3, "", ""},
 		{"a run is unfinished", func(p *pair) {
@@ -147,7 +158,9 @@ func TestSnapshot(t *testing.T) {
 func TestSnapshotServesTheWayBack(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, 5, lab.TwoSitesOptions{})
-	p.inventory(func(inv *plans.Inventory) { inv.VMs[1].NICs[0].Profile.Network, inv.VMs[1].NICs[0].Profile.Profile = "ovirtmgmt", "ovirtmgmt" })
+	p.inventory(func(inv *plans.Inventory) {
+		inv.VMs[1].NICs[0].Profile.Network, inv.VMs[1].NICs[0].Profile.Profile = "ovirtmgmt", "ovirtmgmt"
+	})
 	p.edit(`vnic_profiles = {`, `vnic_profiles = { { primary = { data_center = "Default", network = "ovirtmgmt", profile = "ovirtmgmt" }, secondary = { data_center = "Default", network = "lan", profile = "lan" } },`)
 	p.lose()
 	expect(t, p.failover(nil), 0)
