@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,17 +20,18 @@ const StaleInventory = 24 * time.Hour
 const (
 	ActionFailover = "failover"
 	ActionFailback = "failback"
-	ActionClean    = "clean"
+	// ActionClean takes what is left of a move from the site that was left: its target is that site, its source the one with the VMs.
+	ActionClean = "clean"
 )
 
 // CheckOptions say for what Check looks at the sites.
 type CheckOptions struct {
 	// Action decides which site is the target: the secondary, and for ActionFailback the primary. Empty means ActionFailover.
 	Action string
+	// Target is the target's name where the action does not say which it is; needed for ActionClean.
+	Target string
 	// Planned tells that the source takes part: what would keep its storage domains from being released is an error.
 	Planned bool
-	// Target is the site that takes over, or is cleaned; "" means that of the action.
-	Target string
 	// Now is the model time that the age of the inventory is measured at.
 	Now time.Time
 	// PrimaryErr and SecondaryErr say why a site is nil.
@@ -43,10 +45,10 @@ type CheckOptions struct {
 }
 
 func (o CheckOptions) target() string {
-	if o.Target != "" {
+	switch {
+	case o.Target != "":
 		return o.Target
-	}
-	if o.Action == ActionFailback {
+	case o.Action == ActionFailback:
 		return Primary
 	}
 	return Secondary
@@ -55,24 +57,27 @@ func (o CheckOptions) target() string {
 // cleans tells that what the target still has of the plan leaves before it takes over.
 func (o CheckOptions) cleans() bool { return o.Planned || o.Action == ActionClean }
 
+func (o CheckOptions) action() string { return cmp.Or(o.Action, ActionFailover) }
+
 // Check compares a plan with its inventory and with the live sites, before an action. A nil site does not answer: that of the target
 // refuses the run, that of the source is what a failover is for. It reads each collection of each site once, whatever the number of VMs,
-// and changes nothing. Findings come back sorted by their place in the plan.
-func Check(ctx context.Context, p *Plan, inv *Inventory, primary, secondary *ovirt.Site, o CheckOptions) []Finding {
+// and changes nothing. Findings come back sorted by their place in the plan, with what was seen.
+func Check(ctx context.Context, p *Plan, inv *Inventory, primary, secondary *ovirt.Site, o CheckOptions) (*Survey, []Finding) {
 	c := &checker{plan: p, inv: inv, o: o, targetName: o.target(), sourceName: Other(o.target())}
 	sites := map[string]*ovirt.Site{Primary: primary, Secondary: secondary}
 	reasons := map[string]error{Primary: o.PrimaryErr, Secondary: o.SecondaryErr}
 	c.inventory()
-	c.source = c.look(ctx, sites[c.sourceName], reasons[c.sourceName], c.sourceName, viewParts{vms: true})
+	holding := func(v *siteView) []string { return v.dataCentersHolding(p) }
+	c.source = c.look(ctx, sites[c.sourceName], reasons[c.sourceName], c.sourceName, viewParts{vms: true, attachedIn: holding})
 	c.target = c.look(ctx, sites[c.targetName], reasons[c.targetName], c.targetName, viewParts{hosts: true, vms: true, attachedIn: c.targetDataCenters})
 	c.compare()
 	c.direction()
-	return c.finish()
+	return c.survey, c.finish()
 }
 
 // direction refuses an action that would go where everything is already.
 func (c *checker) direction() {
-	if !c.o.Begins {
+	if !c.o.Begins || c.o.Action == ActionClean {
 		return
 	}
 	views := map[string]*siteView{c.sourceName: c.source, c.targetName: c.target}
@@ -99,17 +104,25 @@ type checker struct {
 	o                      CheckOptions
 	sourceName, targetName string
 	source, target         *siteView // nil where a site does not answer
+	survey                 *Survey   // of both
 	findings               []Finding
 }
 
 func (c *checker) add(f Finding) { c.findings = append(c.findings, f) }
 
-// compare runs every check that the views allow.
+// compare runs every check that the views allow. A clean moves nothing: it needs no more than the right engines.
 func (c *checker) compare() {
+	c.survey = newSurvey(c.plan, c.inv, c.o, c.source, c.target)
 	c.engines()
+	if c.o.Action == ActionClean {
+		return
+	}
 	c.drift()
+	c.runSet()
+	c.homes()
 	c.clusters()
 	c.profiles()
+	c.placements()
 	if c.target == nil {
 		return
 	}
@@ -148,11 +161,14 @@ func (c *checker) siteFinding(name string, reason error) Finding {
 	if name == c.targetName {
 		return f
 	}
-	if c.o.cleans() {
-		if f.Hint == "" || code == string(ovirt.CodeUnreachable) || code == string(ovirt.CodeTimeout) {
-			f.Hint = "bring it up; where it is lost: drrun " + c.action() + " without its help"
-		}
+	switch {
+	case c.o.Action == ActionClean:
+		f.Message = fmt.Sprintf("site %q is cleaned of what site %q has, which must answer to say so: %s", c.targetName, name, reason)
 		return f
+	case c.o.Planned:
+		// Whatever keeps the source from being read keeps its VMs from being shut down in order.
+		f.Message = fmt.Sprintf("a planned %s begins at site %q, which must answer to be released in order: %s", c.action(), name, reason)
+		return f.hint("%s", strings.TrimPrefix(f.Hint+"; if the site is lost: "+c.unplanned(), "; "))
 	}
 	if code == string(ovirt.CodeUnreachable) || code == string(ovirt.CodeTimeout) {
 		f.Severity = SeverityInfo
@@ -183,11 +199,14 @@ func siteHint(code, name string, spec SiteSpec) string {
 	return ""
 }
 
-func (c *checker) action() string {
-	if c.o.Action == "" {
-		return ActionFailover
+func (c *checker) action() string { return c.o.action() }
+
+// unplanned is the command for the same direction without the source.
+func (c *checker) unplanned() string {
+	if c.action() == ActionFailback {
+		return "drrun failback " + c.plan.File + " --unplanned"
 	}
-	return c.o.Action
+	return "drrun " + c.action() + " " + c.plan.File + " without --planned"
 }
 
 // siteReason names the site once, whether or not the reason does.
@@ -200,6 +219,9 @@ func siteReason(name string, reason error) string {
 }
 
 func (c *checker) targetDataCenters(v *siteView) []string {
+	if c.o.Action == ActionClean {
+		return v.dataCentersHolding(c.plan)
+	}
 	var ids []string
 	for _, d := range c.plan.StorageDomains {
 		if dc := v.dataCenterNamed(d.Side(c.targetName).DataCenter); dc != nil && !slices.Contains(ids, dc.ID) {
@@ -211,10 +233,13 @@ func (c *checker) targetDataCenters(v *siteView) []string {
 }
 
 func (c *checker) inventory() {
+	if c.o.Action == ActionClean {
+		return
+	}
 	file := InventoryFile(c.plan.File)
 	if c.inv == nil {
 		f := finding(SeverityWarning, ScopeRun, "inventory-missing", "there is no inventory %s: what ran, and which clusters and networks the VMs use, is known only while site %q answers", file, Primary).
-			at(c.plan.Pos).hint("write it while the primary site is up: drrun generate")
+			at(c.plan.Pos).hint("write it while the primary site is up: drrun snapshot %s", c.plan.File)
 		if c.o.InventoryErr != nil && !isNotExist(c.o.InventoryErr) {
 			f = finding(SeverityError, ScopeRun, "inventory-unreadable", "%s", c.o.InventoryErr.Error()).at(c.plan.Pos).hint("repair or remove the file %s", file)
 		}
@@ -226,7 +251,7 @@ func (c *checker) inventory() {
 	}
 	if age := c.inv.Age(c.o.Now); age > StaleInventory {
 		c.add(finding(SeverityWarning, ScopeRun, "inventory-stale", "the inventory is %s old (taken %s): VMs that were started, stopped or changed since are not in it", ageText(age), c.inv.Taken.Format(time.RFC3339)).
-			at(c.plan.Pos).hint("generate the plan again while the primary site is up, and compare"))
+			at(c.plan.Pos).hint("while both sites are up, best from cron: drrun snapshot %s", c.plan.File))
 	}
 	planned := make(map[string]bool, len(c.plan.VMs))
 	for _, vm := range c.plan.VMs {
@@ -246,8 +271,32 @@ func (c *checker) inventory() {
 	for _, vm := range c.plan.VMs {
 		if vm.ID != "" && !recorded[vm.ID] {
 			c.add(finding(SeverityWarning, ScopeVM, "vm-not-in-inventory", "VM %q (%s) is not in the inventory: nothing is known of its disks, networks and state", vm.Name, vm.ID).
-				on(c.sourceName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("compare its id with the engine's, or generate the plan again"))
+				on(c.sourceName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("compare its id with the engine's; if it is right: drrun snapshot %s", c.plan.File))
 		}
+	}
+	c.staleRecords()
+}
+
+// staleRecords tells of VMs that a snapshot could not read for a long time: the inventory as a whole looks newer than they are.
+func (c *checker) staleRecords() {
+	if c.inv.Age(c.o.Now) > StaleInventory {
+		return // said already
+	}
+	var names []string
+	oldest := c.o.Now
+	for _, vm := range c.plan.VMs {
+		record, known := c.inv.VM(vm.ID)
+		if !known || c.o.Now.Sub(c.inv.SeenAt(record)) <= StaleInventory {
+			continue
+		}
+		names = append(names, vm.Name)
+		if seen := c.inv.SeenAt(record); seen.Before(oldest) {
+			oldest = seen
+		}
+	}
+	if len(names) > 0 {
+		c.add(finding(SeverityWarning, ScopeRun, "vm-record-stale", "the inventory could not be refreshed for %s (%s): the oldest is of %s", countVMs(len(names)), nameList(names, 8), oldest.Format(time.RFC3339)).
+			at(c.plan.Pos).hint("see why: drrun snapshot %s", c.plan.File))
 	}
 }
 
@@ -328,7 +377,6 @@ func (c *checker) drift() {
 
 // clusters checks the cluster map on both sides, and that it covers the VMs.
 func (c *checker) clusters() {
-	mapped := map[string]bool{}
 	targetDCs := map[string]bool{}
 	for _, d := range c.plan.StorageDomains {
 		if dc := d.Side(c.targetName).DataCenter; dc != "" {
@@ -337,7 +385,6 @@ func (c *checker) clusters() {
 	}
 	for _, m := range c.plan.Mappings.Clusters {
 		from, to := m.Side(c.sourceName), m.Side(c.targetName)
-		mapped[from] = true
 		if from != "" {
 			c.knownCluster(m, from)
 		}
@@ -367,15 +414,6 @@ func (c *checker) clusters() {
 		}
 		if !slices.ContainsFunc(c.target.hosts, func(h ovirt.Host) bool { return h.ClusterID == cluster.ID && h.Status == "up" }) {
 			fail("no-host-up", "start or repair a host there", "cluster %q of site %q has no host that is up", to, c.targetName)
-		}
-	}
-	if c.inv == nil || c.sourceName != Primary {
-		return // only the inventory knows where a VM lived, and it is the primary site's
-	}
-	for _, vm := range c.plan.VMs {
-		if record, ok := c.inv.VM(vm.ID); ok && record.Cluster != "" && !mapped[record.Cluster] {
-			c.add(finding(SeverityError, ScopeVM, "cluster-unmapped", "VM %q runs in cluster %q, which mappings.clusters does not name", vm.Name, record.Cluster).
-				on(c.sourceName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("add { primary = %s, secondary = \"…\" } to mappings.clusters", luaString(record.Cluster)))
 		}
 	}
 }
@@ -423,10 +461,8 @@ func (c *checker) profiles() {
 			source[ref] = true
 		}
 	}
-	mapped := map[ProfileRef]bool{}
 	for _, m := range c.plan.Mappings.VNICProfiles {
 		from, to := m.Side(c.sourceName), m.Side(c.targetName)
-		mapped[from] = true
 		if from != (ProfileRef{}) && source != nil {
 			if _, ok := source[from]; !ok {
 				c.add(finding(SeverityWarning, ScopeRun, "profile-missing", "site %q has no vNIC profile %s", c.sourceName, from).on(c.sourceName, "vnic_profile", "", from.String()).
@@ -442,21 +478,6 @@ func (c *checker) profiles() {
 		} else if !vm {
 			f.Code, f.Message = "network-not-vm", fmt.Sprintf("network %q of site %q carries no VMs: a NIC cannot use it", to.Network, c.targetName)
 			c.add(f.hint("name a profile of a VM network"))
-		}
-	}
-	if c.inv == nil || c.sourceName != Primary {
-		return
-	}
-	for _, vm := range c.plan.VMs {
-		record, ok := c.inv.VM(vm.ID)
-		if !ok {
-			continue
-		}
-		for _, nic := range record.NICs {
-			if nic.Profile != nil && !mapped[*nic.Profile] {
-				c.add(finding(SeverityError, ScopeVM, "profile-unmapped", "VM %q: its %s uses vNIC profile %s, which mappings.vnic_profiles does not name", vm.Name, nic.Name, nic.Profile).
-					on(c.sourceName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("add { primary = %s, secondary = … } to mappings.vnic_profiles", profileRef(*nic.Profile, "")))
-			}
 		}
 	}
 }
@@ -665,20 +686,10 @@ func (c *checker) vms() {
 			}
 			// The pool of a cluster refuses an address that it has given out; with another pool it is merely twice in the world.
 			severity, text := SeverityWarning, "two machines with one address disturb each other"
-			if target := c.targetCluster(record.Cluster); target != nil && target.ID == there.ClusterID {
+			if placed, _ := c.survey.Place(vm); placed.Cluster != "" && c.target.clusterName(there.ClusterID) == placed.Cluster {
 				severity, text = SeverityError, "the registration would be refused"
 			}
 			add(severity, "mac-in-use", "give one of them another address", "VM %q: the address %s of its %s belongs to VM %q at site %q: %s", vm.Name, nic.MAC, nic.Name, there.Name, c.targetName, text)
 		}
 	}
-}
-
-// targetCluster returns the cluster of the target that takes the VMs of a source cluster.
-func (c *checker) targetCluster(name string) *ovirt.Cluster {
-	for _, m := range c.plan.Mappings.Clusters {
-		if m.Side(c.sourceName) == name {
-			return c.target.clusterNamed(m.Side(c.targetName))
-		}
-	}
-	return nil
 }

@@ -193,6 +193,28 @@ func TestCheck(t *testing.T) {
 		{"new and removed VMs at the source", func(w *world) {
 			w.primary.vms = append(w.primary.vms[1:], testVM(60, "fresh", nfs), testVM(61, "other", testID(idDomain, 2)))
 		}},
+		{"moved and stopped since the inventory", func(w *world) {
+			w.inv.VMs[0].Cluster, w.inv.VMs[1].NICs[0].Profile = "Prod2", nil
+			w.primary.vms[1].Status = "down"
+		}},
+		{"a record that no snapshot could read", func(w *world) {
+			w.inv.Taken = w.o.Now
+			for i := range w.inv.VMs {
+				w.inv.VMs[i].Seen = w.o.Now
+			}
+			w.inv.VMs[1].Seen = w.o.Now.Add(-25 * time.Hour)
+		}},
+		{"a planned move, the source silent", func(w *world) {
+			w.o.Planned, w.primaryErr = true, &ovirt.Error{Site: Primary, Op: "open", Code: ovirt.CodeTimeout}
+		}},
+		{"a planned move, the source unreadable", func(w *world) {
+			w.o.Planned, w.primaryErr = true, &ovirt.Error{Site: Primary, Op: "login", Code: ovirt.CodeCredentials, Reason: "access_denied"}
+		}},
+		{"a clean, the site with the VMs silent", func(w *world) {
+			w.o.Action, w.o.Target = ActionClean, Secondary
+			w.plan.Mappings, w.inv = Mappings{}, nil // of no concern
+			w.primaryErr = &ovirt.Error{Site: Primary, Op: "open", Code: ovirt.CodeTimeout}
+		}},
 		{"domain gone at the source", func(w *world) { w.primary.domains = w.primary.domains[1:] }},
 	}
 	var b strings.Builder

@@ -198,6 +198,8 @@ func planParams() []lua.Param {
 		), Optional: true, Doc: "What takes the place of what on the other site."},
 		{Name: "templates", Type: lua.List(template), Optional: true, Doc: "Templates that the VMs are based on."},
 		{Name: "vms", Type: lua.List(vm), Doc: "The VMs."},
+		{Name: "lease_expiry", Type: lua.Duration, Optional: true, Doc: "How long after the last possible write at a source that was not released the target waits " +
+			"before it attaches a storage domain; \"0s\" for no wait. Default: \"180s\"."},
 	}
 }
 
@@ -238,6 +240,10 @@ func (b *builder) build() {
 	p.Primary = b.site(sites, Primary)
 	p.Secondary = b.site(sites, Secondary)
 	p.Params = table(b.c.Value("params"))
+	p.LeaseExpiry = DefaultLeaseExpiry
+	if expiry, ok := b.c.Value("lease_expiry").(time.Duration); ok {
+		p.LeaseExpiry = expiry
+	}
 	if domains, ok := b.c.Value("storage_domains").([]any); ok {
 		p.StorageDomains = make([]StorageDomain, 0, len(domains))
 	}

@@ -247,8 +247,7 @@ func takeInventory(primary, secondary *siteView, domains []matchedDomain, o Gene
 	for _, m := range domains {
 		d := m.domain
 		ids = append(ids, d.ID)
-		inv.Domains = append(inv.Domains, InventoryDomain{ID: d.ID, Name: d.Name, Type: d.StorageType, Address: d.Address, Path: d.Path,
-			NFSVersion: d.NFSVersion, MountOptions: d.MountOptions, DataCenter: primary.dataCenterName(d.DataCenterID), Status: d.Status, Master: d.Master, Format: d.Format})
+		inv.Domains = append(inv.Domains, primary.inventoryDomain(d))
 	}
 	for _, vm := range primary.vms {
 		if isHostedEngine(vm) || !hasDiskOn(vm, ids) {
@@ -307,7 +306,7 @@ func (v *siteView) inventoryVM(vm ovirt.VM) InventoryVM {
 // draft makes the plan of an inventory, with the remarks that stand behind its lines. It is pure.
 func draft(inv *Inventory, domains []matchedDomain, params map[string]any, o GenerateOptions) (p *Plan, remarks WriteOptions) {
 	remarks.File = o.File
-	p = &Plan{File: o.File, Name: o.Name, Primary: o.PrimarySpec, Secondary: o.SecondarySpec, Params: params}
+	p = &Plan{File: o.File, Name: o.Name, Primary: o.PrimarySpec, Secondary: o.SecondarySpec, Params: params, LeaseExpiry: DefaultLeaseExpiry}
 	for _, spec := range []*SiteSpec{&p.Primary, &p.Secondary} {
 		spec.CAFile = relativeTo(o.File, spec.CAFile)
 	}

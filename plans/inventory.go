@@ -97,6 +97,10 @@ type InventoryVM struct {
 	Description     string          `json:"description,omitempty"`    //
 	NICs            []InventoryNIC  `json:"nics"`                     //
 	Disks           []InventoryDisk `json:"disks"`                    //
+	// Site is where it was read: "" for Primary. Seen is when; zero for Inventory.Taken. Home is set while it lives at the secondary.
+	Site string         `json:"site,omitempty"`
+	Seen time.Time      `json:"seen,omitzero"`
+	Home *InventoryHome `json:"home,omitempty"`
 }
 
 // InventoryNIC is a network interface of a VM.
@@ -234,12 +238,8 @@ func (g *Generated) Save(files Files, planFile string, force bool) error {
 			}
 		}
 	}
-	data, err := g.Inventory.Encode()
-	if err != nil {
+	if err := g.Inventory.Save(files, planFile); err != nil {
 		return err
-	}
-	if err := files.WriteFile(inventoryFile, data, 0o644); err != nil {
-		return fmt.Errorf("write %s: %w", inventoryFile, err)
 	}
 	if err := files.WriteFile(planFile, g.Plan, 0o644); err != nil {
 		return fmt.Errorf("write %s: %w", planFile, err)

@@ -78,7 +78,7 @@ func onTheLab(t *testing.T, env engine.Env) {
 		t.Fatal(err)
 	}
 	before := [2]ovirt.Counters{sites[Primary].Counters(), sites[Secondary].Counters()}
-	if findings := Check(ctx, p, inv, sites[Primary], sites[Secondary], CheckOptions{Now: env.Clock.Now()}); HasErrors(findings) || len(findings) > 0 {
+	if _, findings := Check(ctx, p, inv, sites[Primary], sites[Secondary], CheckOptions{Now: env.Clock.Now()}); HasErrors(findings) || len(findings) > 0 {
 		t.Error(renderFindings(findings))
 	}
 	reads := sites[Primary].Counters().Reads - before[0].Reads + sites[Secondary].Counters().Reads - before[1].Reads
@@ -89,7 +89,7 @@ func onTheLab(t *testing.T, env engine.Env) {
 		t.Fatal(err)
 	}
 	sites, reasons = labSites(t, l, env)
-	findings := Check(ctx, p, inv, sites[Primary], sites[Secondary], CheckOptions{Now: env.Clock.Now(), PrimaryErr: reasons[Primary], SecondaryErr: reasons[Secondary]})
+	_, findings := Check(ctx, p, inv, sites[Primary], sites[Secondary], CheckOptions{Now: env.Clock.Now(), PrimaryErr: reasons[Primary], SecondaryErr: reasons[Secondary]})
 	if len(findings) != 1 || findings[0].Severity != SeverityInfo || findings[0].Code != "site-unreachable" {
 		t.Error(renderFindings(findings))
 	}

@@ -196,6 +196,43 @@ func TestSecretResolver(t *testing.T) {
 	}
 }
 
+func TestLeaseExpiry(t *testing.T) {
+	t.Parallel()
+	sound, err := os.ReadFile("testdata/load/sound.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		value string // "" leaves it out
+		want  time.Duration
+		found string // text of the only finding
+	}{
+		{"", 180 * time.Second, ""},
+		{`"0s"`, 0, ""},
+		{`"5m"`, 5 * time.Minute, ""},
+		{`"soon"`, 0, `lease_expiry is not a duration: "soon"`},
+		{`-1`, 0, "lease_expiry is not a duration"},
+	} {
+		text := string(sound)
+		if c.value != "" {
+			text = strings.Replace(text, `  name = "Test",`, `  name = "Test", lease_expiry = `+c.value+",", 1)
+		}
+		file := filepath.Join(t.TempDir(), "plan.lua")
+		write(t, file, text)
+		write(t, filepath.Join(filepath.Dir(file), "ca.pem"), "-----BEGIN CERTIFICATE-----\n")
+		if err := os.CopyFS(filepath.Join(filepath.Dir(file), "lib"), os.DirFS("testdata/load/lib")); err != nil {
+			t.Fatal(err)
+		}
+		p, found, shown := load(t, file, Options{})
+		switch {
+		case c.found == "" && (len(found) > 0 || p.LeaseExpiry != c.want):
+			t.Errorf("%s: %v\n%s", c.value, p, shown)
+		case c.found != "" && (len(found) != 1 || !strings.Contains(shown, c.found)):
+			t.Errorf("%s: %s", c.value, shown)
+		}
+	}
+}
+
 // What Write writes, Load reads: the same plan, and nothing to find but what it leaves open.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
@@ -228,7 +265,7 @@ func TestRoundTrip(t *testing.T) {
 				{Primary: ProfileRef{"Default", "dmz", "dmz"}, Todo: "which profile?"}},
 		},
 		Templates: []Template{{Name: "rhel9", ID: testID(idTemplate, 1)}},
-		VMs:       []VM{full, b, c},
+		VMs:       []VM{full, b, c}, LeaseExpiry: 4 * time.Minute,
 	}
 	text, err := Write(want, WriteOptions{File: "x.lua"})
 	if err != nil {
@@ -260,7 +297,7 @@ func TestRoundTrip(t *testing.T) {
 
 // stripped renders the data of a plan, without places and what hangs on a runtime.
 func stripped(p *Plan) string {
-	q := Plan{Name: p.Name, Params: p.Params, Primary: p.Primary, Secondary: p.Secondary, StorageDomains: slices.Clone(p.StorageDomains),
+	q := Plan{Name: p.Name, Params: p.Params, LeaseExpiry: p.LeaseExpiry, Primary: p.Primary, Secondary: p.Secondary, StorageDomains: slices.Clone(p.StorageDomains),
 		Mappings: Mappings{Clusters: slices.Clone(p.Mappings.Clusters), VNICProfiles: slices.Clone(p.Mappings.VNICProfiles)}, Templates: slices.Clone(p.Templates), VMs: slices.Clone(p.VMs)}
 	q.Primary.Password, q.Secondary.Password = nil, nil
 	q.Primary.Pos, q.Secondary.Pos = lua.Pos{}, lua.Pos{}

@@ -38,6 +38,9 @@ const (
 	DefaultRank        = 1
 	DefaultGrace       = 5 * time.Minute
 	DefaultHookTimeout = 10 * time.Minute
+	// DefaultLeaseExpiry is what the manual way waits until a host that lost its storage can have no lease any more
+	// (ovirt-ansible-disaster-recovery tasks/recover_engine.yml).
+	DefaultLeaseExpiry = 180 * time.Second
 )
 
 // Plan is a plan that was read. Every value that the text leaves out has its default.
@@ -51,6 +54,7 @@ type Plan struct {
 	Mappings       Mappings
 	Templates      []Template
 	VMs            []VM
+	LeaseExpiry    time.Duration            // how long after the last possible write at a source that was not released nothing is attached
 	Hooks          []Hook                   // in the order in which they were added
 	Libraries      []Library                // in the order of plan:use
 	Workflows      map[string]*lua.Function // plan.failover, plan.failback

@@ -128,6 +128,13 @@ func (v *siteView) cluster(id string) *ovirt.Cluster {
 	return &v.clusters[at]
 }
 
+func (v *siteView) clusterName(id string) string {
+	if c := v.cluster(id); c != nil {
+		return c.Name
+	}
+	return ""
+}
+
 func (v *siteView) clusterNamed(name string) *ovirt.Cluster {
 	at := slices.IndexFunc(v.clusters, func(c ovirt.Cluster) bool { return c.Name == name })
 	if at < 0 {

@@ -51,6 +51,10 @@ func Write(p *Plan, o WriteOptions) ([]byte, error) {
 	if err := w.vms(p.VMs, o.VMComments); err != nil {
 		return nil, err
 	}
+	if p.LeaseExpiry != DefaultLeaseExpiry {
+		w.linef("")
+		w.linef("  lease_expiry = %s,", luaString(durationText(p.LeaseExpiry)))
+	}
 	w.linef("}")
 	w.text(`
 -- Hooks are yours. plan:on(POINT, function(ctx, subject) … end) adds one; several at one point run in order.

@@ -27,9 +27,16 @@ type Facts struct {
 	VMs         []FactVM     `json:"vms"` // in plan order within ascending rank
 }
 
+// Where the knowledge of what ran comes from, the best first.
+const (
+	RunSetLive      = "live"      // the source, asked now
+	RunSetInventory = "inventory" // the file beside the plan
+	RunSetOVF       = "ovf"       // the OVF stores, which the target reads when it has the storage
+)
+
 // RunSetOrigin says where the knowledge of what ran comes from, and how old it is.
 type RunSetOrigin struct {
-	From  string    `json:"from"` // "live", "inventory" or "ovf"
+	From  string    `json:"from"` // RunSetLive, RunSetInventory or RunSetOVF
 	Taken time.Time `json:"taken,omitzero"`
 }
 
@@ -59,29 +66,31 @@ type FactPlace struct {
 
 // FactVM is a VM of the plan: what it was on the source, and what it is to be on the target.
 type FactVM struct {
-	ID              string    `json:"id"`
-	Name            string    `json:"name"`
-	Rank            int       `json:"rank"`
-	Required        bool      `json:"required"`
-	OnError         string    `json:"on_error"` // continue or stop
-	Start           string    `json:"start"`    // as_before, yes, no
-	Ran             string    `json:"ran"`      // up, down or unknown, by RunSet
-	After           []string  `json:"after,omitempty"`
-	Boot            string    `json:"boot,omitempty"` // the condition, for people
-	SourceCluster   string    `json:"source_cluster,omitempty"`
-	SourceHost      string    `json:"source_host,omitempty"`
-	HA              bool      `json:"ha"`
-	HAPriority      int       `json:"ha_priority,omitempty"`
-	LeaseDomain     string    `json:"lease,omitempty"` // id of the storage domain of its lease
-	DeleteProtected bool      `json:"delete_protected"`
-	Grace           float64   `json:"grace,omitempty"`      // how long a shutdown may take, in seconds
-	ForceStop       bool      `json:"force_stop,omitempty"` // switch it off when the grace is over
-	Comment         string    `json:"comment,omitempty"`    // as the source has it
-	TargetCluster   string    `json:"target_cluster"`
-	TargetClusterID string    `json:"target_cluster_id"`
-	NICs            []FactNIC `json:"nics,omitempty"`
-	Disks           []string  `json:"disks,omitempty"` // ids
-	Domains         []string  `json:"storage_domains,omitempty"`
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Rank     int      `json:"rank"`
+	Required bool     `json:"required"`
+	OnError  string   `json:"on_error"` // continue or stop
+	Start    string   `json:"start"`    // as_before, yes, no
+	Ran      string   `json:"ran"`      // up, down or unknown, by RunSet or RanFrom
+	After    []string `json:"after,omitempty"`
+	// RanFrom is where Ran comes from; nil when it is where Facts.RunSet says.
+	RanFrom         *RunSetOrigin `json:"ran_from,omitempty"`
+	Boot            string        `json:"boot,omitempty"` // the condition, for people
+	SourceCluster   string        `json:"source_cluster,omitempty"`
+	SourceHost      string        `json:"source_host,omitempty"`
+	HA              bool          `json:"ha"`
+	HAPriority      int           `json:"ha_priority,omitempty"`
+	LeaseDomain     string        `json:"lease,omitempty"` // id of the storage domain of its lease
+	DeleteProtected bool          `json:"delete_protected"`
+	Grace           float64       `json:"grace,omitempty"`      // how long a shutdown may take, in seconds
+	ForceStop       bool          `json:"force_stop,omitempty"` // switch it off when the grace is over
+	Comment         string        `json:"comment,omitempty"`    // as the source has it
+	TargetCluster   string        `json:"target_cluster"`
+	TargetClusterID string        `json:"target_cluster_id"`
+	NICs            []FactNIC     `json:"nics,omitempty"`
+	Disks           []string      `json:"disks,omitempty"` // ids
+	Domains         []string      `json:"storage_domains,omitempty"`
 }
 
 // FactNIC is a NIC of a VM with the vNIC profile that it gets on the target.

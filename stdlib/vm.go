@@ -189,7 +189,7 @@ func (v *vmRef) register(ctx context.Context, reassignMACs bool) error {
 		Absent: s.knownAbsent(v.fact.ID),
 	}
 	for _, nic := range v.fact.NICs {
-		if nic.TargetProfileID != "" {
+		if nic.TargetProfileID != "" && nic.SourceProfile != "" { // one without a source has no name to map by: repairNICs finds it
 			spec.NICs = append(spec.NICs, ovirt.NICTarget{FromNetwork: nic.SourceNetwork, FromProfile: nic.SourceProfile, ToProfileID: nic.TargetProfileID})
 		}
 	}

@@ -1,99 +1,29 @@
 package runner
 
 import (
-	"context"
 	"fmt"
 	"slices"
-	"time"
 
-	"drrun/ovirt"
 	"drrun/plans"
 	"drrun/stdlib"
 )
 
-// targetView is what the facts need of the target: names of the plan as ids of its engine.
-type targetView struct {
-	dataCenters []ovirt.DataCenter
-	clusters    []ovirt.Cluster
-	networks    []ovirt.Network
-	profiles    []ovirt.VNICProfile
-}
-
-func readTarget(ctx context.Context, target *ovirt.Site) (*targetView, error) {
-	var view targetView
-	var err error
-	if view.dataCenters, err = target.DataCenters(ctx); err != nil {
-		return nil, err
-	}
-	if view.clusters, err = target.Clusters(ctx); err != nil {
-		return nil, err
-	}
-	if view.networks, err = target.Networks(ctx); err != nil {
-		return nil, err
-	}
-	if view.profiles, err = target.VNICProfiles(ctx); err != nil {
-		return nil, err
-	}
-	return &view, nil
-}
-
-func (v *targetView) dataCenterID(name string) (string, bool) {
-	i := slices.IndexFunc(v.dataCenters, func(d ovirt.DataCenter) bool { return d.Name == name })
-	if i < 0 {
-		return "", false
-	}
-	return v.dataCenters[i].ID, true
-}
-
-func (v *targetView) clusterID(name string) (string, bool) {
-	i := slices.IndexFunc(v.clusters, func(c ovirt.Cluster) bool { return c.Name == name })
-	if i < 0 {
-		return "", false
-	}
-	return v.clusters[i].ID, true
-}
-
-func (v *targetView) profileID(ref plans.ProfileRef) (string, bool) {
-	dataCenterID, known := v.dataCenterID(ref.DataCenter)
-	if !known {
-		return "", false
-	}
-	for _, network := range v.networks {
-		if network.Name != ref.Network || network.DataCenterID != dataCenterID {
-			continue
-		}
-		for _, profile := range v.profiles {
-			if profile.Name == ref.Profile && profile.NetworkID == network.ID {
-				return profile.ID, true
-			}
-		}
-	}
-	return "", false
-}
-
-// gather composes the facts of a failover: the plan, what the inventory says about the source, and the target's ids.
-// The check has passed before, so what cannot be found here changed in between, and the run is refused.
-func gather(plan *plans.Plan, inventory *plans.Inventory, view *targetView, action, source, target string, now time.Time) (*stdlib.Facts, error) {
+// gather composes the facts of a run from what the check has just seen: the plan, what ran and how, and the target's ids.
+// The check has passed before, so what cannot be found here is a fault of the check, and the run is refused.
+func gather(survey *plans.Survey, planned bool) (*stdlib.Facts, error) {
+	plan := survey.Plan
 	facts := &stdlib.Facts{
-		Schema: stdlib.FactsSchema, Action: action, Plan: plan.Name, Source: source, Target: target, Taken: now,
-		RunSet: stdlib.RunSetOrigin{From: "ovf"},
+		Schema: stdlib.FactsSchema, Action: survey.Action, Plan: plan.Name, Source: survey.Source, Target: survey.Target,
+		Planned: planned, Taken: survey.At, LeaseExpiry: plan.LeaseExpiry.Seconds(),
 	}
-	if inventory != nil {
-		facts.RunSet = stdlib.RunSetOrigin{From: "inventory", Taken: inventory.Taken}
+	if planned && !survey.Live() {
+		return nil, fmt.Errorf("a planned %s needs site %s, which could not be read", survey.Action, survey.Source)
 	}
 	for _, domain := range plan.StorageDomains {
-		fact := stdlib.FactDomain{ID: domain.ID, Name: domain.Name, Type: domain.Type, Group: domain.Group}
-		if fact.Group == "" {
-			fact.Group = "all"
+		fact, err := domainFact(survey, domain)
+		if err != nil {
+			return nil, err
 		}
-		from, to := domain.Side(source), domain.Side(target)
-		fact.Source = stdlib.FactPlace{DataCenter: from.DataCenter, Address: from.Place.Address, Path: from.Place.Path}
-		fact.Target = stdlib.FactPlace{DataCenter: to.DataCenter, Address: to.Place.Address, Path: to.Place.Path}
-		id, known := view.dataCenterID(to.DataCenter)
-		if !known {
-			return nil, fmt.Errorf("site %s has no data center %q any more, into which storage domain %q goes", target, to.DataCenter, domain.Name)
-		}
-		fact.Target.DataCenterID = id
 		facts.Domains = append(facts.Domains, fact)
 	}
 	for _, template := range plan.Templates {
@@ -105,36 +35,80 @@ func gather(plan *plans.Plan, inventory *plans.Inventory, view *targetView, acti
 	}
 	for _, vm := range plan.VMs {
 		fact := stdlib.FactVM{
-			ID: vm.ID, Name: vm.Name, Rank: vm.Rank, Required: vm.Required, OnError: vm.OnError, Start: vm.Start, Ran: "unknown", Boot: vm.Boot.String(),
+			ID: vm.ID, Name: vm.Name, Rank: vm.Rank, Required: vm.Required, OnError: vm.OnError, Start: vm.Start, Boot: vm.Boot.String(),
+			Grace: vm.Grace.Seconds(), ForceStop: vm.ForceStop,
 		}
 		for _, name := range vm.After {
 			fact.After = append(fact.After, idByName[name])
 		}
-		var recorded *plans.InventoryVM
-		if inventory != nil {
-			recorded, _ = inventory.VM(vm.ID)
+		known := survey.VM(vm.ID)
+		fact.Ran, fact.RanFrom, fact.Comment = known.Ran, &known.Origin, known.Comment
+		if known.Record != nil {
+			describe(&fact, known.Record, survey.Source)
 		}
-		if recorded != nil {
-			describe(&fact, recorded)
-		}
-		if err := place(&fact, recorded, plan, view, source, target); err != nil {
-			return nil, err
+		if survey.Action != plans.ActionClean {
+			if err := place(&fact, survey, vm); err != nil {
+				return nil, err
+			}
 		}
 		facts.VMs = append(facts.VMs, fact)
 	}
 	slices.SortStableFunc(facts.VMs, func(a, b stdlib.FactVM) int { return a.Rank - b.Rank })
+	setRunSet(facts, survey)
 	return facts, nil
 }
 
-// describe copies what the inventory recorded of a VM on the source.
-func describe(fact *stdlib.FactVM, recorded *plans.InventoryVM) {
-	fact.Ran = "up"
-	if recorded.Status == "down" || recorded.Status == "suspended" {
-		fact.Ran = "down"
+// setRunSet says of the run as a whole what most of its VMs have in common, and leaves with the others what is different.
+func setRunSet(facts *stdlib.Facts, survey *plans.Survey) {
+	count := map[stdlib.RunSetOrigin]int{}
+	for _, vm := range facts.VMs {
+		count[*vm.RanFrom]++
 	}
-	fact.SourceCluster, fact.SourceHost = recorded.Cluster, recorded.Host
-	fact.HA, fact.HAPriority, fact.DeleteProtected = recorded.HA, recorded.HAPriority, recorded.DeleteProtected
-	for _, disk := range recorded.Disks {
+	most := 0
+	for _, vm := range facts.VMs { // in order, so that a tie has one outcome
+		if n := count[*vm.RanFrom]; n > most {
+			most, facts.RunSet = n, *vm.RanFrom
+		}
+	}
+	if most == 0 {
+		facts.RunSet.From = stdlib.RunSetOVF
+	}
+	for i := range facts.VMs {
+		if *facts.VMs[i].RanFrom == facts.RunSet {
+			facts.VMs[i].RanFrom = nil
+		}
+	}
+}
+
+// domainFact names a storage domain with its data centers by id: at the source the one that has it attached; at the target the one that
+// the plan names, or for a clean, which takes it away there, the one that has it.
+func domainFact(survey *plans.Survey, domain plans.StorageDomain) (stdlib.FactDomain, error) {
+	fact := stdlib.FactDomain{ID: domain.ID, Name: domain.Name, Type: domain.Type, Group: domain.Group}
+	if fact.Group == "" {
+		fact.Group = "all"
+	}
+	from, to := domain.Side(survey.Source), domain.Side(survey.Target)
+	fact.Source = stdlib.FactPlace{DataCenter: from.DataCenter, Address: from.Place.Address, Path: from.Place.Path, DataCenterID: survey.AttachedIn(survey.Source, domain.ID)}
+	fact.Target = stdlib.FactPlace{DataCenter: to.DataCenter, Address: to.Place.Address, Path: to.Place.Path}
+	if survey.Action == plans.ActionClean {
+		fact.Target.DataCenterID = survey.AttachedIn(survey.Target, domain.ID)
+		return fact, nil
+	}
+	id, known := survey.DataCenterID(to.DataCenter)
+	if !known {
+		return fact, fmt.Errorf("site %s has no data center %q any more, into which storage domain %q goes", survey.Target, to.DataCenter, domain.Name)
+	}
+	fact.Target.DataCenterID = id
+	return fact, nil
+}
+
+// describe copies what is known of a VM. Its cluster and host are those of the source only where it was read there.
+func describe(fact *stdlib.FactVM, record *plans.InventoryVM, source string) {
+	if record.ReadAt() == source {
+		fact.SourceCluster, fact.SourceHost = record.Cluster, record.Host
+	}
+	fact.HA, fact.HAPriority, fact.LeaseDomain, fact.DeleteProtected = record.HA, record.HAPriority, record.LeaseDomainID, record.DeleteProtected
+	for _, disk := range record.Disks {
 		fact.Disks = append(fact.Disks, disk.ID)
 		for _, id := range disk.StorageDomainIDs {
 			if !slices.Contains(fact.Domains, id) {
@@ -144,59 +118,29 @@ func describe(fact *stdlib.FactVM, recorded *plans.InventoryVM) {
 	}
 }
 
-// place finds the VM's cluster and vNIC profiles on the target. Of a VM that the inventory does not know only the mappings
-// are known: its cluster must then be the only one that the plan maps to, and every mapped profile is offered to the engine.
-func place(fact *stdlib.FactVM, recorded *plans.InventoryVM, plan *plans.Plan, view *targetView, source, target string) error {
-	for _, mapping := range plan.Mappings.Clusters {
-		if recorded == nil && len(plan.Mappings.Clusters) > 1 {
-			return fmt.Errorf("VM %q is not in the plan's inventory, so its cluster on %s is not known: "+
-				"take a new inventory with drrun generate while %s answers, or remove the VM from the plan", fact.Name, source, source)
-		}
-		if recorded == nil || mapping.Side(plans.Primary) == recorded.Cluster {
-			fact.TargetCluster = mapping.Side(target)
-		}
+// place turns the names of the VM's place on the target into ids.
+func place(fact *stdlib.FactVM, survey *plans.Survey, vm plans.VM) error {
+	placement, found := survey.Place(vm)
+	if plans.HasErrors(found) {
+		return plans.FindingsError(found)
 	}
-	if fact.TargetCluster == "" {
-		return fmt.Errorf("VM %q runs in cluster %q on %s, for which mappings.clusters has no entry", fact.Name, fact.SourceCluster, source)
-	}
-	id, known := view.clusterID(fact.TargetCluster)
+	id, known := survey.ClusterID(placement.Cluster)
 	if !known {
-		return fmt.Errorf("site %s has no cluster %q any more, in which VM %q is to run", target, fact.TargetCluster, fact.Name)
+		return fmt.Errorf("site %s has no cluster %q any more, in which VM %q is to run", survey.Target, placement.Cluster, fact.Name)
 	}
-	fact.TargetClusterID = id
-	if recorded == nil {
-		for _, mapping := range plan.Mappings.VNICProfiles {
-			if err := placeNIC(fact, stdlib.FactNIC{}, mapping, view, source, target); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	for _, nic := range recorded.NICs {
+	fact.TargetCluster, fact.TargetClusterID = placement.Cluster, id
+	for _, nic := range placement.NICs {
 		entry := stdlib.FactNIC{ID: nic.ID, Name: nic.Name, MAC: nic.MAC}
-		if nic.Profile == nil {
-			fact.NICs = append(fact.NICs, entry)
-			continue
+		if nic.From != nil {
+			entry.SourceNetwork, entry.SourceProfile = nic.From.Network, nic.From.Profile
 		}
-		i := slices.IndexFunc(plan.Mappings.VNICProfiles, func(m plans.ProfileMapping) bool { return m.Side(plans.Primary) == *nic.Profile })
-		if i < 0 {
-			return fmt.Errorf("NIC %s of VM %q uses vNIC profile %s on %s, for which mappings.vnic_profiles has no entry", nic.Name, fact.Name, nic.Profile, source)
+		if nic.To != nil {
+			if entry.TargetProfileID, known = survey.ProfileID(*nic.To); !known {
+				return fmt.Errorf("site %s has no vNIC profile %s any more, for a NIC of VM %q", survey.Target, nic.To, fact.Name)
+			}
+			entry.TargetProfile = nic.To.String()
 		}
-		if err := placeNIC(fact, entry, plan.Mappings.VNICProfiles[i], view, source, target); err != nil {
-			return err
-		}
+		fact.NICs = append(fact.NICs, entry)
 	}
-	return nil
-}
-
-func placeNIC(fact *stdlib.FactVM, entry stdlib.FactNIC, mapping plans.ProfileMapping, view *targetView, source, target string) error {
-	from, to := mapping.Side(source), mapping.Side(target)
-	id, known := view.profileID(to)
-	if !known {
-		return fmt.Errorf("site %s has no vNIC profile %s any more, for a NIC of VM %q", target, to, fact.Name)
-	}
-	entry.SourceNetwork, entry.SourceProfile = from.Network, from.Profile
-	entry.TargetProfile, entry.TargetProfileID = to.String(), id
-	fact.NICs = append(fact.NICs, entry)
 	return nil
 }

@@ -55,7 +55,8 @@ type Result struct {
 	Evidence       *stdlib.Verdict            `json:"evidence,omitempty"`
 	Verdicts       []string                   `json:"verdicts,omitempty"` // "NOT ISOLATED …", "reverse replication: …"
 	DryRun         *DryRunResult              `json:"dry_run,omitempty"`
-	Pair           *PairResult                `json:"pair,omitempty"` // of drrun status
+	Pair           *PairResult                `json:"pair,omitempty"`     // of drrun status
+	Snapshot       *SnapshotResult            `json:"snapshot,omitempty"` // of drrun snapshot
 	Error          *ErrorResult               `json:"error,omitempty"`
 	Extra          map[string]json.RawMessage `json:"extra,omitempty"`
 }

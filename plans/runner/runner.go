@@ -363,8 +363,8 @@ func (a *attempt) redact(text string) string {
 	return text
 }
 
-// check compares the plan with the sites. It returns the inventory, nil when there is none.
-func (a *attempt) check(ctx context.Context, begins bool) (*plans.Inventory, error) {
+// check compares the plan with the sites. It returns what it saw of them.
+func (a *attempt) check(ctx context.Context, begins bool) (*plans.Survey, error) {
 	file := plans.InventoryFile(a.PlanFile)
 	inventory, inventoryErr := plans.ReadInventory(a.readFile, a.PlanFile)
 	if inventoryErr == nil {
@@ -386,13 +386,13 @@ func (a *attempt) check(ctx context.Context, begins bool) (*plans.Inventory, err
 		}
 	}
 	options.PrimaryErr, options.SecondaryErr = reasons[plans.Primary], reasons[plans.Secondary]
-	findings := plans.Check(ctx, a.plan, inventory, sites[plans.Primary], sites[plans.Secondary], options)
+	survey, findings := plans.Check(ctx, a.plan, inventory, sites[plans.Primary], sites[plans.Secondary], options)
 	a.result.Findings = append(a.result.Findings, findings...)
 	a.report(findings)
 	if plans.HasErrors(findings) {
 		return nil, refuse("check", "put right what the check found, then: drrun check "+a.PlanFile, errors.New("the check found errors; nothing was changed"))
 	}
-	return inventory, nil
+	return survey, nil
 }
 
 // prepare does all that can refuse a new run, and creates it last: up to there nothing is written anywhere.
@@ -437,21 +437,16 @@ func (a *attempt) prepare(ctx context.Context) error {
 
 // gatherChecked checks the plan against the sites and gathers the facts of a run from both.
 func (a *attempt) gatherChecked(ctx context.Context) (*stdlib.Facts, error) {
-	inventory, err := a.check(ctx, true)
+	survey, err := a.check(ctx, true)
 	if err != nil {
 		return nil, err
 	}
-	source, target := a.directions()
-	view, err := readTarget(ctx, a.target)
-	if err != nil {
-		return nil, refuse(codeOf(err), hintOf(err), err)
-	}
-	facts, err := gather(a.plan, inventory, view, a.Action, source, target, a.Env.Clock.Now())
+	facts, err := gather(survey, a.Planned)
 	if err != nil {
 		return nil, refuse("facts", "run drrun check "+a.PlanFile, err)
 	}
-	if err := a.completeFacts(ctx, facts); err != nil {
-		return nil, refuse(codeOf(err), hintOf(err), err)
+	if facts.MovedAt, err = a.movedAt(survey); err != nil {
+		return nil, refuse("state", "", err)
 	}
 	return facts, nil
 }

@@ -33,23 +33,15 @@ func Status(soft, hard context.Context, o Options) *Result {
 }
 
 func (a *attempt) readPair(ctx context.Context) error {
-	sites := map[string]*ovirt.Site{}
+	sites, silent, err := a.reach(ctx)
+	if err != nil {
+		return err
+	}
 	var reasons []string
 	for _, name := range []string{plans.Primary, plans.Secondary} {
-		options, err := a.siteOptions(ctx, name)
-		if err != nil {
-			return invalid("secret", hintOf(err), err)
+		if silent[name] != nil {
+			reasons = append(reasons, fmt.Sprintf("%s does not answer: %s", name, silent[name]))
 		}
-		site, err := ovirt.New(options)
-		if err != nil {
-			return invalid("site", hintOf(err), err)
-		}
-		a.opened = append(a.opened, site)
-		if reach := site.Probe(ctx); !reach.Answers {
-			reasons = append(reasons, fmt.Sprintf("%s does not answer: %s", name, reach.Text))
-			continue
-		}
-		sites[name] = site
 	}
 	pair := plans.ReadPair(ctx, a.plan, sites[plans.Primary], sites[plans.Secondary], true)
 	pair.Reasons = append(reasons, pair.Reasons...)
@@ -59,4 +51,26 @@ func (a *attempt) readPair(ctx context.Context) error {
 		return refuse("unreachable", "bring one of the engines up, or correct the plan's sites", errors.New("neither site can be read: "+strings.Join(pair.Reasons, "; ")))
 	}
 	return nil
+}
+
+// reach makes the clients of both sites, which have no roles here. A site that does not answer is missing from sites and has its reason.
+func (a *attempt) reach(ctx context.Context) (sites map[string]*ovirt.Site, silent map[string]error, err error) {
+	sites, silent = map[string]*ovirt.Site{}, map[string]error{}
+	for _, name := range []string{plans.Primary, plans.Secondary} {
+		options, err := a.siteOptions(ctx, name)
+		if err != nil {
+			return nil, nil, invalid("secret", hintOf(err), err)
+		}
+		site, err := ovirt.New(options)
+		if err != nil {
+			return nil, nil, invalid("site", hintOf(err), err)
+		}
+		a.opened = append(a.opened, site)
+		if reach := site.Probe(ctx); reach.Answers {
+			sites[name] = site
+		} else {
+			silent[name] = errors.New(reach.Text)
+		}
+	}
+	return sites, silent, nil
 }

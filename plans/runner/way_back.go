@@ -19,57 +19,21 @@ func (a *attempt) targetName() string {
 	return target
 }
 
-// completeFacts adds what a planned move and a clean need to know of the live source.
-func (a *attempt) completeFacts(ctx context.Context, facts *stdlib.Facts) error {
-	facts.Planned = a.Planned
-	if !a.Planned && a.Action != plans.ActionClean {
-		return nil
-	}
-	if a.noSourceLogin {
-		return fmt.Errorf("%s takes part and its password is not known", facts.Source)
-	}
-	known, err := a.source.StorageDomains(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range facts.Domains {
-		for _, one := range known {
-			if one.ID == facts.Domains[i].ID {
-				facts.Domains[i].Source.DataCenterID = one.DataCenterID
-			}
-		}
-	}
-	if facts.MovedAt, err = a.movedAt(ctx, facts); err != nil {
-		return err
-	}
-	return nil
-}
-
 // movedAt says when the VMs had left the target: when the last run that took them to the source began, and where no run is known here,
 // when the first of them started there.
-func (a *attempt) movedAt(ctx context.Context, facts *stdlib.Facts) (at time.Time, err error) {
+func (a *attempt) movedAt(survey *plans.Survey) (at time.Time, err error) {
 	runs, err := engine.ListRuns(a.Env, a.StateDir)
 	if err != nil {
 		return at, fmt.Errorf("read the state folder %s: %w", a.StateDir, err)
 	}
 	for _, run := range runs {
 		ended := run.Status == StatusDone || run.Status == StatusPartial || run.Status == StatusAborted
-		if ended && run.Head.Target == facts.Source && run.Head.Action != plans.ActionClean && len(run.Touches(a.domainIDs())) > 0 && run.Started.After(at) {
+		if ended && run.Head.Target == survey.Source && run.Head.Action != plans.ActionClean && len(run.Touches(a.domainIDs())) > 0 && run.Started.After(at) {
 			at = run.Started
 		}
 	}
-	if !at.IsZero() {
-		return at, nil
-	}
-	vms, err := a.source.VMs(ctx, ovirt.VMQuery{})
-	if err != nil {
-		return at, err
-	}
-	for _, vm := range vms {
-		_, planned := facts.VM(vm.ID)
-		if planned && !vm.StartTime.IsZero() && (at.IsZero() || vm.StartTime.Before(at)) {
-			at = vm.StartTime
-		}
+	if at.IsZero() {
+		at = survey.FirstStart()
 	}
 	return at, nil
 }

@@ -18,6 +18,33 @@ local function must_stop(err)
   return type(err) == "table" and stops_the_run[err.code] == true
 end
 
+local function origin_text(origin)
+  if origin.from == "ovf" then return "ovf, read when the target has the storage" end
+  return origin.from .. (origin.taken and (", taken " .. origin.taken:gsub("%.%d+Z$", "Z")) or "")
+end
+
+-- Says where the knowledge of what ran comes from and how old it is, and which VMs are known from elsewhere.
+local function log_run_set(ctx)
+  ctx:log("what ran before is known from: " .. origin_text(ctx.facts.run_set))
+  local order, names = {}, {}
+  for _, vm in ipairs(ctx.facts.vms) do
+    if vm.ran_from then
+      local origin = origin_text(vm.ran_from)
+      if not names[origin] then
+        names[origin] = {}
+        order[#order + 1] = origin
+      end
+      table.insert(names[origin], vm.name)
+    end
+  end
+  for _, origin in ipairs(order) do
+    local list = names[origin]
+    local text = table.concat(list, ", ", 1, math.min(#list, 8))
+    if #list > 8 then text = text .. " and " .. (#list - 8) .. " more" end
+    ctx:log("but from " .. origin .. ": " .. text)
+  end
+end
+
 ---The target answers and each data center of the plan has a host that is up. Changes nothing.
 function steps.preflight(ctx)
   ctx:stage "preflight"
@@ -34,8 +61,7 @@ function steps.preflight(ctx)
       ctx:fail("no host of data center " .. name .. " on site " .. ctx.target.name .. " is up: bring one up")
     end
   end
-  local run_set = ctx.facts.run_set
-  ctx:log("what ran before is known from: " .. run_set.from .. (run_set.taken and (", taken " .. run_set.taken:gsub("%.%d+Z$", "Z")) or ""))
+  log_run_set(ctx)
 end
 
 -- The VMs of the run that a site's engine has, by id.
