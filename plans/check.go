@@ -37,6 +37,8 @@ type CheckOptions struct {
 	Begins bool
 	// Speed is the factor that model time runs faster than real time with; 0 and 1 are the same. Any other is for the lab alone.
 	Speed float64
+	// Seen is called with what was read of each site that answers; it may be nil.
+	Seen func(site string, seen Seen)
 }
 
 func (o CheckOptions) target() string {
@@ -56,6 +58,7 @@ func Check(ctx context.Context, p *Plan, inv *Inventory, primary, secondary *ovi
 	c.inventory()
 	c.source = c.look(ctx, sites[c.sourceName], reasons[c.sourceName], c.sourceName, viewParts{vms: true})
 	c.target = c.look(ctx, sites[c.targetName], reasons[c.targetName], c.targetName, viewParts{hosts: true, vms: true, attachedIn: c.targetDataCenters})
+	c.tell()
 	c.compare()
 	c.direction()
 	return c.finish()

@@ -37,6 +37,7 @@ type Session struct {
 	Conditions map[string]*Condition // boot condition by VM id, from the plan's text
 	Gate       *Gate
 	Dry        *DryRun       // set in a dry run: nothing is changed, asked or called
+	Locks      Locks         // of the run in the engines (invariant I4); nil means that there are none, as in a dry run
 	Tick       time.Duration // pause between two looks at a condition, model time
 
 	ctx     *lua.Object

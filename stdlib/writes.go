@@ -43,7 +43,7 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 		}
 		sum := sha256.Sum256(w.Body)
 		pending, err := s.Run.Begin(ctx, engine.Intent{
-			Op: w.Op, Method: w.Method, Path: w.Path, Digest: hex.EncodeToString(sum[:8]), Retry: w.Retry, Site: w.Site,
+			Op: w.Op, Method: w.Method, Path: w.Path, Digest: hex.EncodeToString(sum[:8]), Retry: w.Retry, Site: w.Site, Beside: beside(w),
 			Subject: engine.Subject{Kind: w.Subject.Kind, Site: w.Site, ID: w.Subject.ID, Name: w.Subject.Name},
 		})
 		if err != nil {
@@ -62,7 +62,11 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 
 // mayChange holds each write against the facts. A connection is judged by the storage domain for whose import it was made.
 // A NIC by the VM in its path, since its own id is the engine's. Nothing at all is changed on the site that is left.
+// But the run's own locks and the events about them belong into both engines.
 func (s *Session) mayChange(w *ovirt.Write) bool {
+	if beside(w) {
+		return s.Locks != nil && (w.Site == s.Source.Name || w.Site == s.Target.Name) && s.Locks.Allows(w)
+	}
 	if w.Site != s.Target.Name {
 		return false
 	}

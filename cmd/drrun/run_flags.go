@@ -20,6 +20,7 @@ type runOptions struct {
 	Yes               bool
 	Answers           []string
 	ConfirmSourceDown string
+	BreakLock         bool
 	JSON              bool
 }
 
@@ -28,6 +29,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "confirm-source-down", Usage: "`'NAME: REASON'`: you, by name, know that the source site is down, and why; counts while it stays silent, for 30 minutes"},
 		listFlag("answer", "`NAME=VALUE`: the answer to the prompt NAME; can be given several times"),
 		&cli.BoolFlag{Name: "yes", Usage: "answer plain questions with yes or their default; never those about evidence"},
+		&cli.BoolFlag{Name: "break-lock", Usage: "replace the lock that a run on another machine left in the engines; you type its run id, or give --answer break_lock=RUN"},
 		stateFlag(), jsonFlag(),
 	}
 }
@@ -38,7 +40,8 @@ func stateFlag() cli.Flag {
 
 func runOptionsOf(c *cli.Context, inv *invocation) runOptions {
 	return runOptions{
-		State: c.String("state"), Yes: c.Bool("yes"), Answers: listOf(c, "answer"), ConfirmSourceDown: c.String("confirm-source-down"), JSON: inv.json,
+		State: c.String("state"), Yes: c.Bool("yes"), Answers: listOf(c, "answer"), ConfirmSourceDown: c.String("confirm-source-down"),
+		BreakLock: c.Bool("break-lock"), JSON: inv.json,
 	}
 }
 
@@ -90,7 +93,7 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 		writeRun(inv.env.Stdout, r, state)
 	}
 	return runner.Options{
-		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown,
+		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown, BreakLock: o.BreakLock,
 		Asker: asker, CanAnswer: asker.canAnswer, Secrets: asker.resolver(), Speed: speed,
 		Observe: shown.observe, Findings: shown.findings, Began: shown.began,
 		Version: versionText(), Host: inv.env.Host, User: inv.env.User,

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -19,22 +18,9 @@ type targetView struct {
 	profiles    []ovirt.VNICProfile
 }
 
-func readTarget(ctx context.Context, target *ovirt.Site) (*targetView, error) {
-	var view targetView
-	var err error
-	if view.dataCenters, err = target.DataCenters(ctx); err != nil {
-		return nil, err
-	}
-	if view.clusters, err = target.Clusters(ctx); err != nil {
-		return nil, err
-	}
-	if view.networks, err = target.Networks(ctx); err != nil {
-		return nil, err
-	}
-	if view.profiles, err = target.VNICProfiles(ctx); err != nil {
-		return nil, err
-	}
-	return &view, nil
+// viewOf takes what the check has just read.
+func viewOf(seen plans.Seen) *targetView {
+	return &targetView{dataCenters: seen.DataCenters, clusters: seen.Clusters, networks: seen.Networks, profiles: seen.Profiles}
 }
 
 func (v *targetView) dataCenterID(name string) (string, bool) {

@@ -5,7 +5,7 @@ local steps = {}
 -- Errors that say something about the whole run; no VM's on_error = "continue" passes over them.
 local stops_the_run = {
   ["no-evidence"] = true, ["stopping"] = true, ["needs-answer"] = true, ["outside-plan"] = true,
-  ["unreachable"] = true, ["credentials"] = true, ["failed-by-plan"] = true, ["cancelled"] = true, ["step-cut"] = true,
+  ["unreachable"] = true, ["credentials"] = true, ["failed-by-plan"] = true, ["cancelled"] = true, ["step-cut"] = true, ["lock-lost"] = true,
 }
 
 local function message_of(err)
