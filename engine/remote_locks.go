@@ -292,8 +292,9 @@ func (l *RemoteLocks) undo(ctx context.Context) {
 	}
 }
 
-// undoLimit bounds, in model time, how long an attempt that ends may try to give its locks back at each site.
-const undoLimit = time.Minute
+// undoLimit bounds, in model time, how long an attempt that ends may try to give its locks back at each site: an engine that restarts is
+// waited for, since a lock that is left keeps others away.
+const undoLimit = 5 * time.Minute
 
 // Verify reads the locks of every site that answers, unless that was done a moment ago, and returns a *LockLostError when one is not
 // the run's any more: then the run stops. At a site that answers again, the locks are taken. A site that is not a must and cannot be

@@ -3,7 +3,6 @@ package ovirt
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 )
 
@@ -39,21 +38,23 @@ func (s *Site) createListed(ctx context.Context, label AffinityLabel) error {
 	if problem := unfitLabel(label.Name, label.ID); problem != nil {
 		return s.fail(OpCreateLabel, subject, CodeBadRequest, problem)
 	}
-	e := s.labelEnsurance(label.Name, label.ID)
-	whole, first := e.look, true
-	e.look = func(ctx context.Context, sent bool) (bool, error) {
-		if sent {
-			return true, nil
-		}
-		if first {
-			first = false
-			return false, nil
-		}
-		return whole(ctx, sent)
-	}
-	e.reached = func(ctx context.Context) (bool, error) { return whole(ctx, false) }
-	_, err := s.ensure(ctx, e)
+	_, err := s.ensure(ctx, listed(s.labelEnsurance(label.Name, label.ID)))
 	return err
+}
+
+// listed spares an operation its first look, because the caller has just read a list in which the goal does not hold, and its last,
+// because the caller reads one list for several. What becomes of a request that the engine does not accept is read all the same.
+func listed(e *ensurance) *ensurance {
+	look, first := e.look, true
+	e.look = func(ctx context.Context, sent bool) (bool, error) {
+		if sent || !first {
+			return sent, nil
+		}
+		first = false
+		return false, nil
+	}
+	e.reached = func(ctx context.Context) (bool, error) { return look(ctx, false) }
+	return e
 }
 
 // DeleteLabels removes affinity labels by id, for a caller who has just seen them: each is asked to go, and one list is read at the end.
@@ -63,24 +64,12 @@ func (s *Site) DeleteLabels(ctx context.Context, ids []string) (left []string, e
 	ctx, cancel := s.o.Clock.WithTimeout(patiently(ctx), operationTimeout)
 	defer cancel()
 	for _, id := range ids {
-		failure := s.perform(ctx, deleteLabelChange(id))
-		if failure == nil || failure.Status == http.StatusNotFound {
-			continue
-		}
-		if failure.unknown { // an engine that still works on it shows that late
-			gone, settleErr := s.settle(ctx, func(ctx context.Context) (bool, error) {
-				now, err := s.AffinityLabels(ctx)
-				return !slices.ContainsFunc(now, func(label AffinityLabel) bool { return label.ID == id }), err
-			})
-			if settleErr == nil && gone {
-				continue
-			}
-		}
+		_, failed := s.ensure(ctx, listed(s.unlabelEnsurance(id)))
 		if err == nil {
-			err = failure
+			err = failed
 		}
-		if failure.unsent {
-			break // the engine is gone: the list decides, or says so
+		if HasCode(failed, CodeUnreachable) || ctx.Err() != nil {
+			break // the list decides, or says so too
 		}
 	}
 	now, listErr := s.AffinityLabels(ctx)
@@ -99,11 +88,6 @@ func (s *Site) DeleteLabels(ctx context.Context, ids []string) (left []string, e
 		err = s.fail(OpDeleteLabel, Subject{Kind: KindAffinityLabel, ID: left[0]}, CodeEngineError, errors.New("the engine said that it was deleted, and still has it"))
 	}
 	return left, err
-}
-
-func deleteLabelChange(id string) change {
-	return change{op: OpDeleteLabel, subject: Subject{Kind: KindAffinityLabel, ID: id}, method: http.MethodDelete,
-		path: "/affinitylabels/" + segment(id), accept: acceptAction}
 }
 
 func unfitLabel(name, id string) error {

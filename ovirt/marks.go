@@ -102,7 +102,14 @@ func plainName(text string) bool {
 func (s *Site) DeleteLabel(ctx context.Context, id string) error {
 	ctx, cancel := s.o.Clock.WithTimeout(patiently(ctx), operationTimeout)
 	defer cancel()
-	e := &ensurance{change: deleteLabelChange(id)}
+	_, err := s.ensure(ctx, s.unlabelEnsurance(id))
+	return err
+}
+
+// unlabelEnsurance is the removal of a label.
+func (s *Site) unlabelEnsurance(id string) *ensurance {
+	e := &ensurance{change: change{op: OpDeleteLabel, subject: Subject{Kind: KindAffinityLabel, ID: id}, method: http.MethodDelete,
+		path: "/affinitylabels/" + segment(id), accept: acceptAction}}
 	e.look = func(ctx context.Context, _ bool) (bool, error) {
 		labels, err := s.AffinityLabels(ctx)
 		if err != nil {
@@ -119,8 +126,7 @@ func (s *Site) DeleteLabel(ctx context.Context, id string) error {
 	e.undone = func() *Error {
 		return s.fail(OpDeleteLabel, e.change.subject, CodeEngineError, errors.New("the engine said that it was deleted, and still has it"))
 	}
-	_, err := s.ensure(ctx, e)
-	return err
+	return e
 }
 
 // PostEvent adds an event to the engine's audit log, where people see it, and returns it as the engine has it. An event of that

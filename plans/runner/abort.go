@@ -9,7 +9,6 @@ import (
 	"drrun/engine"
 	"drrun/ovirt"
 	"drrun/plans"
-	"drrun/stdlib"
 )
 
 // StatusAborted is how a run ends that was closed by drrun abort. It is the status of the run, not of a command.
@@ -141,15 +140,8 @@ func (a *attempt) giveBackLocks(t *engine.Task, info *engine.RunInfo) {
 			a.siteLocks[name] = lock
 			a.opened = append(a.opened, site)
 		}
-		facts := a.facts
-		if facts == nil {
-			facts = &stdlib.Facts{Source: info.Head.Source, Target: info.Head.Target}
-		}
-		a.session = stdlib.NewSession(a.Env, a.run, facts, a.opened[0], a.opened[1])
-		a.locks = a.newEngineLocks()
-		a.session.Locks = a.locks
-		a.locks.Find(ctx)
-		a.locks.Release(ctx)
+		a.source, a.target, a.opened = a.opened[0], a.opened[1], nil
+		a.releaseLocks(ctx)
 	})
 	if err != nil {
 		left(err)

@@ -35,8 +35,11 @@ const lockOrigin = "drrun"
 // breakLock is the question that names whose lock may be replaced.
 const breakLock = "break_lock"
 
-// lockReadLimit bounds, in model time, what is asked of an engine whose locks the run can do without.
-const lockReadLimit = 30 * time.Second
+// Bounds, in model time, of what is asked of an engine whose locks the run can do without.
+const (
+	lockReadLimit   = 30 * time.Second
+	lockChangeLimit = 2 * time.Minute // long enough to settle one request that was not answered
+)
 
 // siteOrder is the order in which every run asks the sites, whatever its direction.
 var siteOrder = []string{plans.Primary, plans.Secondary}
@@ -158,7 +161,8 @@ func (a *attempt) lockEngines(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return err
 	}
-	return refuse(codeOf(err), hintOf(err), fmt.Errorf("lock the storage domains in the engines: %w", err))
+	return refuse(codeOf(err), cmp.Or(hintOf(err), "look at the affinity labels "+lockOrigin+".… in that engine: one that is put on a VM or a host cannot be removed"),
+		fmt.Errorf("lock the storage domains in the engines: %w", err))
 }
 
 // refuseChangedMeanwhile refuses a new run whose check saw the storage domains elsewhere than they are now, under the lock.
@@ -208,11 +212,26 @@ func placeOf(domains []ovirt.StorageDomain, id string) string {
 	return "not there"
 }
 
-// releaseLocks gives the locks back at the end of a run that nobody goes on with.
+// releaseLocks gives the locks back of a run that nobody goes on with: those of this attempt, or, where it got not so far as to take
+// any, those of earlier ones.
 func (a *attempt) releaseLocks(ctx context.Context) {
-	if a.locks != nil {
-		a.locks.Release(context.WithoutCancel(ctx))
+	ctx = context.WithoutCancel(ctx)
+	if a.locks == nil {
+		if a.run == nil || len(a.run.LockTokens()) == 0 || a.source == nil || a.target == nil {
+			return
+		}
+		if a.session == nil {
+			facts := a.facts
+			if facts == nil {
+				facts = &stdlib.Facts{Source: a.source.Name(), Target: a.target.Name()}
+			}
+			a.session = stdlib.NewSession(a.Env, a.run, facts, a.source, a.target)
+		}
+		a.locks = a.newEngineLocks()
+		a.session.Locks = a.locks
+		a.locks.Find(ctx)
 	}
+	a.locks.Release(ctx)
 }
 
 // siteLock keeps the locks of one site as affinity labels of its engine.
@@ -247,15 +266,15 @@ func (l *siteLock) Answers() bool {
 }
 
 // limited bounds what is asked of an engine whose locks the run can do without.
-func (l *siteLock) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+func (l *siteLock) limited(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if l.must {
 		return ctx, func() {}
 	}
-	return l.attempt.Env.Clock.WithTimeout(ctx, lockReadLimit)
+	return l.attempt.Env.Clock.WithTimeout(ctx, limit)
 }
 
 func (l *siteLock) read(ctx context.Context) ([]ovirt.AffinityLabel, error) {
-	ctx, cancel := l.limited(ctx)
+	ctx, cancel := l.limited(ctx, lockReadLimit)
 	defer cancel()
 	labels, err := l.site.HeldLabels(ctx)
 	if err == nil && labels == nil {
@@ -301,7 +320,7 @@ func (l *siteLock) settle(ctx context.Context, labels []ovirt.AffinityLabel) {
 		case ovirt.OpDeleteLabel:
 			run.Settle(intent.ID, !there, "the labels of the engine were read")
 		case ovirt.OpPostEvent:
-			ctx, cancel := l.limited(ctx)
+			ctx, cancel := l.limited(ctx, lockReadLimit)
 			events, err := l.site.Events(ctx, ovirt.EventQuery{Search: fmt.Sprintf("origin=%s and custom_event_id=%s", lockOrigin, intent.Subject.ID), Max: 1})
 			cancel()
 			if err == nil {
@@ -316,7 +335,7 @@ const idsPerEvent = 150
 
 func (l *siteLock) Announce(ctx context.Context, locks []engine.LockToken) {
 	a := l.attempt
-	ctx, cancel := l.limited(ctx)
+	ctx, cancel := l.limited(ctx, lockChangeLimit)
 	defer cancel()
 	for part := range slices.Chunk(locks, idsPerEvent) {
 		ids := make([]string, len(part))
@@ -349,7 +368,7 @@ func (l *siteLock) post(ctx context.Context, text string, ids []string) error {
 }
 
 func (l *siteLock) Take(ctx context.Context, locks []engine.LockToken) (map[string]string, error) {
-	ctx, cancel := l.limited(ctx)
+	ctx, cancel := l.limited(ctx, lockChangeLimit)
 	defer cancel()
 	labels := make([]ovirt.AffinityLabel, len(locks))
 	for i, lock := range locks {
@@ -367,7 +386,7 @@ func (l *siteLock) Take(ctx context.Context, locks []engine.LockToken) (map[stri
 }
 
 func (l *siteLock) Release(ctx context.Context, locks []engine.LockToken) ([]engine.LockToken, error) {
-	ctx, cancel := l.limited(ctx)
+	ctx, cancel := l.limited(ctx, lockChangeLimit)
 	defer cancel()
 	ids := make([]string, len(locks))
 	for i, lock := range locks {
@@ -384,7 +403,7 @@ var holderText = regexp.MustCompile(`^drrun (run (\S+): .*); locks: [0-9a-f -]*$
 
 // holder looks for the event that names a token, the newest first.
 func (l *siteLock) holder(ctx context.Context, token string) lockHolder {
-	ctx, cancel := l.limited(ctx)
+	ctx, cancel := l.limited(ctx, lockReadLimit)
 	defer cancel()
 	events, err := l.site.Events(ctx, ovirt.EventQuery{Search: "origin=" + lockOrigin, Max: 200})
 	if err == nil {
