@@ -359,7 +359,8 @@ func (l *RemoteLocks) verifyAt(ctx context.Context, site RemoteLock, state *site
 	return nil
 }
 
-// Release gives every lock back that the run has, and says of each site with a warning what is left there.
+// Release gives every lock back that the run has, also those of earlier attempts that this one did not look for, and says of each site
+// with a warning what is left there.
 func (l *RemoteLocks) Release(ctx context.Context) {
 	free, err := l.run.claim(ctx, lockNote)
 	if err != nil {
@@ -368,11 +369,10 @@ func (l *RemoteLocks) Release(ctx context.Context) {
 	defer free()
 	for _, site := range slices.Backward(l.sites) {
 		state := l.states[site.Site()]
-		if !state.asked {
-			if old := l.noted(site.Site()); len(old) > 0 {
-				l.warn(leftText(site.Site(), old, errors.New("it does not answer")))
+		if old := l.noted(site.Site()); !state.asked && len(old) > 0 {
+			if err := l.find(ctx, site); err != nil {
+				l.warn(leftText(site.Site(), old, err))
 			}
-			continue
 		}
 		var locks []LockToken
 		for _, domain := range slices.Backward(l.domains) {
@@ -397,16 +397,18 @@ func (l *RemoteLocks) Release(ctx context.Context) {
 	}
 }
 
-// Find reads which locks the run has at the sites that answer, so that Release can give them back, and takes none.
-func (l *RemoteLocks) Find(ctx context.Context) {
-	for _, site := range l.sites {
-		if len(l.noted(site.Site())) == 0 || !site.Answers() {
-			continue
-		}
-		if now, err := site.Held(ctx); err == nil {
-			l.see(l.states[site.Site()], now)
-		}
+// find reads which locks the run has at a site from earlier attempts.
+func (l *RemoteLocks) find(ctx context.Context, site RemoteLock) error {
+	if !site.Answers() {
+		return errors.New("it does not answer")
 	}
+	ctx, cancel := l.run.env.Clock.WithTimeout(ctx, undoLimit)
+	defer cancel()
+	now, err := site.Held(ctx)
+	if err == nil {
+		l.see(l.states[site.Site()], now)
+	}
+	return err
 }
 
 // noted returns the tokens that the run ever meant to use at a site.

@@ -98,7 +98,7 @@ func TestDeleteLabels(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fake) {
 		held := map[string]string{"drrun.1": lbID, "x": otherID}
 		f.labelWorld(held, asIs)
-		left, err := f.site().DeleteLabels(t.Context(), ids) // one of them is gone already
+		left, err := f.site().DeleteLabels(t.Context(), ids)                                // one of them is gone already
 		if err != nil || len(left) != 0 || len(held) != 1 || len(f.requests("GET ")) != 2 { // one because of the 404
 			t.Fatalf("%v, %v, %v", left, err, held)
 		}

@@ -104,7 +104,7 @@ var resumeCommand = regexp.MustCompile(`drrun (?:resume|history|rollback|abort)\
 
 // located adds --state to the commands that a hint names, where the state folder is not the one that they would look in.
 func located(r *runner.Result, o runOptions) *runner.Result {
-	if r.Error != nil && o.State != "" {
+	if r.Error != nil && o.State != "" && r.Error.Code != "locked" { // whoever has the lock keeps its run elsewhere
 		r.Error.Hint = resumeCommand.ReplaceAllString(r.Error.Hint, "$0 --state "+strings.ReplaceAll(shellWord(o.State), "$", "$$"))
 	}
 	return r

@@ -229,7 +229,6 @@ func (a *attempt) releaseLocks(ctx context.Context) {
 		}
 		a.locks = a.newEngineLocks()
 		a.session.Locks = a.locks
-		a.locks.Find(ctx)
 	}
 	a.locks.Release(ctx)
 }
