@@ -66,6 +66,7 @@ type Record struct {
 	Note    string          `json:"note,omitempty"`
 	Subject *Subject        `json:"subject,omitempty"`
 	Data    json.RawMessage `json:"data,omitempty"`
+	Locks   []LockToken     `json:"locks,omitempty"`
 	Reason  string          `json:"reason,omitempty"`
 	Status  string          `json:"status,omitempty"`
 	Exit    *int            `json:"exit,omitempty"`

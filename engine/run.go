@@ -36,6 +36,7 @@ type Run struct {
 	objects map[string][]*intent        // by op and subject, in order
 	lastID  int                         // number of the last intent
 	board   map[string]*Status
+	tokens  []LockToken    // of all attempts
 	uses    map[string]int // of step names, by task path and name
 	redo    map[string]bool
 	claims  map[string]chan struct{} // steps that are running
@@ -167,6 +168,8 @@ func (r *Run) apply(rec *Record) {
 		}
 	case kindMark:
 		r.merge(*rec.Mark)
+	case kindConfirm:
+		r.tokens = append(r.tokens, rec.Locks...)
 	}
 }
 
@@ -242,6 +245,20 @@ func (r *Run) mayChange(ctx context.Context) error {
 		return fmt.Errorf("%w: it has ended", ErrStopping)
 	}
 	return nil
+}
+
+// mayGiveBack is mayChange for what is beside the plan: a run that stops may still give its locks back.
+func (r *Run) mayGiveBack(ctx context.Context) error {
+	err := r.mayChange(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if errors.Is(err, ErrStopping) && !r.closed {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return nil
+	}
+	return err
 }
 
 // SetFacts records what the run decided, before its first change, and returns when that
@@ -550,7 +567,11 @@ type Pending struct {
 // Begin journals a changing request before it leaves. It returns when that is synced; an
 // error means that the request must not be sent.
 func (r *Run) Begin(ctx context.Context, in Intent) (*Pending, error) {
-	if err := r.mayChange(ctx); err != nil {
+	allowed := r.mayChange
+	if in.Beside {
+		allowed = r.mayGiveBack
+	}
+	if err := allowed(ctx); err != nil {
 		return nil, fmt.Errorf("begin %s: %w", in.Op, err)
 	}
 	r.mu.Lock()
@@ -564,7 +585,7 @@ func (r *Run) Begin(ctx context.Context, in Intent) (*Pending, error) {
 		return nil, fmt.Errorf("begin %s: %w", in.Op, err)
 	}
 	p := &Pending{run: r, in: in}
-	if err := r.mayChange(ctx); err != nil { // stopped during the sync
+	if err := allowed(ctx); err != nil { // stopped during the sync
 		p.Done(Outcome{Error: "not sent: " + err.Error()})
 		return nil, fmt.Errorf("begin %s: %w", in.Op, err)
 	}

@@ -82,6 +82,9 @@ type Intent struct {
 	Subject Subject `json:"subject"`
 	// Look marks what changes no object: a host is made to look at what it can reach. It does not make the run one that changed something.
 	Look bool `json:"look,omitempty"`
+	// Beside marks what changes no object of the plan: a lock or an event in an engine. Such a request does not make the run one that
+	// changed something, and it may leave while the run stops, so that locks are given back.
+	Beside bool `json:"beside,omitempty"`
 }
 
 // Outcome is what came of an intent.
@@ -147,9 +150,10 @@ var (
 
 // LockedError says that somebody else works on a storage domain or a run.
 type LockedError struct {
-	Domain string // id of the storage domain; empty when it is the run that is locked
+	Domain string // name or id of the storage domain; empty when it is the run that is locked
 	Run    string // id of the run
 	Holder string // what the other one wrote about itself
+	Site   string // whose engine has the lock; empty for one on this machine
 }
 
 func (e *LockedError) Error() string {
@@ -157,10 +161,14 @@ func (e *LockedError) Error() string {
 	if e.Domain == "" {
 		what = "run " + e.Run
 	}
-	if e.Holder == "" {
-		return what + " is in use by another drrun"
+	holder := "another drrun"
+	if e.Holder != "" {
+		holder = e.Holder
 	}
-	return what + " is in use by " + e.Holder
+	if e.Site != "" {
+		return fmt.Sprintf("%s is in use: its lock in the engine of %s belongs to %s", what, e.Site, holder)
+	}
+	return what + " is in use by " + holder
 }
 
 // Is makes the error match ErrLocked.

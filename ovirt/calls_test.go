@@ -64,6 +64,8 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.MasterDomain(ctx, "d1") }},
 	{"AffinityLabels", "GET /affinitylabels", `<affinity_labels><affinity_label id="l1"><name>drrun.1</name></affinity_label></affinity_labels>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.AffinityLabels(ctx) }},
+	{"HeldLabels", "GET /affinitylabels", `<affinity_labels><affinity_label id="l1"><name>drrun.1</name></affinity_label></affinity_labels>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.HeldLabels(ctx) }},
 	{"ShutdownReached", "GET /events", `<events>` + eventXML(7, 73, "<correlation_id>run-1</correlation_id>") + `</events>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.ShutdownReached(ctx, "run-1") }},
 	{"Events", "GET /events", `<events>` + eventXML(7, 119, "") + `</events>`,
@@ -130,7 +132,7 @@ func TestReadsRefuseBadBodies(t *testing.T) {
 	site := reflect.TypeFor[*Site]()
 	other := map[string]bool{"Close": true, "Name": true, "URL": true, "Counters": true, "Probe": true, "ImportDomain": true, "AttachDomain": true, "ActivateDomain": true,
 		"WaitStorageDomain": true, "RefreshHost": true, "DeactivateDomain": true, "DetachDomain": true, "RemoveDomain": true, "DestroyDomain": true, "IsAttached": true,
-		"SetHA": true, "SetDeleteProtection": true, "TouchVM": true, "ShutdownVM": true, "RemoveDisklessVM": true, "UpdateOVFStore": true, "CreateLabel": true, "DeleteLabel": true, "PostEvent": true, "RegisterTemplate": true, "RegisterVM": true, "UpdateNIC": true, "StartVM": true, "WaitVM": true}
+		"SetHA": true, "SetDeleteProtection": true, "TouchVM": true, "ShutdownVM": true, "RemoveDisklessVM": true, "UpdateOVFStore": true, "CreateLabel": true, "DeleteLabel": true, "CreateLabels": true, "DeleteLabels": true, "PostEvent": true, "RegisterTemplate": true, "RegisterVM": true, "UpdateNIC": true, "StartVM": true, "WaitVM": true}
 	for i := range site.NumMethod() {
 		if name := site.Method(i).Name; !covered[name] && !other[name] {
 			t.Errorf("%s has no row in readCalls", name)

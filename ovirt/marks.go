@@ -43,12 +43,24 @@ func (s *Site) AffinityLabels(ctx context.Context) ([]AffinityLabel, error) {
 // the engine answers, the labels are read, and the id of the one with the name decides. One that has the id already is fine. One of
 // another id is already-exists, with the holder's id in State.
 func (s *Site) CreateLabel(ctx context.Context, name, id string) error {
-	subject := Subject{Kind: KindAffinityLabel, ID: id, Name: name}
-	if name == "" || id == "" || len(name) > 50 || !plainName(name) {
-		return s.fail(OpCreateLabel, subject, CodeBadRequest, errors.New("a label needs an id, and a name of up to 50 letters, digits, '.', '_' and '-'"))
+	if problem := unfitLabel(name, id); problem != nil {
+		return s.fail(OpCreateLabel, Subject{Kind: KindAffinityLabel, ID: id, Name: name}, CodeBadRequest, problem)
 	}
 	ctx, cancel := s.o.Clock.WithTimeout(patiently(ctx), operationTimeout)
 	defer cancel()
+	e := s.labelEnsurance(name, id)
+	_, err := s.ensure(ctx, e)
+	if failure, ok := asError(err); ok && failure.Code != CodeAlreadyExists && failure.Status != 0 && ctx.Err() == nil {
+		if _, held := e.look(ctx, false); HasCode(held, CodeAlreadyExists) {
+			return held
+		}
+	}
+	return err
+}
+
+// labelEnsurance is the making of a label, whose look compares ids.
+func (s *Site) labelEnsurance(name, id string) *ensurance {
+	subject := Subject{Kind: KindAffinityLabel, ID: id, Name: name}
 	var made AffinityLabel
 	e := &ensurance{change: change{op: OpCreateLabel, subject: subject, method: http.MethodPost, path: "/affinitylabels",
 		body: labelXML{ID: id, Name: name}, accept: acceptInto(decodeLabel, &made)}}
@@ -73,13 +85,7 @@ func (s *Site) CreateLabel(ctx context.Context, name, id string) error {
 	e.undone = func() *Error {
 		return s.fail(OpCreateLabel, subject, CodeEngineError, errors.New("the engine said that it was created, and does not have it"))
 	}
-	_, err := s.ensure(ctx, e)
-	if failure, ok := asError(err); ok && failure.Code != CodeAlreadyExists && failure.Status != 0 && ctx.Err() == nil {
-		if _, held := e.look(ctx, false); HasCode(held, CodeAlreadyExists) {
-			return held
-		}
-	}
-	return err
+	return e
 }
 
 func plainName(text string) bool {
@@ -96,6 +102,12 @@ func plainName(text string) bool {
 func (s *Site) DeleteLabel(ctx context.Context, id string) error {
 	ctx, cancel := s.o.Clock.WithTimeout(patiently(ctx), operationTimeout)
 	defer cancel()
+	_, err := s.ensure(ctx, s.unlabelEnsurance(id))
+	return err
+}
+
+// unlabelEnsurance is the removal of a label.
+func (s *Site) unlabelEnsurance(id string) *ensurance {
 	e := &ensurance{change: change{op: OpDeleteLabel, subject: Subject{Kind: KindAffinityLabel, ID: id}, method: http.MethodDelete,
 		path: "/affinitylabels/" + segment(id), accept: acceptAction}}
 	e.look = func(ctx context.Context, _ bool) (bool, error) {
@@ -114,8 +126,7 @@ func (s *Site) DeleteLabel(ctx context.Context, id string) error {
 	e.undone = func() *Error {
 		return s.fail(OpDeleteLabel, e.change.subject, CodeEngineError, errors.New("the engine said that it was deleted, and still has it"))
 	}
-	_, err := s.ensure(ctx, e)
-	return err
+	return e
 }
 
 // PostEvent adds an event to the engine's audit log, where people see it, and returns it as the engine has it. An event of that
@@ -150,9 +161,14 @@ func (s *Site) PostEvent(ctx context.Context, spec EventSpec) (posted Event, err
 	}
 	var answer Event
 	e := &ensurance{change: change{op: OpPostEvent, subject: subject, method: http.MethodPost, path: "/events", body: body, accept: acceptInto(decodeEvent, &answer)}}
+	fresh := spec.Fresh
 	e.look = func(ctx context.Context, sent bool) (bool, error) {
 		if sent && answer.ID != 0 {
 			return same(answer)
+		}
+		if fresh {
+			fresh = false
+			return false, nil
 		}
 		events, err := s.Events(ctx, EventQuery{Search: fmt.Sprintf("origin=%s and custom_event_id=%d", spec.Origin, spec.CustomID), Max: 5})
 		if err != nil {

@@ -291,6 +291,9 @@ type EventSpec struct {
 	CustomID    int    // from 1
 	Severity    string // normal, warning, error or alert
 	Description string // up to 10,000 characters
+	// Fresh says that the custom id was drawn at random for this very call: no event of it is looked for before. One that has it all
+	// the same is found by the engine's refusal.
+	Fresh bool
 	// What it is about, by id; each may be empty.
 	VMID, HostID, StorageDomainID, TemplateID, ClusterID, DataCenterID string
 }

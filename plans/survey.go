@@ -121,6 +121,18 @@ func (s *Survey) AttachedIn(site, domainID string) string {
 	return ""
 }
 
+// StorageDomains returns the storage domains of a site; known is false where it could not be read.
+func (s *Survey) StorageDomains(site string) (domains []ovirt.StorageDomain, known bool) {
+	view := s.target
+	if site == s.Source {
+		view = s.source
+	}
+	if view == nil {
+		return nil, false
+	}
+	return view.domains, true
+}
+
 // DataCenterID returns the id of a data center of the target by its name.
 func (s *Survey) DataCenterID(name string) (string, bool) {
 	if dc := s.target.dataCenterNamed(name); dc != nil {

@@ -137,13 +137,20 @@ func contextMethods() []lua.Func {
 			Run: func(c *lua.Call) (any, error) { return nil, c.Errorf("failed-by-plan", "", "%s", c.String("text")) },
 		},
 		{
-			Name: "stage", Doc: "Names the stage that the run is in, for progress and report.", Effect: lua.Pure,
+			Name: "stage", Effect: lua.Observes,
+			Doc:    "Names the stage that the run is in, for progress and report. Raises lock-lost, and stops the run, when a storage domain's lock in an engine is not the run's any more (invariant I4).",
 			Params: []lua.Param{{Name: "name", Type: lua.String, Positional: true, Doc: "The stage."}},
 			Run: func(c *lua.Call) (any, error) {
-				if dry := session(c).Dry; dry != nil {
-					dry.enter(c.String("name"))
+				s := session(c)
+				if s.Dry != nil {
+					s.Dry.enter(c.String("name"))
 				}
-				session(c).Run.Note("stage", engine.Subject{}, map[string]any{"text": c.String("name")})
+				if s.Locks != nil && c.Task.Local(observing{}) == nil {
+					if err := s.Locks.Verify(c.Ctx); err != nil {
+						return nil, lockFault(c, err)
+					}
+				}
+				s.Run.Note("stage", engine.Subject{}, map[string]any{"text": c.String("name")})
 				return nil, nil
 			},
 		},

@@ -111,6 +111,16 @@ func (g *Gate) Contradicted() bool {
 	return g.contradicted
 }
 
+// Answers tells whether the source answered when it was last looked at; known is false before the first look.
+func (g *Gate) Answers() (answers, known bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.last == nil {
+		return false, false
+	}
+	return g.last.Answers, true
+}
+
 // Confirmed returns the confirmation that still counts, or nil.
 func (g *Gate) Confirmed() *Confirmation {
 	g.mu.Lock()

@@ -416,7 +416,7 @@ type hostsAndClusters struct {
 
 // upHosts returns the hosts that are up in a data center, by name. None is an error: nothing can look at the storage.
 func (site *Site) upHosts(ctx context.Context, dataCenterID string) ([]ovirt.Host, error) {
-	seen, err := site.readHosts(ctx)
+	seen, err := site.readHosts(ctx, hostsAge)
 	if err != nil {
 		return nil, err
 	}
@@ -428,8 +428,11 @@ func (site *Site) upHosts(ctx context.Context, dataCenterID string) ([]ovirt.Hos
 	return up, nil
 }
 
-func (site *Site) readHosts(ctx context.Context) (hostsAndClusters, error) {
-	return site.hosts.get(ctx, site.session.Env.Clock, site.session.Tick, func(ctx context.Context) (seen hostsAndClusters, err error) {
+// hostsAge is how old the list of hosts may be for choosing who looks at the storage: one that has gone since fails that look.
+const hostsAge = 30 * time.Second
+
+func (site *Site) readHosts(ctx context.Context, age time.Duration) (hostsAndClusters, error) {
+	return site.hosts.get(ctx, site.session.Env.Clock, age, func(ctx context.Context) (seen hostsAndClusters, err error) {
 		if seen.clusters, err = site.Engine.Clusters(ctx); err == nil {
 			seen.hosts, err = site.Engine.Hosts(ctx)
 		}
@@ -439,7 +442,7 @@ func (site *Site) readHosts(ctx context.Context) (hostsAndClusters, error) {
 
 // hostsIn returns the hosts of some data centers, by id, whatever their status.
 func (site *Site) hostsIn(ctx context.Context, dataCenters map[string]bool) ([]ovirt.Host, error) {
-	seen, err := site.readHosts(ctx)
+	seen, err := site.readHosts(ctx, site.session.Tick)
 	return seen.in(dataCenters), err
 }
 

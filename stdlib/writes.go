@@ -43,7 +43,7 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 		}
 		sum := sha256.Sum256(w.Body)
 		pending, err := s.Run.Begin(ctx, engine.Intent{
-			Op: w.Op, Method: w.Method, Path: w.Path, Digest: hex.EncodeToString(sum[:8]), Retry: w.Retry, Site: w.Site, Look: looks(w),
+			Op: w.Op, Method: w.Method, Path: w.Path, Digest: hex.EncodeToString(sum[:8]), Retry: w.Retry, Site: w.Site, Look: looks(w), Beside: beside(w),
 			Subject: engine.Subject{Kind: w.Subject.Kind, Site: w.Site, ID: w.Subject.ID, Name: w.Subject.Name},
 		})
 		if err != nil {
@@ -97,6 +97,9 @@ func (s *Session) permitted(w *ovirt.Write) bool {
 // A connection is judged by the storage domain for whose import it was made, a NIC by the VM in its path, since its own id is the
 // engine's.
 func (s *Session) mayChange(w *ovirt.Write) bool {
+	if beside(w) { // the run's own locks, and the events about them, belong into both engines
+		return s.Locks != nil && (w.Site == s.Source.Name || w.Site == s.Target.Name) && s.Locks.Allows(w)
+	}
 	// An import that brought another domain than the expected one takes that entry out again. The client does that inside the
 	// import, without format, and only with the entry that it has just made: its content stays.
 	if w.Site == s.Target.Name && w.Op == ovirt.OpRemoveDomain && w.Subject.Kind == ovirt.KindStorageDomain && s.importsUnderWay() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -15,8 +16,11 @@ type abortOptions struct {
 	JSON  bool
 }
 
-const abortHelp = `Closes an unfinished run, so that its storage domains are free for another action. It asks no engine and undoes nothing: what
-the run had done stays done, and the run cannot be resumed any more. Where you can, drrun resume is the better way.
+const abortHelp = `Closes an unfinished run, so that its storage domains are free for another action. It undoes nothing: what the run had done
+stays done, and the run cannot be resumed any more. Where you can, drrun resume is the better way.
+
+The run's locks are taken out of the engines that answer. Those that are left are named; another action replaces them with
+--break-lock.
 
 RUN is the id that the run printed, or the beginning of it; drrun history lists them.
 
@@ -33,22 +37,26 @@ func newAbortCommand(inv *invocation) *cli.Command {
 			if err != nil {
 				return err
 			}
-			inv.result = runAbort(abortOptions{Run: args[0], State: c.String("state"), JSON: inv.json}, inv)
+			inv.result = runAbort(c.Context, abortOptions{Run: args[0], State: c.String("state"), JSON: inv.json}, inv)
 			return nil
 		},
 	}
 }
 
-func runAbort(o abortOptions, inv *invocation) *runner.Result {
+func runAbort(ctx context.Context, o abortOptions, inv *invocation) *runner.Result {
 	state, problem := inv.env.stateDir(o.State)
 	if problem != nil {
 		return problem.of([]string{"drrun", "abort"}).result()
 	}
-	result := runner.Abort(runner.Options{
-		Env: inv.env.wall(), StateDir: state, Version: versionText(), Host: inv.env.Host, User: inv.env.User,
+	asker, problem := newAsker(inv, inv.env.wall(), nil, false)
+	if problem != nil {
+		return problem.of([]string{"drrun", "abort"}).result()
+	}
+	result := runner.Abort(ctx, hard(ctx), runner.Options{
+		Env: inv.env.wall(), StateDir: state, Version: versionText(), Host: inv.env.Host, User: inv.env.User, Secrets: asker.resolver(), Speed: 1,
 	}, o.Run)
 	if !o.JSON && result.Error == nil {
-		inv.screen.out(fmt.Sprintln(strings.Join(result.Verdicts, "\n")))
+		inv.screen.out(fmt.Sprintln(strings.Join(append(result.Verdicts, warned(result.Warnings)...), "\n")))
 	}
 	return result
 }

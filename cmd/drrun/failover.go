@@ -129,6 +129,9 @@ func showDryRun(inv *invocation, r *runner.Result) {
 		}
 		fmt.Fprintf(&b, "evidence: %s: %s\n", stands, r.Evidence.Why)
 	}
+	for _, warning := range warned(r.Warnings) {
+		b.WriteString(warning + "\n")
+	}
 	b.WriteString("nothing was changed\n")
 	inv.screen.out(b.String())
 }

@@ -21,6 +21,7 @@ type runOptions struct {
 	Answers           []string
 	ConfirmSourceDown string
 	AcceptLoss        string
+	BreakLock         bool
 	JSON              bool
 }
 
@@ -30,6 +31,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "accept-loss", Usage: "`'NAME: REASON'`: you, by name, give up what the copy of the storage may lack"},
 		listFlag("answer", "`NAME=VALUE`: the answer to the prompt NAME; can be given several times"),
 		&cli.BoolFlag{Name: "yes", Usage: "answer plain questions with yes or their default; never those about evidence"},
+		&cli.BoolFlag{Name: "break-lock", Usage: "replace the lock that a run on another machine left in the engines; you type its run id, or give --answer break_lock=RUN"},
 		stateFlag(), jsonFlag(),
 	}
 }
@@ -41,7 +43,7 @@ func stateFlag() cli.Flag {
 func runOptionsOf(c *cli.Context, inv *invocation) runOptions {
 	return runOptions{
 		State: c.String("state"), Yes: c.Bool("yes"), Answers: listOf(c, "answer"), ConfirmSourceDown: c.String("confirm-source-down"),
-		AcceptLoss: c.String("accept-loss"), JSON: inv.json,
+		AcceptLoss: c.String("accept-loss"), BreakLock: c.Bool("break-lock"), JSON: inv.json,
 	}
 }
 
@@ -98,7 +100,7 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 		writeRun(inv.env.Stdout, r, state)
 	}
 	return runner.Options{
-		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown, AcceptLoss: o.AcceptLoss,
+		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown, AcceptLoss: o.AcceptLoss, BreakLock: o.BreakLock,
 		Asker: asker, CanAnswer: asker.canAnswer, Secrets: asker.resolver(), Speed: speed,
 		Observe: shown.observe, Findings: shown.findings, Began: shown.began,
 		Version: versionText(), Host: inv.env.Host, User: inv.env.User,
@@ -109,7 +111,7 @@ var resumeCommand = regexp.MustCompile(`drrun (?:resume|history|rollback|abort)\
 
 // located adds --state to the commands that a hint names, where the state folder is not the one that they would look in.
 func located(r *runner.Result, o runOptions) *runner.Result {
-	if r.Error != nil && o.State != "" {
+	if r.Error != nil && o.State != "" && r.Error.Code != "locked" { // whoever has the lock keeps its run elsewhere
 		r.Error.Hint = resumeCommand.ReplaceAllString(r.Error.Hint, "$0 --state "+strings.ReplaceAll(shellWord(o.State), "$", "$$"))
 	}
 	return r

@@ -1,37 +1,55 @@
 package runner
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"drrun/engine"
+	"drrun/ovirt"
+	"drrun/plans"
 )
 
 // StatusAborted is how a run ends that was closed by drrun abort. It is the status of the run, not of a command.
 const StatusAborted = "aborted"
 
-// Abort closes an unfinished run, so that its storage domains are free for another action. It asks no engine and undoes nothing;
-// the result says what the run had reached. A run that is being worked on is refused.
-func Abort(o Options, id string) *Result {
+// Abort closes an unfinished run, so that its storage domains are free for another action. It undoes nothing; of the engines it asks only
+// those in which the run may have locks, to take these away. The result says what the run had reached, and with a warning which locks
+// are left. A run that is being worked on is refused.
+func Abort(soft, hard context.Context, o Options, id string) *Result {
 	a := newAttempt(o)
 	a.Action, a.result.Action = "abort", "abort"
-	err := a.abort(id)
+	err := a.within(soft, hard, "abort", func(t *engine.Task) error { return a.abort(t, id) })
 	r := a.result
-	if err != nil {
+	var known *failure
+	switch {
+	case err == nil:
+		r.Exit, r.Status = ExitDone, StatusDone
+	case soft.Err() != nil:
+		r.Exit, r.Status = ExitInterrupted, StatusInterrupted
+		r.Error = &ErrorResult{Code: "interrupted", Message: "interrupted before the run was closed", Hint: "again: drrun abort " + id, State: "the run is as it was"}
+	default:
 		r.Exit, r.Status = ExitRefused, StatusRefused
-		if known, ok := err.(*failure); ok {
+		if errors.As(err, &known) {
 			r.Exit, r.Status = known.exit, known.status
 		}
 		r.Error = &ErrorResult{Code: codeOf(err), Message: err.Error(), Hint: hintOf(err), State: "nothing was changed"}
-	} else {
-		r.Exit, r.Status = ExitDone, StatusDone
 	}
+	if a.run != nil { // after its end this does nothing
+		if closeErr := a.run.Close(); closeErr != nil {
+			a.warn("close the journal: " + closeErr.Error())
+		}
+	}
+	a.closeSites(soft)
+	a.clean()
 	if a.unlock != nil {
 		a.unlock()
 	}
 	return r
 }
 
-func (a *attempt) abort(id string) error {
+func (a *attempt) abort(t *engine.Task, id string) error {
 	info, err := engine.ReadRun(a.Env, a.StateDir, id)
 	if err != nil {
 		return invalid("no-run", "drrun history lists the runs", err)
@@ -46,7 +64,7 @@ func (a *attempt) abort(id string) error {
 	if err := a.lock(info.Head.Domains); err != nil {
 		return err
 	}
-	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithBy(engine.By{Version: a.Version, Host: a.Host, User: a.User}))
+	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact), engine.WithBy(engine.By{Version: a.Version, Host: a.Host, User: a.User}))
 	if err != nil {
 		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
 	}
@@ -57,7 +75,16 @@ func (a *attempt) abort(id string) error {
 	if a.facts != nil {
 		a.result.StorageDomains, a.result.VMs = boardOf(run, a.facts)
 	}
+	if len(run.LockTokens()) > 0 {
+		a.giveBackLocks(t, info)
+	}
+	if t.Ctx().Err() != nil {
+		return context.Cause(t.Ctx())
+	}
 	a.result.Verdicts = append(a.result.Verdicts, fmt.Sprintf("run %s is closed and cannot be resumed; nothing was undone: %s", info.ID, a.reached()))
+	if a.session != nil {
+		a.result.Warnings = append(a.result.Warnings, a.session.Warnings()...)
+	}
 	if err := run.End(StatusAborted, ExitDone, a.result); err != nil {
 		return refuse("journal", "the state folder must be writable: "+a.StateDir, err)
 	}
@@ -70,4 +97,64 @@ func (a *attempt) reached() string {
 		return "it had changed nothing"
 	}
 	return a.boardText()
+}
+
+// giveBackLocks takes the run's locks out of the engines, by the plan that the run began with. What fails is a warning: the run is closed
+// all the same, and the locks that are left can be replaced.
+func (a *attempt) giveBackLocks(t *engine.Task, info *engine.RunInfo) {
+	left := func(err error) {
+		for _, lock := range a.run.LockTokens() {
+			a.warn(fmt.Sprintf("the run's lock %s of storage domain %s may be left in the engine of %s: %v", lock.Token, lock.Domain, lock.Site, err))
+		}
+	}
+	if err := a.useSnapshot(); err != nil {
+		left(err)
+		return
+	}
+	action := a.Action
+	err := a.load(t)
+	if err != nil {
+		a.result.Findings = []plans.Finding{}
+		left(err)
+		return
+	}
+	a.Action = action
+	t.Release(func() {
+		ctx := t.Ctx()
+		for _, name := range []string{info.Head.Source, info.Head.Target} {
+			options, secretErr := a.siteOptions(ctx, name)
+			if secretErr != nil {
+				options.Password = "not-known"
+			}
+			site, newErr := ovirt.New(options)
+			if newErr != nil {
+				err = newErr
+				return
+			}
+			lock := &siteLock{attempt: a, site: site}
+			answers := secretErr == nil && site.Probe(ctx).Answers
+			lock.reach = func() bool { return answers }
+			if a.siteLocks == nil {
+				a.siteLocks = map[string]*siteLock{}
+			}
+			a.siteLocks[name] = lock
+			a.opened = append(a.opened, site)
+		}
+		a.source, a.target, a.opened = a.opened[0], a.opened[1], nil
+		a.releaseLocks(ctx)
+	})
+	if err != nil {
+		left(err)
+	}
+}
+
+// closeSites ends the sessions of all sites that were opened.
+func (a *attempt) closeSites(soft context.Context) {
+	for _, site := range append([]*ovirt.Site{a.source, a.target}, a.opened...) {
+		if site != nil {
+			limit, cancel := a.Env.Clock.WithTimeout(context.WithoutCancel(soft), 5*time.Second)
+			site.Close(limit)
+			cancel()
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -44,7 +45,9 @@ func TestAbort(t *testing.T) {
 				t.Errorf("the hint names no way out: %s", refused.Error.Hint)
 			}
 			abort := func() (r *runner.Result) {
-				p.do(func(env engine.Env) { r = runner.Abort(p.options(env, nil), runs[0].ID[:18]) })
+				p.do(func(env engine.Env) {
+					r = runner.Abort(context.Background(), context.Background(), p.options(env, nil), runs[0].ID[:18])
+				})
 				return r
 			}
 			r := abort()

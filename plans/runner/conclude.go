@@ -43,6 +43,10 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 		r.Exit, r.Status = ExitPartial, StatusPartial
 		r.Error = &ErrorResult{Code: "partial", Message: a.unfinishedObjects(skipped), Hint: "correct what is wrong with them, then: drrun resume " + r.Run}
 	}
+	ended := a.endedAs()
+	if ended != StatusStopped && ended != StatusInterrupted { // else they keep other machines away until it is resumed
+		a.releaseLocks(soft)
+	}
 	for _, site := range append([]*ovirt.Site{a.source, a.target}, a.opened...) {
 		if site != nil {
 			r.Requests[site.Name()] = countersOf(site.Counters())
@@ -52,16 +56,6 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 	a.clean()
 	r.Duration = a.Env.Clock.Now().Sub(a.started).Seconds()
 	if a.run != nil {
-		ended := r.Status
-		if a.rollback {
-			ended = a.endOfRollback()
-		}
-		if ended == StatusInternal && a.changed() {
-			ended = StatusStopped // for the journal: it can be resumed, and nothing else may begin before
-		}
-		if ended == StatusInterrupted && !a.changed() {
-			ended = StatusRefused // nothing is left to go on with, and nothing is to wait for it
-		}
 		if endErr := a.run.End(ended, r.Exit, r); endErr != nil {
 			// The report is lost, not the work: the outcome stays what it is unless nothing else was wrong.
 			a.warn("the end of the run could not be recorded: " + endErr.Error())
@@ -74,17 +68,25 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 			a.warn("close the journal: " + closeErr.Error())
 		}
 	}
-	for _, site := range append([]*ovirt.Site{a.source, a.target}, a.opened...) {
-		if site != nil {
-			limit, cancel := a.Env.Clock.WithTimeout(context.WithoutCancel(soft), 5*time.Second)
-			site.Close(limit)
-			cancel()
-		}
-	}
+	a.closeSites(soft)
 	if a.unlock != nil {
 		a.unlock()
 	}
 	return r
+}
+
+// endedAs is the status for the journal, which says whether the run waits for a resume.
+func (a *attempt) endedAs() string {
+	switch status := a.result.Status; {
+	case a.rollback:
+		return a.endOfRollback()
+	case (status == StatusInternal || status == StatusRefused) && a.changed():
+		return StatusStopped // it can be resumed, and nothing else may begin before
+	case status == StatusInterrupted && !a.changed():
+		return StatusRefused // nothing is left to go on with, and nothing is to wait for it
+	default:
+		return status
+	}
 }
 
 // builtinPlace is where in drrun's own Lua an error was raised, with the primitive that raised it: of no use to an operator.
@@ -124,7 +126,7 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 		r.Error.Hint = "nothing was begun"
 	case errors.As(err, &panicked):
 		r.Exit, r.Status = ExitInternal, StatusInternal
-	case errors.As(err, &known) && !a.changed():
+	case errors.As(err, &known) && (!a.changed() || known.code == "locked"):
 		r.Exit, r.Status = known.exit, known.status
 	case a.run != nil && a.changed():
 		r.Exit, r.Status = ExitStopped, StatusStopped

@@ -25,6 +25,9 @@ func (p *pair) fingerprint() string {
 			lines = append(lines, fmt.Sprintf("%s domain %s %s %s", name, domain.ID, domain.Name, domain.Status))
 		}
 	}
+	for _, label := range p.labels() { // a run that has ended leaves none
+		lines = append(lines, "label "+label)
+	}
 	for _, violation := range view.Violations {
 		lines = append(lines, fmt.Sprintf("violation %+v", violation))
 	}
@@ -38,7 +41,7 @@ func (p *pair) audit(env engine.Env) []string {
 	var wrong []string
 	requests := map[string]int{}
 	starts := map[string]int{}
-	for _, entry := range p.changes() {
+	for _, entry := range p.allChanges() {
 		requests[entry.Correlation]++
 		if strings.HasSuffix(entry.Path, "/start") && entry.Effect != "" {
 			starts[entry.Path]++

@@ -42,20 +42,28 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 	if a.facts, err = factsOf(run); err != nil {
 		return err
 	}
-	snapshot, err := run.Snapshot()
-	if err != nil {
-		return refuse("snapshot", "", fmt.Errorf("read the snapshot of run %s: %w", info.ID, err))
+	if err := a.useSnapshot(); err != nil {
+		return err
 	}
-	described, readFile, err := unpack(snapshot)
-	if err != nil {
-		return refuse("snapshot", "", fmt.Errorf("run %s: %w", info.ID, err))
-	}
-	a.PlanFile, a.LibDirs, a.readFile = described.Plan, described.Libs, readFile
 	if len(info.Head.Params) > 0 {
 		if err := json.Unmarshal(info.Head.Params, &a.Params); err != nil {
 			return refuse("journal", "", fmt.Errorf("read the parameters of run %s: %w", info.ID, err))
 		}
 	}
+	return nil
+}
+
+// useSnapshot makes the text that the run began with the plan to load.
+func (a *attempt) useSnapshot() error {
+	snapshot, err := a.run.Snapshot()
+	if err != nil {
+		return refuse("snapshot", "", fmt.Errorf("read the snapshot of run %s: %w", a.run.ID(), err))
+	}
+	described, readFile, err := unpack(snapshot)
+	if err != nil {
+		return refuse("snapshot", "", fmt.Errorf("run %s: %w", a.run.ID(), err))
+	}
+	a.PlanFile, a.LibDirs, a.readFile = described.Plan, described.Libs, readFile
 	return nil
 }
 
@@ -113,6 +121,9 @@ func (a *attempt) prepareResume(ctx context.Context) error {
 		return err
 	}
 	a.recall()
+	if err := a.lockEngines(ctx); err != nil {
+		return err
+	}
 	if confirmation != nil {
 		return a.session.TakeConfirmation(*confirmation)
 	}

@@ -43,7 +43,9 @@ type Options struct {
 	DryRun bool
 	// ConfirmSourceDown is 'NAME: REASON', a person's word for this attempt; "" for none.
 	ConfirmSourceDown string
-	Asker             engine.Asker
+	// BreakLock lets the run replace locks of another run in the engines, once the asker has named that run (question "break_lock").
+	BreakLock bool
+	Asker     engine.Asker
 	// CanAnswer tells whether the asker has, or can get, an answer to a question of that name.
 	CanAnswer func(name string) bool
 	Secrets   plans.SecretResolver
@@ -102,6 +104,12 @@ type attempt struct {
 	rollback      bool   // the run is undone: its target is the source and its source the target
 	confirmedBy   string // whose word, and nothing else, some attempt of the run went by; "" for none
 	unlock        func()
+	locks         *engineLocks         // in the engines of the sites; nil before there is a run, and in a dry run
+	siteLocks     map[string]*siteLock // by site
+	replaced      map[string]string    // locks of others that may go, by token, with what to say about it
+	broken        []string             // whose locks a person let go
+	sourceAnswers bool                 // when the evidence was looked at before the run
+	survey        *plans.Survey        // what the check read
 	snapshot      map[string][]byte
 }
 
@@ -258,12 +266,14 @@ func (a *attempt) open(ctx context.Context) error {
 	if a.target, err = ovirt.Open(ctx, targetOptions); err != nil {
 		return refuse(codeOf(err), cmp.Or(hintOf(err), "bring the engine of "+targetName+" up, or correct its url in the plan"), fmt.Errorf("%w; site %s is to take over", err, targetName))
 	}
-	product, err := a.target.Product(ctx)
-	if err != nil {
-		return refuse(codeOf(err), hintOf(err), err)
-	}
-	if a.Speed != 1 && !product.Lab {
-		return refuse("not-the-lab", "unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s at %s is a real engine", a.Speed, targetName, a.target.URL()))
+	if a.Speed != 1 {
+		product, err := a.target.Product(ctx)
+		if err != nil {
+			return refuse(codeOf(err), hintOf(err), err)
+		}
+		if !product.Lab {
+			return refuse("not-the-lab", "unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s at %s is a real engine", a.Speed, targetName, a.target.URL()))
+		}
 	}
 	// A secret of the dead site may be as unreachable as the site. Without it a source that answers proves nothing.
 	sourceOptions, err := a.siteOptions(ctx, sourceName)
@@ -385,6 +395,11 @@ func (a *attempt) check(ctx context.Context, begins bool) (*plans.Survey, error)
 			reasons[site.Name()] = errors.New(reach.Text)
 		}
 	}
+	if begins {
+		if err := a.refuseLocked(ctx, sites); err != nil {
+			return nil, err
+		}
+	}
 	options.PrimaryErr, options.SecondaryErr = reasons[plans.Primary], reasons[plans.Secondary]
 	survey, findings := plans.Check(ctx, a.plan, inventory, sites[plans.Primary], sites[plans.Secondary], options)
 	a.result.Findings = append(a.result.Findings, findings...)
@@ -429,6 +444,12 @@ func (a *attempt) prepare(ctx context.Context) error {
 	if err := a.wire(facts); err != nil {
 		return err
 	}
+	if err := a.lockEngines(ctx); err != nil {
+		return err
+	}
+	if err := a.refuseChangedMeanwhile(ctx); err != nil {
+		return err
+	}
 	if confirmation != nil {
 		return a.session.TakeConfirmation(*confirmation)
 	}
@@ -445,6 +466,7 @@ func (a *attempt) gatherChecked(ctx context.Context) (*stdlib.Facts, error) {
 	if err != nil {
 		return nil, refuse("facts", "run drrun check "+a.PlanFile, err)
 	}
+	a.survey = survey
 	if facts.MovedAt, err = a.movedAt(survey); err != nil {
 		return nil, refuse("state", "", err)
 	}
@@ -494,6 +516,7 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 		}
 	}
 	verdict, err := gate.Require(ctx)
+	a.sourceAnswers = verdict.Answers
 	var missing *stdlib.EvidenceError
 	switch {
 	case a.DryRun && errors.As(err, &missing):

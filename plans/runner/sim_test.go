@@ -19,7 +19,7 @@ var seeds = flag.Int("seeds", 200, "how many seeds TestSimFaults runs")
 // answers, an engine restart that forgets its tokens.
 func simFaults(seed uint64) []lab.Fault {
 	random := rand.New(rand.NewPCG(seed, 1))
-	paths := []string{"/storagedomains", "/vms", "/register", "/start", "/hosts", "/datacenters", "/events", ""}
+	paths := []string{"/storagedomains", "/vms", "/register", "/start", "/hosts", "/datacenters", "/events", "/affinitylabels", ""}
 	var faults []lab.Fault
 	for range 1 + random.IntN(4) {
 		fault := lab.Fault{Site: "secondary", Path: paths[random.IntN(len(paths))], Nth: 1 + random.IntN(12)}

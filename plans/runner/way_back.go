@@ -135,7 +135,7 @@ func (a *attempt) prepareRollback(ctx context.Context) error {
 		return err
 	}
 	a.recall()
-	return nil
+	return a.lockEngines(ctx)
 }
 
 // lookForRollback is how the gate sees the site that was to take over. The run's journal shows that it brought nothing there, so a

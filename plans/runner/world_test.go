@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -218,13 +219,32 @@ func expect(t *testing.T, r *runner.Result, exit int) {
 	t.Fatalf("exit %d (%s), want %d: %+v\n%s", r.Exit, r.Status, exit, r.Error, findings.String())
 }
 
-// changes returns what changed the engines, in order.
+// changes returns what changed the engines, in order: locks and events excepted, which are no objects of a plan.
 func (p *pair) changes() []lab.LogEntry {
-	var changing []lab.LogEntry
+	return slices.DeleteFunc(p.allChanges(), besideThePlan)
+}
+
+// allChanges returns what changed the engines, with locks and events.
+func (p *pair) allChanges() []lab.LogEntry {
+	return slices.DeleteFunc(slices.Clone(p.lab.Log()), func(entry lab.LogEntry) bool { return !entry.Changing })
+}
+
+// besideThePlan tells whether a request is about a lock or an event.
+func besideThePlan(entry lab.LogEntry) bool {
+	return strings.Contains(entry.Path, "/affinitylabels") || strings.HasSuffix(entry.Path, "/events")
+}
+
+// labels are the locks that the engines have now, by what the lab did: "primary drrun.<storage domain id>".
+func (p *pair) labels() []string {
+	var held []string
 	for _, entry := range p.lab.Log() {
-		if entry.Changing {
-			changing = append(changing, entry)
+		name, made := strings.CutPrefix(entry.Effect, "add affinity label ")
+		if made {
+			held = append(held, entry.Site+" "+name)
+		}
+		if name, gone := strings.CutPrefix(entry.Effect, "delete affinity label "); gone {
+			held = slices.DeleteFunc(held, func(label string) bool { return label == entry.Site+" "+name })
 		}
 	}
-	return changing
+	return held
 }

@@ -6,7 +6,7 @@ local steps = {}
 local stops_the_run = {
   ["no-evidence"] = true, ["stopping"] = true, ["needs-answer"] = true, ["outside-plan"] = true,
   ["unreachable"] = true, ["credentials"] = true, ["failed-by-plan"] = true, ["cancelled"] = true, ["step-cut"] = true,
-  ["stale-copy"] = true, ["not-stale"] = true,
+  ["stale-copy"] = true, ["not-stale"] = true, ["lock-lost"] = true,
 }
 
 local function message_of(err)
