@@ -40,6 +40,8 @@ type Run struct {
 	redo    map[string]bool
 	claims  map[string]chan struct{} // steps that are running
 	asker   Asker
+	waits   bool   // also where nobody is at the terminal, an answer of another process is waited for
+	asked   int    // questions published in this attempt
 	reason  string // why it stops
 	stopped chan struct{}
 	closed  bool
@@ -688,31 +690,6 @@ func (r *Run) emitNote(rec Record) {
 		}
 	}
 	r.Emit(e)
-}
-
-// SetAsker says who is asked from now on; nil means nobody.
-func (r *Run) SetAsker(a Asker) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.asker = a
-}
-
-// Ask asks. An answer that is none of the choices is an error. It journals nothing.
-func (r *Run) Ask(ctx context.Context, q Question) (string, error) {
-	r.mu.Lock()
-	a := r.asker
-	r.mu.Unlock()
-	if a == nil {
-		return "", fmt.Errorf("ask %s: %w", q.Name, ErrNoAnswer)
-	}
-	answer, err := a.Ask(ctx, q)
-	if err != nil {
-		return "", fmt.Errorf("ask %s: %w", q.Name, err)
-	}
-	if len(q.Choices) > 0 && !slices.Contains(q.Choices, answer) {
-		return "", fmt.Errorf("ask %s: %q is none of %s", q.Name, r.cleanText(answer), strings.Join(q.Choices, ", "))
-	}
-	return answer, nil
 }
 
 // End ends the attempt: it journals status and exit code, synced, writes report.json

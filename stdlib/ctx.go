@@ -310,17 +310,19 @@ func stepFunc() lua.Func {
 func promptFunc() lua.Func {
 	return lua.Func{
 		Name: "prompt", Effect: lua.Durable, Returns: "table",
-		Doc: "Asks the operator. The answer is recorded and not asked again by a resumed run; without a terminal it must come from --answer NAME=VALUE. " +
+		Doc: "Asks the operator. The answer is recorded and not asked again by a resumed run; without a terminal it must come from --answer NAME=VALUE, or from drrun answer where the run has --wait-for-answers. " +
 			"Returns the parts of the answer: \"writable,as_of=unknown\" becomes { writable = true, as_of = \"unknown\" }.",
 		Params: []lua.Param{
 			{Name: "name", Type: lua.String, Doc: "Name of the prompt, for --answer NAME=VALUE."},
 			{Name: "text", Type: lua.String, Doc: "The question."},
 			{Name: "choices", Type: lua.List(lua.String), Optional: true, Doc: "The answers that are allowed."},
-			{Name: "default", Type: lua.String, Optional: true, Doc: "The answer to an empty line."},
+			{Name: "default", Type: lua.String, Optional: true, Doc: "The answer to an empty line, of --yes, and when timeout is over."},
+			{Name: "timeout", Type: lua.Duration, Optional: true, Doc: "How long to wait for an answer; after it the default is taken, and without one the error prompt-timeout raised. The time-out of a hook goes on meanwhile. Default: no limit."},
+			{Name: "danger", Type: lua.Enum(engine.DangerDataLoss), Optional: true, Doc: "What an answer can do: neither --yes, an empty line nor a timeout answers a question with a danger."},
 			{Name: "needs", Type: lua.List(lua.String), Optional: true, Doc: "Parts that the answer must have; one without them is an error and is not recorded."},
 		},
 		Run: func(c *lua.Call) (any, error) {
-			question := engine.Question{Name: c.String("name"), Text: c.String("text")}
+			question := engine.Question{Name: c.String("name"), Text: c.String("text"), Timeout: c.Duration("timeout"), Danger: c.String("danger")}
 			for _, part := range c.List("needs") {
 				question.Fields = append(question.Fields, part.(string))
 			}
@@ -331,6 +333,9 @@ func promptFunc() lua.Func {
 			}
 			if c.Has("default") {
 				question.Default = c.String("default")
+			}
+			if err := promptFault(c, question); err != nil {
+				return nil, err
 			}
 			answer, err := session(c).ask(c, question)
 			if err != nil {
@@ -404,6 +409,9 @@ func (s *Session) ask(c *lua.Call, question engine.Question) (string, error) {
 		missing.Hint = fmt.Sprintf("answer it on the command line: --answer '%s=…'", question.Name)
 		missing.Err = err
 		return "", missing
+	}
+	if errors.Is(err, engine.ErrPromptTimeout) {
+		return "", promptTimeout(c, question, err)
 	}
 	if err != nil {
 		return "", err

@@ -32,7 +32,8 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 		return finished(info)
 	}
 	a.confirmedBy = confirmedBy(info)
-	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact))
+	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact),
+		engine.WithBy(engine.By{Version: a.Version, Host: a.Host, User: a.User}))
 	if err != nil {
 		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
 	}

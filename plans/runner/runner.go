@@ -42,7 +42,9 @@ type Options struct {
 	Asker             engine.Asker
 	// CanAnswer tells whether the asker has, or can get, an answer to a question of that name.
 	CanAnswer func(name string) bool
-	Secrets   plans.SecretResolver
+	// WaitForAnswers makes a run without a terminal wait until another process answers its questions.
+	WaitForAnswers bool
+	Secrets        plans.SecretResolver
 	// Transport returns the HTTP transport for a site; nil means the client's own.
 	Transport func(site string) http.RoundTripper
 	// Speed is by how much model time is faster than the wall; anything but 1 is refused against an engine that is not the lab.
@@ -574,6 +576,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 		}
 	})
 	a.run.SetAsker(a.Asker)
+	a.run.WaitForAnswers(a.WaitForAnswers)
 	if a.Observe != nil {
 		a.run.Observe(a.Observe)
 	}
