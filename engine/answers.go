@@ -158,16 +158,14 @@ func OpenQuestions(env Env, stateDir, id string) (run string, open []OpenQuestio
 	}
 	// Questions of a process that was killed are still there.
 	if len(open) > 0 {
-		unlock, _, err := env.FS.Lock(lockPath(dir), []byte("drrun answer"))
-		switch {
-		case err == nil:
-			return run, nil, errors.Join(fmt.Errorf("run %s: %w", run, ErrNotWaiting), unlock())
-		case !errors.Is(err, ErrLocked):
-			return run, nil, fmt.Errorf("see whether run %s is being worked on: %w", run, err)
+		if _, held, err := Holder(env, stateDir, run); err != nil || !held {
+			return run, nil, errors.Join(fmt.Errorf("run %s: %w", run, ErrNotWaiting), err)
 		}
 	}
-	latest := latestAttempt(open)
-	open = slices.DeleteFunc(open, func(q OpenQuestion) bool { return attemptOf(q.ID) != latest })
+	// So are those of an earlier attempt, while a later one works on the run. What can be read of the journal is enough.
+	if info, _ := ReadRun(env, stateDir, run); info != nil {
+		open = slices.DeleteFunc(open, func(q OpenQuestion) bool { return attemptOf(q.ID) != info.Attempts })
+	}
 	if len(open) == 0 {
 		return run, nil, fmt.Errorf("run %s: %w", run, ErrNotWaiting)
 	}
@@ -179,14 +177,6 @@ func attemptOf(questionID string) int {
 	text, _, _ := strings.Cut(questionID, "-")
 	n, _ := strconv.Atoi(text) // 0 is no attempt
 	return n
-}
-
-func latestAttempt(open []OpenQuestion) int {
-	latest := 0
-	for _, q := range open {
-		latest = max(latest, attemptOf(q.ID))
-	}
-	return latest
 }
 
 // PostAnswer gives an answer to a question of a run (its full id) that waits. The error matches ErrAnswered where somebody was

@@ -677,20 +677,7 @@ func (r *Run) noteRecord(kind, note string, s Subject, data any) Record {
 	return rec
 }
 
-func (r *Run) emitNote(rec Record) {
-	e := Event{Kind: rec.Note}
-	if rec.Subject != nil {
-		e.Subject = *rec.Subject
-	}
-	if rec.Data != nil {
-		e.Data = rec.Data
-		var said struct{ Text, Level string }
-		if json.Unmarshal(rec.Data, &said) == nil {
-			e.Text, e.Level = said.Text, said.Level
-		}
-	}
-	r.Emit(e)
-}
+func (r *Run) emitNote(rec Record) { r.Emit(noteEvent(rec)) }
 
 // End ends the attempt: it journals status and exit code, synced, writes report.json
 // and closes the run. The report is written also when the journal cannot be.

@@ -21,6 +21,8 @@ import (
 //	runs/<id>/journal.jsonl
 //	runs/<id>/plan/…            the snapshot: the plan and every file it required
 //	runs/<id>/report.json       of the last attempt that ended
+//	runs/<id>/questions/…       what waits for a person, see OpenQuestion
+//	runs/<id>/answers/…         what other processes answered
 
 func runsDir(stateDir string) string   { return filepath.Join(stateDir, "runs") }
 func journalPath(runDir string) string { return filepath.Join(runDir, "journal.jsonl") }
@@ -146,6 +148,18 @@ func (r *Run) lock() error {
 	}
 	r.unlock = unlock
 	return nil
+}
+
+// Holder tells whether a process works on a run (its full id), and what that says about itself.
+func Holder(env Env, stateDir, id string) (holder string, held bool, err error) {
+	unlock, now, err := env.FS.Lock(lockPath(filepath.Join(runsDir(stateDir), id)), []byte("drrun looks whether it is held"))
+	switch {
+	case errors.Is(err, ErrLocked):
+		return string(now), true, nil
+	case err != nil:
+		return "", false, fmt.Errorf("see whether run %s is being worked on: %w", id, err)
+	}
+	return "", false, unlock()
 }
 
 // resolve finds the run with an id or a unique prefix of one.
@@ -305,6 +319,15 @@ func (i RunInfo) Board() []Status {
 		}
 	}
 	return sortedBoard(r.board)
+}
+
+// Report returns the report of the last attempt of a run (its full id) that ended; it matches fs.ErrNotExist where none has.
+func Report(env Env, stateDir, id string) (json.RawMessage, error) {
+	text, err := env.FS.ReadFile(reportPath(filepath.Join(runsDir(stateDir), id)))
+	if err != nil {
+		return nil, fmt.Errorf("read the report of run %s: %w", id, err)
+	}
+	return text, nil
 }
 
 // Facts returns the recorded facts, nil when there are none.

@@ -18,6 +18,7 @@ import (
 type runOptions struct {
 	State             string // "" means the default of the environment
 	Yes               bool
+	WaitForAnswers    bool
 	Answers           []string
 	ConfirmSourceDown string
 	JSON              bool
@@ -27,7 +28,8 @@ func runFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "confirm-source-down", Usage: "`'NAME: REASON'`: you, by name, know that the source site is down, and why; counts while it stays silent, for 30 minutes"},
 		listFlag("answer", "`NAME=VALUE`: the answer to the prompt NAME; can be given several times"),
-		&cli.BoolFlag{Name: "yes", Usage: "answer plain questions with yes or their default; never those about evidence"},
+		&cli.BoolFlag{Name: "yes", Usage: "answer plain questions with their default, yes or continue; never those about evidence or loss of data"},
+		&cli.BoolFlag{Name: "wait-for-answers", Usage: "without a terminal, let questions wait until somebody answers them with drrun answer"},
 		stateFlag(), jsonFlag(),
 	}
 }
@@ -38,7 +40,7 @@ func stateFlag() cli.Flag {
 
 func runOptionsOf(c *cli.Context, inv *invocation) runOptions {
 	return runOptions{
-		State: c.String("state"), Yes: c.Bool("yes"), Answers: listOf(c, "answer"), ConfirmSourceDown: c.String("confirm-source-down"), JSON: inv.json,
+		State: c.String("state"), Yes: c.Bool("yes"), WaitForAnswers: c.Bool("wait-for-answers"), Answers: listOf(c, "answer"), ConfirmSourceDown: c.String("confirm-source-down"), JSON: inv.json,
 	}
 }
 
@@ -80,8 +82,10 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 			return options, nil, usage("--confirm-source-down: %v", err).hinted("--confirm-source-down 'YOUR NAME: HOW YOU KNOW'")
 		}
 	}
+	asker.wait = o.WaitForAnswers
 	inv.running.Store(true)
 	shown := newProgress(inv.screen, model, speed)
+	shown.attended, shown.state = inv.env.interactive(), o.State
 	inv.human = func(r *runner.Result) {
 		if r.Run == "" || r.Status == runner.StatusRefused && len(r.VMs) == 0 {
 			writeError(inv.env.Stderr, r)
@@ -91,13 +95,13 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 	}
 	return runner.Options{
 		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown,
-		Asker: asker, CanAnswer: asker.canAnswer, Secrets: asker.resolver(), Speed: speed,
+		Asker: asker, CanAnswer: asker.canAnswer, WaitForAnswers: o.WaitForAnswers, Secrets: asker.resolver(), Speed: speed,
 		Observe: shown.observe, Findings: shown.findings, Began: shown.began,
 		Version: versionText(), Host: inv.env.Host, User: inv.env.User,
 	}, shown.end, nil
 }
 
-var resumeCommand = regexp.MustCompile(`drrun (?:resume|history|rollback|abort)\b(?: [0-9][0-9A-Za-z-]*)?`)
+var resumeCommand = regexp.MustCompile(`drrun (?:resume|history|rollback|abort|answer|show)\b(?: [0-9][0-9A-Za-z-]*)?`)
 
 // located adds --state to the commands that a hint names, where the state folder is not the one that they would look in.
 func located(r *runner.Result, o runOptions) *runner.Result {
