@@ -30,21 +30,24 @@ type Run struct {
 	redact  func(string) string
 	head    Head
 	attempt int
-	facts   json.RawMessage
-	steps   map[string]map[string]*step // by key and digest
-	intents map[string]*intent          // by id
-	objects map[string][]*intent        // by op and subject, in order
-	lastID  int                         // number of the last intent
-	board   map[string]*Status
-	uses    map[string]int // of step names, by task path and name
-	redo    map[string]bool
-	claims  map[string]chan struct{} // steps that are running
-	asker   Asker
-	waits   bool   // also where nobody is at the terminal, an answer of another process is waited for
-	asked   int    // questions published in this attempt
-	reason  string // why it stops
-	stopped chan struct{}
-	closed  bool
+	files   map[string]string // digests of the snapshot by name
+	// snapshotOf is the attempt that took the snapshot.
+	snapshotOf int
+	facts      json.RawMessage
+	steps      map[string]map[string]*step // by key and digest
+	intents    map[string]*intent          // by id
+	objects    map[string][]*intent        // by op and subject, in order
+	lastID     int                         // number of the last intent
+	board      map[string]*Status
+	uses       map[string]int // of step names, by task path and name
+	redo       map[string]bool
+	claims     map[string]chan struct{} // steps that are running
+	asker      Asker
+	waits      bool   // also where nobody is at the terminal, an answer of another process is waited for
+	asked      int    // questions published in this attempt
+	reason     string // why it stops
+	stopped    chan struct{}
+	closed     bool
 }
 
 type step struct {
@@ -136,9 +139,11 @@ func (r *Run) cleanRecord(rec *Record) {
 func (r *Run) apply(rec *Record) {
 	switch rec.Kind {
 	case kindHead:
-		r.head = *rec.Head
+		r.head, r.files, r.snapshotOf = *rec.Head, rec.Head.Files, 1
 	case kindAttempt:
 		r.attempt = rec.Attempt
+	case kindSnapshot:
+		r.files, r.snapshotOf = rec.Files, rec.Attempt
 	case kindFacts:
 		r.facts = rec.Data
 	case kindIntent:

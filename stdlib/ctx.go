@@ -58,7 +58,7 @@ func contextClass() *lua.Class {
 			field("source", "The site that is left.", "site", func(c *runContext) any { return c.session.Source.object() }),
 			field("target", "The site that takes over.", "site", func(c *runContext) any { return c.session.Target.object() }),
 			field("params", "The plan's params, with --params and --param over them.", "table", func(c *runContext) any { return c.session.Params }),
-			field("facts", "What the run decides by, fixed before its first change: storage_domains, templates, vms, run_set.", "table", func(c *runContext) any { return Decoded(c.session.Facts) }),
+			field("facts", "What the run decides by, fixed before its first change: storage_domains, templates, vms, run_set.", "table", func(c *runContext) any { return Decoded(c.session.factsShown()) }),
 			field("run", "The run: id, attempt, resumed.", "table", func(c *runContext) any {
 				run := c.session.Run
 				return map[string]any{"id": run.ID(), "attempt": float64(run.Attempt()), "resumed": run.Resumed()}
@@ -132,8 +132,19 @@ func contextMethods() []lua.Func {
 			},
 		},
 		{
-			Name: "fail", Doc: "Stops the run with a message. What was done stays done; drrun resume goes on from there.", Effect: lua.Pure, Params: []lua.Param{text},
-			Run: func(c *lua.Call) (any, error) { return nil, c.Errorf("failed-by-plan", "", "%s", c.String("text")) },
+			Name: "fail", Doc: "Stops the run with a message. What was done stays done; drrun resume goes on from there.", Effect: lua.Pure,
+			Params: []lua.Param{text, {Name: "vm", Type: lua.Any, Positional: true, Optional: true, Doc: "The VM that it is about: a person at the terminal can leave it out and let the run go on."}},
+			Run: func(c *lua.Call) (any, error) {
+				failed := c.Errorf("failed-by-plan", "", "%s", c.String("text"))
+				if c.Has("vm") {
+					subject, err := session(c).subjectOf(c.Value("vm"))
+					if err != nil {
+						return nil, c.Errorf("bad-argument", "vm", "%v", err)
+					}
+					failed.Err = &SubjectError{Subject: subject, Err: errors.New(c.String("text"))}
+				}
+				return nil, failed
+			},
 		},
 		{
 			Name: "stage", Doc: "Names the stage that the run is in, for progress and report.", Effect: lua.Pure,

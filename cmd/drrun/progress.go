@@ -117,7 +117,7 @@ func (p *progress) words(e engine.Event) string {
 		p.stage = e.Text
 		clear(p.waiting)
 		return "stage: " + e.Text
-	case "log", "verdict", engine.AnswerNote:
+	case "log", "verdict", "decision", engine.AnswerNote:
 		return e.Text
 	case engine.QuestionEvent:
 		return p.questionWords(e)

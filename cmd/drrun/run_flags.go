@@ -93,7 +93,12 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 		}
 		writeRun(inv.env.Stdout, r, state)
 	}
+	var onFailure func(context.Context, runner.Failure) runner.Decision
+	if inv.env.interactive() {
+		onFailure = asker.decide
+	}
 	return runner.Options{
+		OnFailure: onFailure, OnEdit: asker.edited,
 		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown,
 		Asker: asker, CanAnswer: asker.canAnswer, WaitForAnswers: o.WaitForAnswers, Secrets: asker.resolver(), Speed: speed,
 		Observe: shown.observe, Findings: shown.findings, Began: shown.began,

@@ -178,6 +178,13 @@ func (s story) attempts(b *strings.Builder, now time.Time) {
 			c.stage = rec.Time
 			c.stages = append(c.stages, []string{e.Text, rec.Time.UTC().Format("15:04:05"), ""})
 			c.say(rec.Time, words.words(e))
+		case e.Kind == "decision":
+			var said struct{ Changes []string }
+			text := e.Text
+			if decode(e.Data, &said) {
+				text = strings.Join(append([]string{text}, said.Changes...), "\n  ")
+			}
+			c.say(rec.Time, text)
 		case e.Kind == engine.AnswerNote:
 			c.say(rec.Time, answeredWords(e))
 		case e.Kind != "":

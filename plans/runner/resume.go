@@ -41,7 +41,7 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 	if a.facts, err = factsOf(run); err != nil {
 		return err
 	}
-	snapshot, err := run.Snapshot()
+	snapshot, err := a.snapshotOf(run)
 	if err != nil {
 		return refuse("snapshot", "", fmt.Errorf("read the snapshot of run %s: %w", info.ID, err))
 	}

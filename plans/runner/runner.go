@@ -44,7 +44,11 @@ type Options struct {
 	CanAnswer func(name string) bool
 	// WaitForAnswers makes a run without a terminal wait until another process answers its questions.
 	WaitForAnswers bool
-	Secrets        plans.SecretResolver
+	// OnFailure asks a person what to do when an attempt stopped with an error of the work; nil asks nobody. OnEdit is told what
+	// was found in a file that was saved while an edit is waited for; it may be nil.
+	OnFailure func(ctx context.Context, f Failure) Decision
+	OnEdit    func(Edit)
+	Secrets   plans.SecretResolver
 	// Transport returns the HTTP transport for a site; nil means the client's own.
 	Transport func(site string) http.RoundTripper
 	// Speed is by how much model time is faster than the wall; anything but 1 is refused against an engine that is not the lab.
@@ -100,6 +104,7 @@ type attempt struct {
 	confirmedBy   string // whose word, and nothing else, some attempt of the run went by; "" for none
 	unlock        func()
 	snapshot      map[string][]byte
+	goOn          *goOn // what was decided about the attempt before; nil for the first of this process
 }
 
 func newAttempt(o Options) *attempt {
@@ -132,7 +137,7 @@ func Check(soft, hard context.Context, o Options, offline bool) *Result {
 // Start begins a run of a plan's action. soft is cancelled by the first Ctrl-C, hard by the second.
 func Start(soft, hard context.Context, o Options) *Result {
 	a := newAttempt(o)
-	return a.conclude(soft, a.within(soft, hard, o.Action, func(t *engine.Task) error {
+	return a.finish(soft, hard, a.within(soft, hard, o.Action, func(t *engine.Task) error {
 		if err := a.load(t); err != nil {
 			return err
 		}
@@ -150,13 +155,16 @@ func Start(soft, hard context.Context, o Options) *Result {
 
 // Resume goes on with a run on the text that it began with. Evidence and confirmations of earlier attempts do not count.
 func Resume(soft, hard context.Context, id string, o Options) *Result {
-	a := newAttempt(o)
-	info, err := engine.ReadRun(o.Env, o.StateDir, id)
+	return newAttempt(o).resume(soft, hard, id)
+}
+
+func (a *attempt) resume(soft, hard context.Context, id string) *Result {
+	info, err := engine.ReadRun(a.Env, a.StateDir, id)
 	if err != nil {
 		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
 	}
 	a.Action, a.result.Action, a.result.Plan = info.Head.Action, info.Head.Action, info.Head.Plan
-	return a.conclude(soft, a.within(soft, hard, info.Head.Action, func(t *engine.Task) error {
+	return a.finish(soft, hard, a.within(soft, hard, info.Head.Action, func(t *engine.Task) error {
 		var err error
 		t.Release(func() { err = a.reopen(info) })
 		if err != nil {
@@ -503,6 +511,9 @@ func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
 }
 
 func (a *attempt) lock(domainIDs []string) error {
+	if a.unlock != nil { // kept from the attempt before, in the same process
+		return nil
+	}
 	holder := fmt.Sprintf("%s@%s, %s of plan %s since %s", a.User, a.Host, a.Action, cmp.Or(a.result.Plan, a.PlanFile), a.started.Format(time.RFC3339))
 	unlock, err := engine.LockDomains(a.Env, a.StateDir, domainIDs, holder)
 	var locked *engine.LockedError
@@ -584,6 +595,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs)})
 	}
 	a.session = s
+	a.goOn.begin(a)
 	return nil
 }
 
