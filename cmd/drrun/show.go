@@ -125,7 +125,6 @@ type chapter struct {
 	number  int
 	title   string
 	begun   time.Time
-	ended   time.Time
 	outcome string
 	lines   []string
 	stages  [][]string
