@@ -37,6 +37,9 @@ type Env struct {
 	Go    func(func())  // starts a goroutine
 	FS    FS            // files and locks
 	Pick  func(int) int // which of n ready tasks gets the baton; nil means the first that came
+	// Watch calls ring whenever something in one of the folders may have changed, from any goroutine, until stop. It only saves
+	// time: who uses it looks by itself at times too. nil watches nothing.
+	Watch func(ring func(), folders ...string) (stop func(), err error)
 }
 
 // FS is the file system as a run needs it. Paths are those of the operating

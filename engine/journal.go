@@ -27,6 +27,7 @@ const Schema = "drrun.journal/1"
 //
 //	head     schema, run, head: what the run is about. First record, synced.
 //	attempt  attempt, version, host, user: a process took the run up; 1 is the first. Synced.
+//	snapshot attempt, files: the text of the plan that the run goes on with. Synced.
 //	facts    data: what the run decided before its first change. At most one. Synced.
 //	intent   intent: a changing request that is about to leave. Synced.
 //	outcome  id, outcome: what came of that intent. Rides with the next sync.
@@ -71,6 +72,8 @@ type Record struct {
 	Status  string          `json:"status,omitempty"`
 	Exit    *int            `json:"exit,omitempty"`
 	Seconds float64         `json:"seconds,omitempty"` // model time since the attempt began
+
+	Files map[string]string `json:"files,omitempty"` // name of each snapshot file → sha256
 }
 
 // StepRecord is a durable step that is about to run, or its new key.
@@ -98,6 +101,8 @@ type ResultRecord struct {
 
 // Kinds of records.
 const (
+	kindSnapshot = "snapshot"
+
 	kindHead    = "head"
 	kindAttempt = "attempt"
 	kindFacts   = "facts"
@@ -121,6 +126,8 @@ func (r *Record) complete() bool {
 		return r.Head != nil && r.Run != ""
 	case kindAttempt:
 		return r.Attempt > 0
+	case kindSnapshot:
+		return r.Attempt > 1 && r.Files != nil
 	case kindFacts:
 		return r.Data != nil
 	case kindIntent:

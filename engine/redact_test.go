@@ -13,7 +13,7 @@ import (
 // keep it must be on the list of what identifies something.
 func TestEveryTextOfARecordIsRedacted(t *testing.T) {
 	identifies := []string{
-		"Prev", "Kind", "Schema", "Run", "ID", "Version", "Host", "User", "Note", "Status",
+		"Prev", "Kind", "Schema", "Run", "ID", "Version", "Host", "User", "Note", "Status", "Files[]",
 		"Subject.Kind", "Subject.Site", "Subject.ID", "Subject.Name",
 		"Head.Plan", "Head.PlanFile", "Head.Action", "Head.Source", "Head.Target", "Head.Domains[]", "Head.Version", "Head.Host", "Head.User", "Head.Files[]",
 		"Intent.ID", "Intent.Op", "Intent.Method", "Intent.Digest", "Intent.Task", "Intent.Site",

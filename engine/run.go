@@ -30,20 +30,25 @@ type Run struct {
 	redact  func(string) string
 	head    Head
 	attempt int
-	facts   json.RawMessage
-	steps   map[string]map[string]*step // by key and digest
-	intents map[string]*intent          // by id
-	objects map[string][]*intent        // by op and subject, in order
-	lastID  int                         // number of the last intent
-	board   map[string]*Status
-	tokens  []LockToken    // of all attempts
-	uses    map[string]int // of step names, by task path and name
-	redo    map[string]bool
-	claims  map[string]chan struct{} // steps that are running
-	asker   Asker
-	reason  string // why it stops
-	stopped chan struct{}
-	closed  bool
+	files   map[string]string // digests of the snapshot by name
+	// snapshotOf is the attempt that took the snapshot.
+	snapshotOf int
+	facts      json.RawMessage
+	steps      map[string]map[string]*step // by key and digest
+	intents    map[string]*intent          // by id
+	objects    map[string][]*intent        // by op and subject, in order
+	lastID     int                         // number of the last intent
+	board      map[string]*Status
+	tokens     []LockToken    // of all attempts
+	uses       map[string]int // of step names, by task path and name
+	redo       map[string]bool
+	claims     map[string]chan struct{} // steps that are running
+	asker      Asker
+	waits      bool   // also where nobody is at the terminal, an answer of another process is waited for
+	asked      int    // questions published in this attempt
+	reason     string // why it stops
+	stopped    chan struct{}
+	closed     bool
 }
 
 type step struct {
@@ -135,9 +140,11 @@ func (r *Run) cleanRecord(rec *Record) {
 func (r *Run) apply(rec *Record) {
 	switch rec.Kind {
 	case kindHead:
-		r.head = *rec.Head
+		r.head, r.files, r.snapshotOf = *rec.Head, rec.Head.Files, 1
 	case kindAttempt:
 		r.attempt = rec.Attempt
+	case kindSnapshot:
+		r.files, r.snapshotOf = rec.Files, rec.Attempt
 	case kindFacts:
 		r.facts = rec.Data
 	case kindIntent:
@@ -696,45 +703,7 @@ func (r *Run) noteRecord(kind, note string, s Subject, data any) Record {
 	return rec
 }
 
-func (r *Run) emitNote(rec Record) {
-	e := Event{Kind: rec.Note}
-	if rec.Subject != nil {
-		e.Subject = *rec.Subject
-	}
-	if rec.Data != nil {
-		e.Data = rec.Data
-		var said struct{ Text, Level string }
-		if json.Unmarshal(rec.Data, &said) == nil {
-			e.Text, e.Level = said.Text, said.Level
-		}
-	}
-	r.Emit(e)
-}
-
-// SetAsker says who is asked from now on; nil means nobody.
-func (r *Run) SetAsker(a Asker) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.asker = a
-}
-
-// Ask asks. An answer that is none of the choices is an error. It journals nothing.
-func (r *Run) Ask(ctx context.Context, q Question) (string, error) {
-	r.mu.Lock()
-	a := r.asker
-	r.mu.Unlock()
-	if a == nil {
-		return "", fmt.Errorf("ask %s: %w", q.Name, ErrNoAnswer)
-	}
-	answer, err := a.Ask(ctx, q)
-	if err != nil {
-		return "", fmt.Errorf("ask %s: %w", q.Name, err)
-	}
-	if len(q.Choices) > 0 && !slices.Contains(q.Choices, answer) {
-		return "", fmt.Errorf("ask %s: %q is none of %s", q.Name, r.cleanText(answer), strings.Join(q.Choices, ", "))
-	}
-	return answer, nil
-}
+func (r *Run) emitNote(rec Record) { r.Emit(noteEvent(rec)) }
 
 // End ends the attempt: it journals status and exit code, synced, writes report.json
 // and closes the run. The report is written also when the journal cannot be.

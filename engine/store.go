@@ -20,7 +20,10 @@ import (
 //	runs/<id>/lock              held by the process that has the run open
 //	runs/<id>/journal.jsonl
 //	runs/<id>/plan/…            the snapshot: the plan and every file it required
+//	runs/<id>/plan-<attempt>/…  the text that the run goes on with from that attempt on
 //	runs/<id>/report.json       of the last attempt that ended
+//	runs/<id>/questions/…       what waits for a person, see OpenQuestion
+//	runs/<id>/answers/…         what other processes answered
 
 func runsDir(stateDir string) string   { return filepath.Join(stateDir, "runs") }
 func journalPath(runDir string) string { return filepath.Join(runDir, "journal.jsonl") }
@@ -70,19 +73,9 @@ func CreateRun(env Env, stateDir string, head Head, snapshot map[string][]byte, 
 }
 
 func (r *Run) create(head Head, snapshot map[string][]byte) error {
-	head.Files = map[string]string{}
-	for _, name := range slices.Sorted(mapKeys(snapshot)) {
-		if !filepath.IsLocal(name) {
-			return fmt.Errorf("store %s: the name leads out of the snapshot", name)
-		}
-		path := filepath.Join(snapshotDir(r.dir), name)
-		if err := r.env.FS.MkdirAll(filepath.Dir(path)); err != nil {
-			return fmt.Errorf("store %s: %w", name, err)
-		}
-		if err := r.env.FS.WriteFile(path, snapshot[name], 0o600); err != nil {
-			return fmt.Errorf("store %s: %w", name, err)
-		}
-		head.Files[name] = hashLine(snapshot[name])
+	var err error
+	if head.Files, err = r.store(snapshotDir(r.dir), snapshot); err != nil {
+		return err
 	}
 	r.startJournal()
 	if err := r.openJournal(0); err != nil {
@@ -91,16 +84,6 @@ func (r *Run) create(head Head, snapshot map[string][]byte) error {
 	// The head rides with the attempt: one sync makes the run.
 	r.ride(Record{Kind: kindHead, Schema: Schema, Run: r.id, Head: &head})
 	return r.beginAttempt(1)
-}
-
-func mapKeys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 func (r *Run) startJournal() {
@@ -146,6 +129,18 @@ func (r *Run) lock() error {
 	}
 	r.unlock = unlock
 	return nil
+}
+
+// Holder tells whether a process works on a run (its full id), and what that says about itself.
+func Holder(env Env, stateDir, id string) (holder string, held bool, err error) {
+	unlock, now, err := env.FS.Lock(lockPath(filepath.Join(runsDir(stateDir), id)), []byte("drrun looks whether it is held"))
+	switch {
+	case errors.Is(err, ErrLocked):
+		return string(now), true, nil
+	case err != nil:
+		return "", false, fmt.Errorf("see whether run %s is being worked on: %w", id, err)
+	}
+	return "", false, unlock()
 }
 
 // resolve finds the run with an id or a unique prefix of one.
@@ -249,23 +244,6 @@ func readJournal(env Env, path string) (records []Record, size int64, prev strin
 
 const notBegun = "the run was cut while it was being made, before it could change anything; it can be removed"
 
-// Snapshot returns the files that the run was made with, after comparing them with the
-// digests in the head.
-func (r *Run) Snapshot() (map[string][]byte, error) {
-	out := map[string][]byte{}
-	for name, want := range r.head.Files {
-		data, err := r.env.FS.ReadFile(filepath.Join(snapshotDir(r.dir), name))
-		if err != nil {
-			return nil, fmt.Errorf("read the snapshot of run %s: %w", r.id, err)
-		}
-		if hashLine(data) != want {
-			return nil, fmt.Errorf("read the snapshot of run %s: %s was changed since the run began", r.id, name)
-		}
-		out[name] = data
-	}
-	return out, nil
-}
-
 // ReadRun reads and verifies a run without taking it up; id may be a unique prefix. Of a
 // broken journal the part before the break is returned too, with the error in it and beside it.
 func ReadRun(env Env, stateDir, id string) (*RunInfo, error) {
@@ -305,6 +283,15 @@ func (i RunInfo) Board() []Status {
 		}
 	}
 	return sortedBoard(r.board)
+}
+
+// Report returns the report of the last attempt of a run (its full id) that ended; it matches fs.ErrNotExist where none has.
+func Report(env Env, stateDir, id string) (json.RawMessage, error) {
+	text, err := env.FS.ReadFile(reportPath(filepath.Join(runsDir(stateDir), id)))
+	if err != nil {
+		return nil, fmt.Errorf("read the report of run %s: %w", id, err)
+	}
+	return text, nil
 }
 
 // Facts returns the recorded facts, nil when there are none.

@@ -115,9 +115,19 @@ type Question struct {
 	Default  string   // taken on an empty line
 	Secret   bool     // not echoed, not journaled, asked again on resume
 	Evidence bool     // never answered by --yes, a default or a time-out
+	// Danger is DangerDataLoss where an answer can lose data: --yes, an empty line and a time-out never answer such a question either.
+	Danger  string
+	Timeout time.Duration // model time after which Default is taken, or ErrPromptTimeout returned; 0 waits as long as it takes
+	Until   time.Time     // when Timeout is over; filled by Run.Ask
 	// Check says what is wrong with an answer, so that a person at a terminal is asked again at once; nil takes any.
 	Check func(answer string) error
 }
+
+// DangerDataLoss marks a question whose answer can lose data.
+const DangerDataLoss = "data_loss"
+
+// OnlyPerson tells whether only a person's own word answers the question.
+func (q Question) OnlyPerson() bool { return q.Evidence || q.Danger != "" }
 
 // Asker asks people. Ask may wait as long as it takes; it returns ErrNoAnswer when
 // there is nobody to ask and no prepared answer.
@@ -142,6 +152,8 @@ var (
 	ErrStopping = errors.New("the run is stopping")
 	// ErrNoAnswer is returned when a question has no answer and nobody can be asked.
 	ErrNoAnswer = errors.New("nobody to ask and no prepared answer")
+	// ErrPromptTimeout is returned when nobody answered a question in time and no default may be taken.
+	ErrPromptTimeout = errors.New("nobody answered in time")
 	// ErrNoRun is matched when no run has the id or prefix.
 	ErrNoRun = errors.New("no such run")
 	// ErrFactsChanged is matched when SetFacts is called with other facts than recorded.

@@ -58,7 +58,7 @@ func contextClass() *lua.Class {
 			field("source", "The site that is left.", "site", func(c *runContext) any { return c.session.Source.object() }),
 			field("target", "The site that takes over.", "site", func(c *runContext) any { return c.session.Target.object() }),
 			field("params", "The plan's params, with --params and --param over them.", "table", func(c *runContext) any { return c.session.Params }),
-			field("facts", "What the run decides by, fixed before its first change: storage_domains, templates, vms, run_set.", "table", func(c *runContext) any { return Decoded(c.session.Facts) }),
+			field("facts", "What the run decides by, fixed before its first change: storage_domains, templates, vms, run_set.", "table", func(c *runContext) any { return Decoded(c.session.factsShown()) }),
 			field("run", "The run: id, attempt, resumed.", "table", func(c *runContext) any {
 				run := c.session.Run
 				return map[string]any{"id": run.ID(), "attempt": float64(run.Attempt()), "resumed": run.Resumed()}
@@ -133,8 +133,19 @@ func contextMethods() []lua.Func {
 			},
 		},
 		{
-			Name: "fail", Doc: "Stops the run with a message. What was done stays done; drrun resume goes on from there.", Effect: lua.Pure, Params: []lua.Param{text},
-			Run: func(c *lua.Call) (any, error) { return nil, c.Errorf("failed-by-plan", "", "%s", c.String("text")) },
+			Name: "fail", Doc: "Stops the run with a message. What was done stays done; drrun resume goes on from there.", Effect: lua.Pure,
+			Params: []lua.Param{text, {Name: "vm", Type: lua.Any, Positional: true, Optional: true, Doc: "The VM that it is about: a person at the terminal can leave it out and let the run go on."}},
+			Run: func(c *lua.Call) (any, error) {
+				failed := c.Errorf("failed-by-plan", "", "%s", c.String("text"))
+				if c.Has("vm") {
+					subject, err := session(c).subjectOf(c.Value("vm"))
+					if err != nil {
+						return nil, c.Errorf("bad-argument", "vm", "%v", err)
+					}
+					failed.Err = &SubjectError{Subject: subject, Err: errors.New(c.String("text"))}
+				}
+				return nil, failed
+			},
 		},
 		{
 			Name: "stage", Effect: lua.Observes,
@@ -373,18 +384,20 @@ func stepFunc() lua.Func {
 func promptFunc() lua.Func {
 	return lua.Func{
 		Name: "prompt", Effect: lua.Durable, Returns: "table",
-		Doc: "Asks the operator. The answer is recorded and not asked again by a resumed run; without a terminal it must come from --answer NAME=VALUE. " +
+		Doc: "Asks the operator. The answer is recorded and not asked again by a resumed run; without a terminal it must come from --answer NAME=VALUE, or from drrun answer where the run has --wait-for-answers. " +
 			"Returns the parts of the answer: \"writable,as_of=unknown\" becomes { writable = true, as_of = \"unknown\" }.",
 		Params: []lua.Param{
 			{Name: "name", Type: lua.String, Doc: "Name of the prompt, for --answer NAME=VALUE."},
 			{Name: "text", Type: lua.String, Doc: "The question."},
 			{Name: "choices", Type: lua.List(lua.String), Optional: true, Doc: "The answers that are allowed."},
-			{Name: "default", Type: lua.String, Optional: true, Doc: "The answer to an empty line."},
+			{Name: "default", Type: lua.String, Optional: true, Doc: "The answer to an empty line, of --yes, and when timeout is over."},
+			{Name: "timeout", Type: lua.Duration, Optional: true, Doc: "How long to wait for an answer; after it the default is taken, and without one the error prompt-timeout raised. The time-out of a hook goes on meanwhile. Default: no limit."},
+			{Name: "danger", Type: lua.Enum(engine.DangerDataLoss), Optional: true, Doc: "What an answer can do: neither --yes, an empty line nor a timeout answers a question with a danger."},
 			{Name: "refuses", Type: lua.String, Optional: true, Doc: "An answer that is not recorded, so that a resumed run asks again; it returns { refused = true }."},
 			{Name: "needs", Type: lua.List(lua.String), Optional: true, Doc: "Parts that the answer must have; one without them is an error and is not recorded."},
 		},
 		Run: func(c *lua.Call) (any, error) {
-			question := engine.Question{Name: c.String("name"), Text: c.String("text")}
+			question := engine.Question{Name: c.String("name"), Text: c.String("text"), Timeout: c.Duration("timeout"), Danger: c.String("danger")}
 			for _, part := range c.List("needs") {
 				question.Fields = append(question.Fields, part.(string))
 			}
@@ -395,6 +408,9 @@ func promptFunc() lua.Func {
 			}
 			if c.Has("default") {
 				question.Default = c.String("default")
+			}
+			if err := promptFault(c, question); err != nil {
+				return nil, err
 			}
 			answer, err := session(c).askUnless(c, question, c.String("refuses"))
 			if errors.Is(err, errRefused) {
@@ -478,6 +494,9 @@ func (s *Session) askUnless(c *lua.Call, question engine.Question, refuses strin
 		missing.Hint = fmt.Sprintf("answer it on the command line: --answer '%s=…'", question.Name)
 		missing.Err = err
 		return "", missing
+	}
+	if errors.Is(err, engine.ErrPromptTimeout) {
+		return "", promptTimeout(c, question, err)
 	}
 	if err != nil {
 		return "", err

@@ -90,7 +90,7 @@ func (s *Session) RunHook(task *engine.Task, point string, subject engine.Subjec
 			s.mu.Unlock()
 			continue
 		default:
-			return nil, fmt.Errorf("hook %s (%s) for %s: %w", point, handler.Name, subjectWords(subject), err)
+			return nil, &SubjectError{Subject: subject, Err: fmt.Errorf("hook %s (%s) for %s: %w", point, handler.Name, subjectWords(subject), err)}
 		}
 		if result != nil {
 			last = result

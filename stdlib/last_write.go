@@ -90,14 +90,22 @@ func promotionOf(name string) (group string, ok bool) {
 
 // unfitAnswer says what is wrong with an answer: a part that the question needs is missing, or the copy that it speaks of is too old.
 func (s *Session) unfitAnswer(question engine.Question, answer string) error {
+	if err := missingPart(question, answer); err != nil {
+		return err
+	}
+	if group, ok := promotionOf(question.Name); ok {
+		return s.copyIsGood(group, ParseAnswer(answer))
+	}
+	return nil
+}
+
+// missingPart says which part that the question needs is missing from an answer.
+func missingPart(question engine.Question, answer string) error {
 	parts := ParseAnswer(answer)
 	for _, needed := range question.Fields {
 		if parts[needed] == nil {
 			return &AnswerError{Question: question.Name, Missing: needed}
 		}
-	}
-	if group, ok := promotionOf(question.Name); ok {
-		return s.copyIsGood(group, parts)
 	}
 	return nil
 }

@@ -59,7 +59,8 @@ type Session struct {
 	abandoned string   // why nobody may wait for another task any more; "" while they may
 	warnings  []string // said in this attempt, in order
 	verdicts  []verdict
-	skipped   []string // hooks that failed and whose on_error is continue, in order
+	leftOut   map[string]bool // VMs that a person left out of this attempt, by id
+	skipped   []string        // hooks that failed and whose on_error is continue, in order
 }
 
 // verdict is a sentence for the end of the result.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"drrun/engine"
 	"drrun/plans"
@@ -20,13 +21,14 @@ const confirmSource = "confirm_source_down"
 // promoteStorage is the question about a consistency group; one answer can be given for all groups.
 const promoteStorage = "promote_storage"
 
-// asker answers the questions of a run: from --answer, then for the plain ones from --yes, then by asking at the terminal.
+// asker is the desk of a run: it answers questions from --answer, then the plain ones from --yes, then by asking at the terminal.
 type asker struct {
 	env     Env
 	model   engine.Env
 	screen  *screen
 	answers []string // NAME=VALUE
 	yes     bool
+	wait    bool // without a terminal, questions wait for drrun answer
 	lines   *lines
 	turns   turns
 }
@@ -61,26 +63,39 @@ func (a *asker) prepared(name string) (string, bool) {
 
 // canAnswer tells whether a question of that name has an answer, or somebody who can give one.
 func (a *asker) canAnswer(name string) bool {
-	if a.env.interactive() {
+	if a.env.interactive() || a.wait {
 		return true
 	}
 	_, known := a.prepared(name)
 	return known && name != confirmSource
 }
 
-// Ask answers a question of the run.
-func (a *asker) Ask(ctx context.Context, q engine.Question) (string, error) {
-	if !q.Evidence {
-		if answer, known := a.prepared(q.Name); known {
-			return answer, nil
-		}
-		switch {
-		case a.yes && !q.Secret && slices.Contains(q.Choices, "yes"):
-			return "yes", nil
-		case a.yes && !q.Secret && q.Default != "":
-			return q.Default, nil
+// Prepared answers a question from the command line.
+func (a *asker) Prepared(q engine.Question) (engine.Answer, bool) {
+	if q.Evidence {
+		return engine.Answer{}, false
+	}
+	if answer, known := a.prepared(q.Name); known {
+		return engine.Answer{Text: answer, Via: engine.ViaFlag, By: a.who()}, true
+	}
+	if !a.yes || q.Secret || q.OnlyPerson() {
+		return engine.Answer{}, false
+	}
+	for _, answer := range []string{q.Default, "yes", "continue"} {
+		if answer != "" && (answer == q.Default || slices.Contains(q.Choices, answer)) {
+			return engine.Answer{Text: answer, Via: engine.ViaYes, By: a.who()}, true
 		}
 	}
+	return engine.Answer{}, false
+}
+
+func (a *asker) who() string { return a.env.User + " on " + a.env.Host }
+
+// Attended tells whether a person is at the terminal.
+func (a *asker) Attended() bool { return a.env.interactive() }
+
+// Ask asks at the terminal.
+func (a *asker) Ask(ctx context.Context, q engine.Question) (string, error) {
 	if !a.env.interactive() {
 		return "", engine.ErrNoAnswer
 	}
@@ -88,12 +103,13 @@ func (a *asker) Ask(ctx context.Context, q engine.Question) (string, error) {
 		return "", err
 	}
 	defer a.turns.give()
+	a.lines.forget()
 	for {
 		answer, err := a.prompt(ctx, q)
 		switch {
 		case err != nil:
 			return "", err
-		case answer == "" && q.Default != "" && !q.Evidence:
+		case answer == "" && q.Default != "" && !q.OnlyPerson():
 			return q.Default, nil
 		case len(q.Choices) > 0 && !slices.Contains(q.Choices, answer):
 			a.screen.line(fmt.Sprintf("%q is none of: %s", answer, strings.Join(q.Choices, ", ")))
@@ -113,16 +129,33 @@ func (a *asker) prompt(ctx context.Context, q engine.Question) (string, error) {
 	if len(q.Choices) > 0 {
 		text += " [" + strings.Join(q.Choices, "/") + "]"
 	}
-	if q.Default != "" && !q.Secret {
+	if q.Default != "" && !q.Secret && !q.OnlyPerson() {
 		text += fmt.Sprintf(" (an empty line means %q)", q.Default)
 	}
+	text += timeLeft(q, a.model.Clock.Now())
 	if q.Secret {
 		return a.secret(ctx, text+": ")
 	}
 	over := a.screen.prompt()
 	defer over()
 	fmt.Fprintf(a.env.Stderr, "%s\n%s> ", text, q.Name)
-	return a.lines.read(ctx, a.model)
+	answer, err := a.lines.read(ctx, a.model)
+	if err != nil && ctx.Err() != nil { // the cursor stands behind a prompt that nobody will answer
+		fmt.Fprintln(a.env.Stderr)
+	}
+	return answer, err
+}
+
+// timeLeft says how long a question still waits and what comes then; "" when it waits as long as it takes.
+func timeLeft(q engine.Question, now time.Time) string {
+	if q.Until.IsZero() {
+		return ""
+	}
+	then := "the question fails"
+	if q.Default != "" && !q.OnlyPerson() {
+		then = fmt.Sprintf("%q is taken", q.Default)
+	}
+	return fmt.Sprintf(" (%s left, then %s)", span(max(q.Until.Sub(now), 0)), then)
 }
 
 // secret asks without showing the answer.
@@ -196,6 +229,20 @@ type pendingLine struct {
 	read chan struct{}
 	text string
 	err  error
+}
+
+// forget drops a line that was typed for an earlier question, which was answered elsewhere or whose time was over meanwhile.
+func (l *lines) forget() {
+	if l.pending == nil {
+		return
+	}
+	select {
+	case <-l.pending.read:
+		if l.pending.err == nil { // the end of the input stays
+			l.pending = nil
+		}
+	default:
+	}
 }
 
 func (l *lines) read(ctx context.Context, model engine.Env) (string, error) {

@@ -24,6 +24,8 @@ type Env struct {
 	// Engine makes the clock, disk and random numbers of a command; model time runs speed times faster than the wall since a time,
 	// the zero time meaning now.
 	Engine func(speed float64, since time.Time) engine.Env
+	// Watch makes the engine.Env.Watch of a machine that starts goroutines with start; nil makes it look now and then.
+	Watch  func(start func(func())) func(ring func(), folders ...string) (stop func(), err error)
 	Getenv func(name string) (value string, set bool)
 	// IsTerminal tells whether a person sits behind Stdin, Stdout or Stderr.
 	IsTerminal func(stream any) bool
@@ -46,7 +48,7 @@ type Env struct {
 // SystemEnv is the process's own environment.
 func SystemEnv() Env {
 	env := Env{
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Engine: engine.SystemEnvSince, Getenv: os.LookupEnv,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Engine: engine.SystemEnvSince, Watch: watchFolders, Getenv: os.LookupEnv,
 		IsTerminal: isTerminal, Width: terminalWidth, ReadSecret: readSecret, SaveTerminal: saveTerminal,
 		Signals: interrupts, Exit: os.Exit, Executable: os.Executable, Environ: os.Environ,
 	}
@@ -92,7 +94,16 @@ func saveTerminal() (restore func()) {
 func (env Env) interactive() bool { return env.IsTerminal(env.Stdin) && env.IsTerminal(env.Stderr) }
 
 // wall is the machine with the time of day, for commands that talk to no engine.
-func (env Env) wall() engine.Env { return env.Engine(1, time.Time{}) }
+func (env Env) wall() engine.Env { return env.machine(1, time.Time{}) }
+
+// machine is what the commands run on; it watches folders where env can.
+func (env Env) machine(speed float64, since time.Time) engine.Env {
+	machine := env.Engine(speed, since)
+	if env.Watch != nil && machine.Watch == nil {
+		machine.Watch = env.Watch(machine.Go)
+	}
+	return machine
+}
 
 // model is the machine with the time of the engines: DRRUN_SPEED times faster than the wall in a lab, since DRRUN_SPEED_SINCE.
 func (env Env) model() (machine engine.Env, speed float64, problem *usageError) {
@@ -111,7 +122,7 @@ func (env Env) model() (machine engine.Env, speed float64, problem *usageError) 
 			return machine, 0, usage("DRRUN_SPEED_SINCE is %q: it must be a time like 2026-11-20T03:12:00Z", text).hinted(hint)
 		}
 	}
-	return env.Engine(speed, since), speed, nil
+	return env.machine(speed, since), speed, nil
 }
 
 // maxSpeed keeps waits of model time above what a timer can measure.

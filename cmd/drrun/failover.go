@@ -38,12 +38,17 @@ then the secondary takes over, on a copy that must hold the last write. Until th
 The first Ctrl-C lets running operations end and starts nothing new, the second drops them, the third leaves at once. What
 was done is journaled: drrun resume goes on from there.
 
+Questions are asked at the terminal, and drrun answer answers them from another one; without a terminal, only with
+--wait-for-answers. At a terminal a failover that stops asks what to do: retry, skip the VM that it is about, edit the plan (what
+is saved is shown, and the run goes on with it), or abort. --yes never decides that.
+
 EXAMPLES
 drrun failover plan.lua
 drrun failover plan.lua --confirm-source-down 'Ann Lee: fire in room 2, power is cut' \
   --answer 'promote_storage=writable,as_of=2026-11-20T03:10:00Z'
 drrun failover plan.lua --planned
 drrun failover plan.lua --planned --dry-run
+drrun failover plan.lua --wait-for-answers
 drrun failover plan.lua --json --yes > result.json
 `
 

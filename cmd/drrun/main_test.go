@@ -144,6 +144,12 @@ func TestAsk(t *testing.T) {
 		{"nobody", engine.Question{Name: "go"}, []string{"went=x"}, false, "", ""},
 		{"yes", engine.Question{Name: "go", Choices: []string{"yes", "no"}}, nil, true, "", "yes"},
 		{"yes takes defaults", engine.Question{Name: "go", Default: "soon"}, nil, true, "", "soon"},
+		{"yes takes the default before yes", engine.Question{Name: "go", Choices: []string{"yes", "no"}, Default: "no"}, nil, true, "", "no"},
+		{"yes means continue", engine.Question{Name: "go", Choices: []string{"abort", "continue"}}, nil, true, "", "continue"},
+		{"yes loses no data", engine.Question{Name: "go", Danger: engine.DangerDataLoss, Default: "yes", Choices: []string{"yes", "no"}}, nil, true, "", ""},
+		{"yes is no secret", engine.Question{Name: "go", Secret: true, Default: "yes"}, nil, true, "", ""},
+		{"an answer can name the danger", engine.Question{Name: "go", Danger: engine.DangerDataLoss}, []string{"go=yes"}, false, "", "yes"},
+		{"an empty line loses no data", engine.Question{Name: "go", Danger: engine.DangerDataLoss, Default: "yes"}, nil, false, "\nno\n", "no"},
 		{"yes is no answer to a question without default", engine.Question{Name: "go"}, nil, true, "", ""},
 		{"yes is no evidence", engine.Question{Name: "confirm_source_down", Evidence: true, Default: "x", Choices: []string{"yes"}}, nil, true, "", ""},
 		{"an answer before yes", engine.Question{Name: "go", Choices: []string{"yes", "no"}}, []string{"go=no"}, true, "", "no"},
@@ -161,7 +167,12 @@ func TestAsk(t *testing.T) {
 			if test.typed == "" {
 				a.env.IsTerminal = func(any) bool { return false }
 			}
-			got, err := a.Ask(context.Background(), test.question)
+			got, err := "", error(nil)
+			if prepared, known := a.Prepared(test.question); known {
+				got = prepared.Text
+			} else {
+				got, err = a.Ask(context.Background(), test.question)
+			}
 			if test.want == "" && !errors.Is(err, engine.ErrNoAnswer) || test.want != "" && err != nil || got != test.want {
 				t.Errorf("got %q, %v; want %q", got, err, test.want)
 			}

@@ -27,6 +27,10 @@ type progress struct {
 	clock   engine.Clock
 	speed   float64
 	started time.Time
+	// attended is set where questions are asked at the terminal; state is --state, for the commands that are told.
+	attended bool
+	state    string
+	run      string
 
 	mu       sync.Mutex
 	totals   runner.Totals
@@ -83,7 +87,7 @@ func (p *progress) findings(found []plans.Finding) {
 func (p *progress) began(run string, totals runner.Totals) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.totals = totals
+	p.totals, p.run = totals, run
 	p.say(p.clock.Now(), fmt.Sprintf("run %s: %s, %s", run, count(totals.StorageDomains, "storage domain"), count(totals.VMs, "VM")))
 }
 
@@ -113,8 +117,10 @@ func (p *progress) words(e engine.Event) string {
 		p.stage = e.Text
 		clear(p.waiting)
 		return "stage: " + e.Text
-	case "log", "verdict":
+	case "log", "verdict", "decision", engine.AnswerNote:
 		return e.Text
+	case engine.QuestionEvent:
+		return p.questionWords(e)
 	case "warning":
 		return "warning: " + e.Text
 	case "evidence":
@@ -158,6 +164,15 @@ func decode[T any](data any, into *T) bool {
 		return json.Unmarshal(v, into) == nil
 	}
 	return false
+}
+
+// questionWords tells where nobody is at the terminal what the run waits for.
+func (p *progress) questionWords(e engine.Event) string {
+	var q engine.OpenQuestion
+	if p.attended || !decode(e.Data, &q) {
+		return ""
+	}
+	return "question " + q.Name + ": " + questionText(q, p.clock.Now()) + "\nwaits for: " + answerCommand(p.run, q, p.state)
 }
 
 // evidenceWords speaks only when the verdict changes: the source is looked at before every start.

@@ -18,6 +18,7 @@ import (
 type runOptions struct {
 	State             string // "" means the default of the environment
 	Yes               bool
+	WaitForAnswers    bool
 	Answers           []string
 	ConfirmSourceDown string
 	AcceptLoss        string
@@ -30,7 +31,8 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "confirm-source-down", Usage: "`'NAME: REASON'`: you, by name, know that the source site is down, and why; counts while it stays silent, for 30 minutes"},
 		&cli.StringFlag{Name: "accept-loss", Usage: "`'NAME: REASON'`: you, by name, give up what the copy of the storage may lack"},
 		listFlag("answer", "`NAME=VALUE`: the answer to the prompt NAME; can be given several times"),
-		&cli.BoolFlag{Name: "yes", Usage: "answer plain questions with yes or their default; never those about evidence"},
+		&cli.BoolFlag{Name: "yes", Usage: "answer plain questions with their default, yes or continue; never those about evidence or loss of data"},
+		&cli.BoolFlag{Name: "wait-for-answers", Usage: "without a terminal, let questions wait until somebody answers them with drrun answer"},
 		&cli.BoolFlag{Name: "break-lock", Usage: "replace the lock that a run on another machine left in the engines; you type its run id, or give --answer break_lock=RUN"},
 		stateFlag(), jsonFlag(),
 	}
@@ -42,7 +44,7 @@ func stateFlag() cli.Flag {
 
 func runOptionsOf(c *cli.Context, inv *invocation) runOptions {
 	return runOptions{
-		State: c.String("state"), Yes: c.Bool("yes"), Answers: listOf(c, "answer"), ConfirmSourceDown: c.String("confirm-source-down"),
+		State: c.String("state"), Yes: c.Bool("yes"), WaitForAnswers: c.Bool("wait-for-answers"), Answers: listOf(c, "answer"), ConfirmSourceDown: c.String("confirm-source-down"),
 		AcceptLoss: c.String("accept-loss"), BreakLock: c.Bool("break-lock"), JSON: inv.json,
 	}
 }
@@ -90,8 +92,10 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 			return options, nil, usage("--accept-loss: %v", err).hinted("--accept-loss 'YOUR NAME: WHY'")
 		}
 	}
+	asker.wait = o.WaitForAnswers
 	inv.running.Store(true)
 	shown := newProgress(inv.screen, model, speed)
+	shown.attended, shown.state = inv.env.interactive(), o.State
 	inv.human = func(r *runner.Result) {
 		if r.Run == "" || r.Status == runner.StatusRefused && len(r.VMs) == 0 {
 			writeError(inv.env.Stderr, r)
@@ -99,15 +103,20 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 		}
 		writeRun(inv.env.Stdout, r, state)
 	}
+	var onFailure func(context.Context, runner.Failure) runner.Decision
+	if inv.env.interactive() {
+		onFailure = asker.decide
+	}
 	return runner.Options{
+		OnFailure: onFailure, OnEdit: asker.edited,
 		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown, AcceptLoss: o.AcceptLoss, BreakLock: o.BreakLock,
-		Asker: asker, CanAnswer: asker.canAnswer, Secrets: asker.resolver(), Speed: speed,
+		Asker: asker, CanAnswer: asker.canAnswer, WaitForAnswers: o.WaitForAnswers, Secrets: asker.resolver(), Speed: speed,
 		Observe: shown.observe, Findings: shown.findings, Began: shown.began,
 		Version: versionText(), Host: inv.env.Host, User: inv.env.User,
 	}, shown.end, nil
 }
 
-var resumeCommand = regexp.MustCompile(`drrun (?:resume|history|rollback|abort)\b(?: [0-9][0-9A-Za-z-]*)?`)
+var resumeCommand = regexp.MustCompile(`drrun (?:resume|history|rollback|abort|answer|show)\b(?: [0-9][0-9A-Za-z-]*)?`)
 
 // located adds --state to the commands that a hint names, where the state folder is not the one that they would look in.
 func located(r *runner.Result, o runOptions) *runner.Result {

@@ -39,6 +39,10 @@ func TestMain(m *testing.M) {
 //	exits CODE ARGS…                runs drrun, which must end with that code; what differs from run to run is scrubbed from
 //	                                stdout and stderr; with --json stdout must be exactly one document that agrees with the code
 //	interrupted TEXT ARGS…          runs drrun and interrupts it when its stderr holds TEXT; it must end with 130
+//	starts ARGS…                    starts drrun beside the script
+//	says TEXT                       reads its stderr until a line holds TEXT
+//	kills                           kills it
+//	ends CODE                       waits for its end, like exits
 //	edit FILE OLD NEW               replaces a text in a file, which must be there
 //	changing N                      that many changing requests reached the engines since the last look
 //	effects SITE TEXT…              the effects of the changing requests at a site since the last look, in order
@@ -56,7 +60,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"lab": startScriptLab, "exits": exits, "interrupted": interruptedScript, "edit": edit, "changing": changing, "effects": effects,
+			"lab": startScriptLab, "exits": exits, "interrupted": interruptedScript, "starts": starts, "says": says, "kills": kills, "ends": ends, "edit": edit, "changing": changing, "effects": effects,
 			"world": worldScript, "nothing-there": nothingThere, "no-secrets": noSecrets,
 		},
 	})
@@ -69,6 +73,7 @@ type scriptLab struct {
 	client *lab.ControlClient
 	seen   int // log entries that were looked at
 	names  []string
+	beside *besides
 }
 
 func labOf(ts *testscript.TestScript) *scriptLab { return ts.Value(labKey{}).(*scriptLab) }
@@ -142,6 +147,13 @@ var scrubbing = []struct {
 	{regexp.MustCompile(`\b\d\d:\d\d:\d\d\b`), "HH:MM:SS"},
 	{regexp.MustCompile(`(?m)^\+[\d:]+  `), "+MM:SS  "},
 	{regexp.MustCompile(`(?m)^(\w+ of \w+: .*), \d[\dhms]*$`), "$1, SPAN"},
+	{regexp.MustCompile(`(?m)^  \+[\d:]+  `), "  +MM:SS  "},
+	{regexp.MustCompile(`(?m)^(  [a-z]\w*(?: \w+)* +HH:MM:SS)  \d[\dhms]*$`), "$1  SPAN"},
+	{regexp.MustCompile(`\b\d[\dhms]* (left|after its start)\b`), "SPAN $1"},
+	{regexp.MustCompile(`(\(exit code \d+\), |it runs, since )\d[\dhms]*`), "${1}SPAN"},
+	{regexp.MustCompile(`\b(by|answer of|left out:) [\w.-]+ on [\w.-]+`), "$1 USER on HOST"},
+	{regexp.MustCompile(`(?m)^( *[-+\dMS:]+  )[\w.-]+ on [\w.-]+ (answered|decided)`), "${1}USER on HOST $2"},
+	{regexp.MustCompile(`, drrun [\w.+-]+\n`), ", drrun VERSION\n"},
 	{regexp.MustCompile(`"duration_seconds": [\d.e-]+`), `"duration_seconds": 0`},
 	{regexp.MustCompile(`\(go1[^)]*\)`), "(GO PLATFORM)"},
 }

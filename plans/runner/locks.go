@@ -481,8 +481,8 @@ func (a *attempt) confirmBreak(ctx context.Context, locked *engine.LockedError, 
 		}
 		return fmt.Errorf("%q does not name whose lock is to be replaced: %s", answer, key)
 	}
-	answer, err := a.Asker.Ask(ctx, engine.Question{
-		Name: breakLock, Check: named,
+	answer, err := a.askBeforeRun(ctx, engine.Question{
+		Name: breakLock, Check: named, Danger: engine.DangerDataLoss,
 		Text: fmt.Sprintf("%s.\nTwo runs at work on one storage domain can destroy its data. If you know that the other one is over for good, type %s", locked, key),
 	})
 	if err == nil {
@@ -497,6 +497,19 @@ func (a *attempt) confirmBreak(ctx context.Context, locked *engine.LockedError, 
 		return refuse(locked.Code(), hint, fmt.Errorf("%w; it was not replaced: %v", locked, err))
 	}
 	return nil
+}
+
+// askBeforeRun asks where there is no run yet whose journal could hold the answer.
+func (a *attempt) askBeforeRun(ctx context.Context, question engine.Question) (string, error) {
+	if desk, ok := a.Asker.(engine.Desk); ok {
+		if answer, known := desk.Prepared(question); known {
+			return answer.Text, nil
+		}
+		if !desk.Attended() {
+			return "", engine.ErrNoAnswer
+		}
+	}
+	return a.Asker.Ask(ctx, question)
 }
 
 // leftBehind returns the run of this state folder that a token is of and that has ended, "" for none. The file locks are held by now, so

@@ -34,7 +34,8 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 		return err
 	}
 	a.confirmedBy = confirmedBy(info)
-	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact))
+	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact),
+		engine.WithBy(engine.By{Version: a.Version, Host: a.Host, User: a.User}))
 	if err != nil {
 		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
 	}
@@ -55,7 +56,7 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 
 // useSnapshot makes the text that the run began with the plan to load.
 func (a *attempt) useSnapshot() error {
-	snapshot, err := a.run.Snapshot()
+	snapshot, err := a.snapshotOf(a.run)
 	if err != nil {
 		return refuse("snapshot", "", fmt.Errorf("read the snapshot of run %s: %w", a.run.ID(), err))
 	}

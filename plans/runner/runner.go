@@ -48,6 +48,12 @@ type Options struct {
 	Asker     engine.Asker
 	// CanAnswer tells whether the asker has, or can get, an answer to a question of that name.
 	CanAnswer func(name string) bool
+	// WaitForAnswers makes a run without a terminal wait until another process answers its questions.
+	WaitForAnswers bool
+	// OnFailure asks a person what to do when an attempt stopped with an error of the work; nil asks nobody. OnEdit is told what
+	// was found in a file that was saved while an edit is waited for; it may be nil.
+	OnFailure func(ctx context.Context, f Failure) Decision
+	OnEdit    func(Edit)
 	Secrets   plans.SecretResolver
 	// Transport returns the HTTP transport for a site; nil means the client's own.
 	Transport func(site string) http.RoundTripper
@@ -111,6 +117,7 @@ type attempt struct {
 	sourceAnswers bool                 // when the evidence was looked at before the run
 	survey        *plans.Survey        // what the check read
 	snapshot      map[string][]byte
+	goOn          *goOn // what was decided about the attempt before; nil for the first of this process
 }
 
 func newAttempt(o Options) *attempt {
@@ -143,7 +150,7 @@ func Check(soft, hard context.Context, o Options, offline bool) *Result {
 // Start begins a run of a plan's action. soft is cancelled by the first Ctrl-C, hard by the second.
 func Start(soft, hard context.Context, o Options) *Result {
 	a := newAttempt(o)
-	return a.conclude(soft, a.within(soft, hard, o.Action, func(t *engine.Task) error {
+	return a.finish(soft, hard, a.within(soft, hard, o.Action, func(t *engine.Task) error {
 		if err := a.load(t); err != nil {
 			return err
 		}
@@ -161,13 +168,16 @@ func Start(soft, hard context.Context, o Options) *Result {
 
 // Resume goes on with a run on the text that it began with. Evidence and confirmations of earlier attempts do not count.
 func Resume(soft, hard context.Context, id string, o Options) *Result {
-	a := newAttempt(o)
-	info, err := engine.ReadRun(o.Env, o.StateDir, id)
+	return newAttempt(o).resume(soft, hard, id)
+}
+
+func (a *attempt) resume(soft, hard context.Context, id string) *Result {
+	info, err := engine.ReadRun(a.Env, a.StateDir, id)
 	if err != nil {
 		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
 	}
 	a.Action, a.result.Action, a.result.Plan = info.Head.Action, info.Head.Action, info.Head.Plan
-	return a.conclude(soft, a.within(soft, hard, info.Head.Action, func(t *engine.Task) error {
+	return a.finish(soft, hard, a.within(soft, hard, info.Head.Action, func(t *engine.Task) error {
 		var err error
 		t.Release(func() { err = a.reopen(info) })
 		if err != nil {
@@ -557,6 +567,9 @@ func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
 }
 
 func (a *attempt) lock(domainIDs []string) error {
+	if a.unlock != nil { // kept from the attempt before, in the same process
+		return nil
+	}
 	holder := fmt.Sprintf("%s@%s, %s of plan %s since %s", a.User, a.Host, a.Action, cmp.Or(a.result.Plan, a.PlanFile), a.started.Format(time.RFC3339))
 	unlock, err := engine.LockDomains(a.Env, a.StateDir, domainIDs, holder)
 	var locked *engine.LockedError
@@ -633,6 +646,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 		}
 	})
 	a.run.SetAsker(a.Asker)
+	a.run.WaitForAnswers(a.WaitForAnswers)
 	if a.Observe != nil {
 		a.run.Observe(a.Observe)
 	}
@@ -640,6 +654,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs)})
 	}
 	a.session = s
+	a.goOn.begin(a)
 	return nil
 }
 

@@ -253,7 +253,7 @@ function steps.confirm_replication(ctx)
       name = "replication:" .. group.name,
       text = "Does the array replicate group " .. group.name .. " (" .. table.concat(names, ", ") .. ") from " .. ctx.source.name .. " to " .. ctx.target.name .. " now?",
       choices = { "yes", "no" },
-      refuses = "no",
+      refuses = "no", danger = "data_loss",
     }
     if answer.refused then
       ctx:fail("group " .. group.name .. " is not replicated from " .. ctx.source.name .. " to " .. ctx.target.name
@@ -364,7 +364,7 @@ function steps.register(ctx)
     if not unregistered[fact.id] and not registered[fact.id] and not ctx.dry_run then
       ctx:mark(vm, "missing", "no OVF store of its storage domains holds it: it was made or changed after the last replicated OVF update, "
         .. "or its OVF does not parse. Its disks are there; drrun did not touch them")
-      if fact.on_error == "stop" then ctx:fail("VM " .. fact.name .. " is missing and its on_error is stop") end
+      if fact.on_error == "stop" then ctx:fail("VM " .. fact.name .. " is missing and its on_error is stop", fact) end
       return
     end
     local ok, err = pcall(function()
@@ -419,7 +419,7 @@ local function blocker_of(ctx, fact, by_id)
   local states = ctx:states()
   for _, id in ipairs(fact.after) do
     local before, state = by_id[id], states[id]
-    if before.required and not ctx.dry_run and state ~= "up" and state ~= "not_started" then return before.name .. " is " .. tostring(state) end
+    if before and before.required and not ctx.dry_run and state ~= "up" and state ~= "not_started" then return before.name .. " is " .. tostring(state) end
   end
   return nil
 end
@@ -484,7 +484,7 @@ function steps.boot(ctx)
     for _, fact in ipairs(rank.vms) do
       local state = states[fact.id]
       if fact.required and state ~= "up" and state ~= "not_started" and not ctx.dry_run then
-        ctx:fail("VM " .. fact.name .. " of rank " .. number .. " is required and " .. tostring(state) .. ": the ranks after it are not started")
+        ctx:fail("VM " .. fact.name .. " of rank " .. number .. " is required and " .. tostring(state) .. ": the ranks after it are not started", fact)
       end
     end
   end

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"drrun/engine"
+	"drrun/lua"
+	"drrun/plans/runner"
+	"drrun/stdlib"
+)
+
+type answerOptions struct {
+	Run, Name, Value string
+	State            string
+	JSON             bool
+}
+
+const answerHelp = `Answers a question that a run waits with, from another terminal. Without NAME and VALUE it lists what is asked.
+
+A run asks at its terminal, and here at the same time: the first valid answer counts, and the journal says whose it was. A run
+without a terminal waits only with --wait-for-answers. The question about a source that is silent, confirm_source_down, is
+answered as 'YOUR NAME: HOW YOU KNOW'. Questions for secrets are answered at the terminal of the run only.
+
+RUN is the id that the run printed, or the beginning of it. NAME can be the part before the colon where that is no other's.
+It ends with 2 where the answer does not fit the question, and with 3 where the run does not wait.
+
+EXAMPLES
+drrun answer 20261120-0312
+drrun answer 20261120-0312 promote_storage:all writable,as_of=2026-11-20T03:10:00Z
+drrun answer 20261120-0312 confirm_source_down 'Ann Lee: fire in room 2, power is cut'
+`
+
+func newAnswerCommand(inv *invocation) *cli.Command {
+	return &cli.Command{
+		Name: "answer", Usage: "answer a question of a run that waits, or list its questions",
+		UsageText: "drrun answer RUN [flags]\ndrrun answer RUN NAME VALUE [flags]", Description: answerHelp,
+		Flags: []cli.Flag{stateFlag(), jsonFlag()},
+		Action: func(c *cli.Context) error {
+			o := answerOptions{State: c.String("state"), JSON: inv.json}
+			if c.Args().Len() == 1 {
+				o.Run = c.Args().First()
+			} else {
+				args, err := exactly(c, []string{"drrun", "answer"}, "RUN", "NAME", "VALUE")
+				if err != nil {
+					return err
+				}
+				o.Run, o.Name, o.Value = args[0], args[1], args[2]
+			}
+			inv.result = runAnswer(c.Context, o, inv)
+			return nil
+		},
+	}
+}
+
+func runAnswer(ctx context.Context, o answerOptions, inv *invocation) *runner.Result {
+	model, speed, problem := inv.env.model()
+	if problem == nil {
+		var state string
+		if state, problem = inv.env.stateDir(o.State); problem == nil {
+			return located(answerRun(ctx, o, inv, model, speed, state), runOptions{State: o.State})
+		}
+	}
+	return problem.of([]string{"drrun", "answer"}).result()
+}
+
+func answerRun(ctx context.Context, o answerOptions, inv *invocation, model engine.Env, speed float64, state string) *runner.Result {
+	run, open, err := engine.OpenQuestions(model, state, o.Run)
+	var ambiguous *engine.AmbiguousError
+	switch {
+	case errors.Is(err, engine.ErrNoRun), errors.As(err, &ambiguous):
+		return failure(runner.ExitInvalid, runner.StatusInvalid, "no-run", err, "drrun history lists the runs")
+	case errors.Is(err, engine.ErrNotWaiting):
+		return failure(runner.ExitRefused, runner.StatusRefused, "not-waiting", err, "drrun show "+run+" tells what it does; a run waits at its terminal, or with --wait-for-answers")
+	case err != nil:
+		return failure(runner.ExitRefused, runner.StatusRefused, "state", err, "the state folder must be readable: "+state)
+	}
+	if o.Name == "" {
+		if !o.JSON {
+			inv.screen.out(questionsText(run, open, o.State, model.Clock.Now()))
+		}
+		return withExtra(done("answer"), "questions", open)
+	}
+	q, problem := questionNamed(run, open, o.Name)
+	if problem == nil {
+		problem = unfit(*q, o.Value, model.Clock.Now())
+	}
+	if problem != nil {
+		return problem.of([]string{"drrun", "answer"}).result()
+	}
+	err = engine.PostAnswer(model, state, run, engine.PostedAnswer{
+		Question: q.ID, Answer: o.Value, User: inv.env.User, Host: inv.env.Host, At: model.Clock.Now().UTC(),
+	})
+	if errors.Is(err, engine.ErrAnswered) {
+		return failure(runner.ExitRefused, runner.StatusRefused, "answered", err, "drrun show "+run+" tells by whom")
+	}
+	if err != nil {
+		return failure(runner.ExitRefused, runner.StatusRefused, "state", err, "the state folder must be writable: "+state)
+	}
+	return outcomeOf(ctx, o, inv, model, speed, state, run, *q)
+}
+
+// patienceForRun is how long an answer may take to be noticed, in time of the wall.
+const patienceForRun = 10 * time.Second
+
+// outcomeOf waits until the run has taken the answer, and says whether it was this one.
+func outcomeOf(ctx context.Context, o answerOptions, inv *invocation, model engine.Env, speed float64, state, run string, q engine.OpenQuestion) *runner.Result {
+	unit := time.Duration(float64(100*time.Millisecond) * speed)
+	for range patienceForRun / (100 * time.Millisecond) {
+		if !engine.QuestionWaits(model, state, run, q.ID) {
+			break
+		}
+		if _, err := model.Clock.Wait(ctx, unit, nil); err != nil {
+			break // the answer is given; whether it is taken is not waited for
+		}
+	}
+	info, err := engine.ReadRun(model, state, run)
+	if info == nil {
+		return failure(runner.ExitInternal, runner.StatusInternal, "journal", err, "")
+	}
+	for _, record := range slices.Backward(info.Records) {
+		var note engine.Answered
+		if record.Note != engine.AnswerNote || json.Unmarshal(record.Data, &note) != nil || note.Question != q.ID {
+			continue
+		}
+		if note.Via != engine.ViaElsewhere || note.Answer != o.Value && note.Answer != "" && !strings.Contains(note.Answer, "<secret>") {
+			by := note.By
+			if note.Via == engine.ViaTimeout {
+				by = "its time being over"
+			}
+			return failure(runner.ExitRefused, runner.StatusRefused, "answered", fmt.Errorf("%s was answered first by %s: %s", q.Name, by, note.Answer), "")
+		}
+		if !o.JSON {
+			inv.screen.out(fmt.Sprintf("run %s goes on with your answer to %s\n", run, q.Name))
+		}
+		return withExtra(done("answer"), "answered", note)
+	}
+	if !engine.QuestionWaits(model, state, run, q.ID) {
+		return failure(runner.ExitRefused, runner.StatusRefused, "not-waiting", fmt.Errorf("run %s took the question %s back before it saw the answer", run, q.Name), "drrun show "+run+" tells why")
+	}
+	return failure(runner.ExitRefused, runner.StatusRefused, "not-taken", fmt.Errorf("the answer to %s lies in run %s, which has not taken it in %s", q.Name, run, patienceForRun), "drrun show "+run+" tells whether it still runs")
+}
+
+// questionNamed finds a question by its name, or by the part before the colon where only one begins so.
+func questionNamed(run string, open []engine.OpenQuestion, name string) (*engine.OpenQuestion, *usageError) {
+	var names []string
+	var like []*engine.OpenQuestion
+	for i := range open {
+		if open[i].Name == name {
+			return &open[i], nil
+		}
+		names = append(names, open[i].Name)
+		if strings.HasPrefix(open[i].Name, name+":") {
+			like = append(like, &open[i])
+		}
+	}
+	if len(like) == 1 {
+		return like[0], nil
+	}
+	problem := usage("run %s does not ask %q; it asks: %s", run, name, strings.Join(names, ", "))
+	if nearest := lua.Nearest(name, names); nearest != "" && len(like) == 0 {
+		return nil, problem.hinted("did you mean %s?", shellWord(nearest))
+	}
+	return nil, problem.hinted("drrun answer %s lists the questions with their choices", run)
+}
+
+// unfit says why an answer cannot be one to the question.
+func unfit(q engine.OpenQuestion, value string, now time.Time) *usageError {
+	switch {
+	case q.Secret:
+		return usage("%s asks for a secret", q.Name).hinted("type it at the terminal of the run")
+	case q.Evidence && q.Name != confirmSource:
+		return usage("%s is a question about evidence, which is answered at the terminal of the run only", q.Name).hinted("answer it there")
+	case q.Evidence:
+		if _, err := stdlib.ParseConfirmation(value, now); err != nil {
+			return usage("%v", err).hinted("drrun answer RUN %s 'YOUR NAME: HOW YOU KNOW'", q.Name)
+		}
+	case strings.TrimSpace(value) == "":
+		return usage("the answer to %s is empty", q.Name)
+	case len(q.Choices) > 0 && !slices.Contains(q.Choices, value):
+		return usage("%q is no answer to %s: it must be one of: %s", value, q.Name, strings.Join(q.Choices, ", ")).hinted("choose one of them")
+	}
+	parts := stdlib.ParseAnswer(value)
+	for _, needed := range q.Fields {
+		if parts[needed] == nil {
+			return usage("the answer to %s does not say %q", q.Name, needed).hinted("write the parts with commas between, like: %s,…", strings.Join(q.Fields, ","))
+		}
+	}
+	return nil
+}
+
+// questionText is a question for people, with what an answer needs.
+func questionText(q engine.OpenQuestion, now time.Time) string {
+	text := q.Text
+	if len(q.Fields) > 0 {
+		text += "; needed: " + strings.Join(q.Fields, ", ")
+	}
+	if len(q.Choices) > 0 {
+		text += " [" + strings.Join(q.Choices, "/") + "]"
+	}
+	return text + timeLeft(engine.Question{Default: q.Default, Until: q.Until, Evidence: q.Evidence, Danger: q.Danger}, now)
+}
+
+// answerCommand is what is typed to answer a question.
+func answerCommand(run string, q engine.OpenQuestion, state string) string {
+	value := "VALUE"
+	switch {
+	case q.Evidence:
+		value = "'YOUR NAME: HOW YOU KNOW'"
+	case len(q.Choices) > 0:
+		value = strings.Join(q.Choices, "|")
+	case len(q.Fields) > 0:
+		value = strings.Join(q.Fields, ",") + ",…"
+	}
+	command := "drrun answer " + run + " " + shellWord(q.Name) + " " + value
+	if state != "" {
+		command += " --state " + shellWord(state)
+	}
+	return command
+}
+
+func questionsText(run string, open []engine.OpenQuestion, state string, now time.Time) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "run %s waits for %s:\n", run, count(len(open), "answer"))
+	for _, q := range open {
+		fmt.Fprintf(&b, "\n%s\n  %s\n", q.Name, strings.ReplaceAll(questionText(q, now), "\n", "\n  "))
+		if q.Danger == engine.DangerDataLoss {
+			b.WriteString("  DANGER: an answer can lose data\n")
+		}
+		if q.Secret {
+			b.WriteString("  answered at the terminal of the run only\n")
+			continue
+		}
+		b.WriteString("  " + answerCommand(run, q, state) + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"drrun/engine"
+	"drrun/plans/runner"
+	"drrun/stdlib"
+)
+
+type showOptions struct {
+	Run   string
+	State string
+	JSON  bool
+}
+
+const showHelp = `Tells the story of a run from its journal: each attempt with its stages, what was asked and who answered, the evidence and who
+confirmed it, what went wrong, where every storage domain and VM stands, and what is next. It asks no engine and changes nothing.
+
+It works while the run is being worked on, and on a journal that is damaged: then it says where, and tells what stands before.
+With --json: extra.report is the report of the last attempt that ended, extra.records is the journal.
+
+RUN is the id that the run printed, or the beginning of it; drrun history lists them.
+
+EXAMPLES
+drrun show 20261120-0312-3f9a2c
+drrun show 20261120 --json | jq '.extra.records[] | select(.note == "answer")'
+`
+
+func newShowCommand(inv *invocation) *cli.Command {
+	return &cli.Command{
+		Name: "show", Usage: "tell the story of a run", UsageText: "drrun show RUN [flags]", Description: showHelp,
+		Flags: []cli.Flag{stateFlag(), jsonFlag()},
+		Action: func(c *cli.Context) error {
+			args, err := exactly(c, []string{"drrun", "show"}, "RUN")
+			if err != nil {
+				return err
+			}
+			inv.result = runShow(showOptions{Run: args[0], State: c.String("state"), JSON: inv.json}, inv)
+			return nil
+		},
+	}
+}
+
+func runShow(o showOptions, inv *invocation) *runner.Result {
+	state, problem := inv.env.stateDir(o.State)
+	if problem != nil {
+		return problem.of([]string{"drrun", "show"}).result()
+	}
+	model, _, problem := inv.env.model() // the time of a run in a lab is the lab's
+	if problem != nil {
+		return problem.of([]string{"drrun", "show"}).result()
+	}
+	info, err := engine.ReadRun(model, state, o.Run)
+	if info == nil {
+		return failure(runner.ExitInvalid, runner.StatusInvalid, "no-run", err, "drrun history lists the runs")
+	}
+	story := story{info: info, state: o.State}
+	if info.Ended.IsZero() { // else nobody works on it, or is about to begin
+		story.holder, story.held, err = engine.Holder(model, state, info.ID)
+		if err != nil {
+			return failure(runner.ExitRefused, runner.StatusRefused, "state", err, "the state folder must be readable: "+state)
+		}
+	}
+	if story.held {
+		if _, open, err := engine.OpenQuestions(model, state, info.ID); err == nil { // else it asks nothing
+			story.open = open
+		}
+	}
+	result := done("show")
+	result.Run, result.Plan = info.ID, info.Head.Plan
+	if info.Err != nil {
+		result.Warnings = append(result.Warnings, info.Err.Error())
+	}
+	if !o.JSON {
+		inv.screen.out(story.text(model.Clock.Now()))
+		return result
+	}
+	if report, err := engine.Report(model, state, info.ID); err == nil && json.Valid(report) { // a run that never ended has none
+		withExtra(result, "report", report)
+	}
+	withExtra(result, "running", story.held)
+	return withExtra(result, "records", info.Records)
+}
+
+// story is a run as it is told to people.
+type story struct {
+	info   *engine.RunInfo
+	state  string // --state
+	held   bool   // a process works on it
+	holder string
+	open   []engine.OpenQuestion
+}
+
+func (s story) text(now time.Time) string {
+	var b strings.Builder
+	head := s.info.Head
+	fmt.Fprintf(&b, "run %s: %s of %s, %s to %s\n", s.info.ID, head.Action, head.Plan, head.Source, head.Target)
+	fmt.Fprintf(&b, "  plan file %s, begun %s by %s, drrun %s\n", head.PlanFile, utcTime(s.info.Started), someone(head.User, head.Host), cmp.Or(head.Version, "unknown"))
+	if s.info.Err != nil {
+		fmt.Fprintf(&b, "  DAMAGED: %v\n  below stands what the journal holds before that place\n", s.info.Err)
+	}
+	s.attempts(&b, now)
+	s.board(&b)
+	s.next(&b, now)
+	return b.String()
+}
+
+func utcTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
+
+func someone(user, host string) string {
+	return cmp.Or(user, "somebody") + " on " + cmp.Or(host, "an unknown host")
+}
+
+// chapter is one attempt.
+type chapter struct {
+	number  int
+	title   string
+	begun   time.Time
+	outcome string
+	lines   []string
+	stages  [][]string
+	stage   time.Time // when the last stage began
+}
+
+func (c *chapter) say(at time.Time, text string) {
+	stamp := "  " + offset(at.Sub(c.begun)) + "  "
+	c.lines = append(c.lines, stamp+strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", len(stamp))))
+}
+
+// over notes how long the last stage took.
+func (c *chapter) over(at time.Time) {
+	if n := len(c.stages); n > 0 && c.stages[n-1][2] == "" {
+		c.stages[n-1][2] = span(at.Sub(c.stage))
+	}
+}
+
+func (s story) attempts(b *strings.Builder, now time.Time) {
+	var c *chapter
+	finish := func() {
+		if c == nil {
+			return
+		}
+		b.WriteString("\n" + c.title + cmp.Or(c.outcome, "cut off: it has no end") + "\n")
+		for _, line := range c.lines {
+			b.WriteString(line + "\n")
+		}
+		if len(c.stages) > 0 {
+			b.WriteByte('\n')
+			writeTable(b, "  ", append([][]string{{"STAGE", "BEGAN", "TOOK"}}, c.stages...))
+		}
+	}
+	var words *progress
+	s.info.Replay(func(rec engine.Record, e engine.Event) {
+		switch {
+		case rec.Kind == "attempt":
+			finish()
+			c = &chapter{
+				number: rec.Attempt, begun: rec.Time,
+				title: fmt.Sprintf("attempt %d, %s by %s: ", rec.Attempt, utcTime(rec.Time), someone(rec.User, rec.Host)),
+			}
+			words = newWords()
+		case c == nil: // the head
+		case rec.Kind == "end":
+			c.over(rec.Time)
+			c.outcome = fmt.Sprintf("%s (exit code %d), %s", outcomeWords(rec.Status, *rec.Exit), *rec.Exit, span(rec.Time.Sub(c.begun)))
+		case e.Kind == "stage":
+			c.over(rec.Time)
+			c.stage = rec.Time
+			c.stages = append(c.stages, []string{e.Text, rec.Time.UTC().Format("15:04:05"), ""})
+			c.say(rec.Time, words.words(e))
+		case e.Kind == "decision":
+			var said struct{ Changes []string }
+			text := e.Text
+			if decode(e.Data, &said) {
+				text = strings.Join(append([]string{text}, said.Changes...), "\n  ")
+			}
+			c.say(rec.Time, text)
+		case e.Kind == engine.AnswerNote:
+			c.say(rec.Time, answeredWords(e))
+		case e.Kind != "":
+			if text := words.words(e); text != "" {
+				c.say(rec.Time, text)
+			}
+		}
+	})
+	if c != nil && c.outcome == "" && s.held {
+		c.outcome = "it runs, since " + span(now.Sub(c.begun)) + ", held by " + cmp.Or(s.holder, "a drrun")
+	}
+	finish()
+}
+
+// newWords puts events into words as the live output does.
+func newWords() *progress {
+	return &progress{domains: map[string]engine.Status{}, vms: map[string]engine.Status{}, waiting: map[string]bool{}}
+}
+
+// answeredWords says who answered what, and how.
+func answeredWords(e engine.Event) string {
+	var note engine.Answered
+	if !decode(e.Data, &note) {
+		return ""
+	}
+	how := map[string]string{
+		engine.ViaFlag: "with --answer", engine.ViaYes: "with --yes", engine.ViaTerminal: "at the terminal", engine.ViaElsewhere: "from another terminal",
+		engine.ViaTimeout: "its time was over, the default was taken",
+	}[note.Via]
+	if note.By != "" {
+		how = "by " + note.By + " " + how
+	}
+	return fmt.Sprintf("answer to %s: %s (%s)", note.Name, cmp.Or(note.Answer, "not shown"), how)
+}
+
+// board tells where every object stands.
+func (s story) board(b *strings.Builder) {
+	var facts stdlib.Facts
+	if json.Unmarshal(s.info.Facts(), &facts) != nil {
+		b.WriteString("\nit has no facts yet: nothing was changed\n")
+		return
+	}
+	states := map[string]engine.Status{}
+	for _, status := range s.info.Board() {
+		states[status.Subject.ID] = status
+	}
+	state := func(id string) string { return cmp.Or(states[id].State, stdlib.StatePending) }
+	var reasons []string
+	reason := func(id, name string) {
+		if why := cmp.Or(states[id].Error, states[id].Detail); why != "" {
+			reasons = append(reasons, "  "+name+": "+oneLine(why))
+		}
+	}
+	rows := [][]string{{"STORAGE DOMAIN", "STATUS"}}
+	for _, domain := range facts.Domains {
+		rows = append(rows, []string{domain.Name, state(domain.ID)})
+		reason(domain.ID, domain.Name)
+	}
+	b.WriteByte('\n')
+	writeTable(b, "", rows)
+	rows = [][]string{{"RANK", "VM", "STATUS", "STARTED", "UP"}}
+	for _, vm := range facts.VMs {
+		status := states[vm.ID]
+		rows = append(rows, []string{strconv.Itoa(vm.Rank), vm.Name, state(vm.ID), clockTime(status.StartedAt), clockTime(status.UpAt)})
+		reason(vm.ID, vm.Name)
+	}
+	b.WriteByte('\n')
+	writeTable(b, "", rows)
+	for _, line := range reasons {
+		b.WriteString(line + "\n")
+	}
+}
+
+// next tells what can be done now.
+func (s story) next(b *strings.Builder, now time.Time) {
+	flag := ""
+	if s.state != "" {
+		flag = " --state " + shellWord(s.state)
+	}
+	resume, abort := "drrun resume "+s.info.ID+flag, "drrun abort "+s.info.ID+flag
+	b.WriteByte('\n')
+	var broken *engine.JournalError
+	switch {
+	case len(s.open) > 0:
+		b.WriteString(questionsText(s.info.ID, s.open, s.state, now))
+		return
+	case s.held:
+		b.WriteString("next: nothing, it runs\n")
+	case errors.As(s.info.Err, &broken):
+		b.WriteString("next: it cannot be resumed with a damaged journal; see what the engines say: drrun status " + cmp.Or(s.info.Head.PlanFile, "PLAN.lua") + "\n")
+	case s.info.Unfinished():
+		b.WriteString("next: " + resume + ", or close it as it is: " + abort + "\n")
+	case s.info.Status == runner.StatusPartial:
+		b.WriteString("next: correct what is wrong with what is not up, then: " + resume + "\n")
+	default:
+		b.WriteString("next: nothing, it has ended\n")
+	}
+}

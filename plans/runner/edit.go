@@ -1,0 +1,203 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"drrun/engine"
+	"drrun/plans"
+)
+
+// Edit is what a save of the plan or of a library means to a run that waits for it.
+type Edit struct {
+	Files   []FileChange
+	Changes plans.PlanChanges
+	Problem string // why the run cannot go on with it; "" when it does
+}
+
+// FileChange is what is new in a file, see plans.LineDiff.
+type FileChange struct {
+	Path  string
+	Lines []string
+}
+
+// Sentences are what changed, for the journal.
+func (e Edit) Sentences() []string {
+	var out []string
+	for _, file := range e.Files {
+		out = append(out, "file "+file.Path)
+	}
+	out = append(out, e.Changes.Taken...)
+	for _, text := range e.Changes.Later {
+		out = append(out, "not in this run: "+text)
+	}
+	return out
+}
+
+// How an edit is noticed, in time of the wall: editors write a file in pieces, or put another one in its place.
+const (
+	editTick = 500 * time.Millisecond // between two looks
+	settled  = 300 * time.Millisecond // without a change before a save counts
+)
+
+// editable lists the plan and the libraries that it required, where the plan's file is there to be edited.
+func (a *attempt) editable() []string {
+	if a.runtime == nil || a.plan == nil {
+		return nil
+	}
+	if _, err := a.Env.FS.ReadFile(a.PlanFile); err != nil {
+		return nil // a run that was begun elsewhere, from another folder or another machine
+	}
+	files := slices.Sorted(maps.Keys(a.runtime.Files()))
+	i := slices.Index(files, a.PlanFile)
+	if i < 0 {
+		return nil
+	}
+	return slices.Insert(slices.Delete(files, i, i+1), 0, a.PlanFile)
+}
+
+// awaitEdit waits until a file is saved with which the run can go on, and returns the new snapshot; nil when the waiting was given up.
+func (a *attempt) awaitEdit(soft, hard context.Context, files []string, d Decision) (map[string][]byte, Edit) {
+	before, snapshot, err := a.presentText()
+	if err != nil {
+		a.toldOf(Edit{Problem: err.Error()})
+		return nil, Edit{}
+	}
+	var bell engine.Bell
+	if a.Env.Watch != nil {
+		folders := map[string]bool{}
+		for _, file := range files {
+			folders[filepath.Dir(file)] = true
+		}
+		if stop, err := a.Env.Watch(bell.Ring, slices.Sorted(maps.Keys(folders))...); err == nil { // else each tick looks
+			defer stop()
+		}
+	}
+	speed := a.Speed
+	if speed <= 0 {
+		speed = 1
+	}
+	wall := func(d time.Duration) time.Duration { return time.Duration(float64(d) * speed) }
+	tried := before
+	for {
+		next := bell.Next()
+		now := a.readAll(files)
+		if !same(now, tried) && len(now[a.PlanFile]) > 0 {
+			if _, err := a.Env.Clock.Wait(soft, wall(settled), nil); err != nil {
+				return nil, Edit{}
+			}
+			if !same(a.readAll(files), now) {
+				continue
+			}
+			tried = now
+			if !same(now, before) {
+				edited, change := a.tryEdit(soft, hard, snapshot, before)
+				a.toldOf(change)
+				if edited != nil {
+					return edited, change
+				}
+			}
+			continue
+		}
+		select {
+		case <-d.GivenUp:
+			return nil, Edit{}
+		default:
+		}
+		if _, err := a.Env.Clock.Wait(soft, wall(editTick), next); err != nil {
+			return nil, Edit{}
+		}
+	}
+}
+
+func (a *attempt) toldOf(e Edit) {
+	if a.OnEdit != nil {
+		a.OnEdit(e)
+	}
+}
+
+// presentText returns the files that can be edited as this attempt had them, and the whole snapshot by path.
+func (a *attempt) presentText() (files, snapshot map[string][]byte, err error) {
+	packed, err := a.run.Snapshot()
+	if err != nil {
+		return nil, nil, err
+	}
+	described, _, err := unpack(packed)
+	if err != nil {
+		return nil, nil, err
+	}
+	snapshot = map[string][]byte{}
+	for path, name := range described.Files {
+		snapshot[path] = packed[name]
+	}
+	files = map[string][]byte{}
+	for path := range a.runtime.Files() {
+		files[path] = snapshot[path]
+	}
+	return files, snapshot, nil
+}
+
+// readAll reads files; one that is not there, such as while an editor replaces it, is empty.
+func (a *attempt) readAll(files []string) map[string][]byte {
+	texts := map[string][]byte{}
+	for _, file := range files {
+		texts[file], _ = a.Env.FS.ReadFile(file)
+	}
+	return texts
+}
+
+func same(a, b map[string][]byte) bool { return maps.EqualFunc(a, b, bytes.Equal) }
+
+// tryEdit loads what was saved. The new snapshot is nil where the run cannot go on with it.
+func (a *attempt) tryEdit(soft, hard context.Context, snapshot, before map[string][]byte) (map[string][]byte, Edit) {
+	options := a.Options
+	options.ParamsFile, options.ParamOverrides = nil, nil // a run keeps the parameters that it began with
+	b := newAttempt(options)
+	err := b.within(soft, hard, "edit", b.load)
+	var change Edit
+	if b.runtime != nil {
+		after := b.runtime.Files()
+		for _, path := range slices.Sorted(maps.Keys(after)) {
+			if lines := plans.LineDiff(string(before[path]), string(after[path])); len(lines) > 0 {
+				change.Files = append(change.Files, FileChange{Path: path, Lines: lines})
+			}
+		}
+	}
+	if err != nil {
+		var known *failure
+		change.Problem = err.Error()
+		if errors.As(err, &known) {
+			change.Problem = "it has errors: correct them and save it again"
+		}
+		return nil, change
+	}
+	change.Changes = plans.Compare(a.plan, b.plan)
+	if len(change.Changes.Refused) > 0 {
+		change.Problem = "sites and storage domains cannot change while the run goes on: put them back and save it again"
+		return nil, change
+	}
+	next := maps.Clone(snapshot)
+	maps.DeleteFunc(next, func(path string, _ []byte) bool { _, was := before[path]; return was }) // libraries that are required no more
+	maps.Copy(next, b.runtime.Files())
+	packed, err := pack(a.PlanFile, a.LibDirs, next)
+	if err != nil {
+		change.Problem = err.Error()
+		return nil, change
+	}
+	return packed, change
+}
+
+// snapshotOf returns what the run goes on with: the recorded text, or one that was saved after a failure, which becomes it.
+func (a *attempt) snapshotOf(run *engine.Run) (map[string][]byte, error) {
+	if a.goOn != nil && a.goOn.edited != nil {
+		if err := run.SetSnapshot(a.goOn.edited); err != nil {
+			return nil, err
+		}
+	}
+	return run.Snapshot()
+}

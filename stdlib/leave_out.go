@@ -1,0 +1,80 @@
+package stdlib
+
+import (
+	"fmt"
+	"slices"
+
+	"drrun/engine"
+)
+
+// SubjectError is an error that is about one object.
+type SubjectError struct {
+	Subject engine.Subject
+	Err     error
+}
+
+// Error is the text of the error itself, which names the object.
+func (e *SubjectError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error itself.
+func (e *SubjectError) Unwrap() error { return e.Err }
+
+// Dependents returns the VMs that cannot start without the given one: it is required, and they come after it, or after one of these.
+func (f *Facts) Dependents(vmID string) []*FactVM {
+	var found []*FactVM
+	blocked := []string{vmID}
+	for len(blocked) > 0 {
+		before, known := f.VM(blocked[0])
+		blocked = blocked[1:]
+		if !known || !before.Required {
+			continue
+		}
+		for i := range f.VMs {
+			vm := &f.VMs[i]
+			if slices.Contains(vm.After, before.ID) && vm.ID != vmID && !slices.Contains(found, vm) {
+				found = append(found, vm)
+				blocked = append(blocked, vm.ID)
+			}
+		}
+	}
+	return found
+}
+
+// LeaveOut keeps a VM of the facts out of this attempt: workflows do not see it, and the result says why it is not done. What is
+// up stays up. The VMs that cannot start without it are left out with it.
+func (s *Session) LeaveOut(vmID, why string) {
+	vm, known := s.Facts.VM(vmID)
+	if !known {
+		return
+	}
+	s.leave(vm, StateFailed, "left out: "+why)
+	for _, dependent := range s.Facts.Dependents(vmID) {
+		s.leave(dependent, StatePending, fmt.Sprintf("left out: it comes after %s, which is required and left out", vm.Name))
+	}
+}
+
+func (s *Session) leave(vm *FactVM, state, why string) {
+	s.mu.Lock()
+	if s.leftOut == nil {
+		s.leftOut = map[string]bool{}
+	}
+	s.leftOut[vm.ID] = true
+	s.mu.Unlock()
+	if now, known := s.Run.Status(s.vmSubject(vm)); known && (now.State == StateUp || now.State == StateUnverified) {
+		state = StateUnverified
+	}
+	s.Run.Mark(engine.Status{Subject: s.vmSubject(vm), State: state, Rank: &vm.Rank, Error: why})
+	s.settle(vm.ID)
+}
+
+// factsShown are the facts without what is left out.
+func (s *Session) factsShown() *Facts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.leftOut) == 0 {
+		return s.Facts
+	}
+	shown := *s.Facts
+	shown.VMs = slices.DeleteFunc(slices.Clone(shown.VMs), func(vm FactVM) bool { return s.leftOut[vm.ID] })
+	return &shown
+}
