@@ -54,9 +54,10 @@ func Check(ctx context.Context, p *Plan, inv *Inventory, primary, secondary *ovi
 	sites := map[string]*ovirt.Site{Primary: primary, Secondary: secondary}
 	reasons := map[string]error{Primary: o.PrimaryErr, Secondary: o.SecondaryErr}
 	c.inventory()
-	c.source = c.look(ctx, sites[c.sourceName], reasons[c.sourceName], c.sourceName, viewParts{vms: true})
+	c.source = c.look(ctx, sites[c.sourceName], reasons[c.sourceName], c.sourceName, viewParts{vms: true, hosts: o.Planned, obstacles: o.Planned})
 	c.target = c.look(ctx, sites[c.targetName], reasons[c.targetName], c.targetName, viewParts{hosts: true, vms: true, attachedIn: c.targetDataCenters})
 	c.compare()
+	c.planned(ctx, sites[c.sourceName])
 	c.direction()
 	return c.finish()
 }

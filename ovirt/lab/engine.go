@@ -141,6 +141,7 @@ type vm struct {
 	ovfBroken       bool
 	pool            string // name of its VM pool; "" for none
 	preview         bool   // a snapshot is in preview
+	pinnedTo        []string
 	backup          *backup
 	nics            []*nic
 	disks           []*attachment
@@ -375,7 +376,7 @@ func (e *engine) buildVM(spec VM, index int, created time.Time) {
 	v := &vm{id: spec.ID, name: spec.Name, description: spec.Description, cluster: e.cluster(spec.ClusterID), templateID: spec.TemplateID,
 		instanceTypeID: spec.InstanceTypeID, memory: spec.Memory, ha: spec.HA, haPriority: spec.HAPriority, leaseDomainID: spec.LeaseDomainID,
 		deleteProtected: spec.DeleteProtected, agent: spec.Agent, fqdn: spec.FQDN, ip: spec.IP, ovfBroken: spec.OVFBroken,
-		pool: spec.Pool, preview: spec.Preview, status: cmp.Or(spec.Status, "down"), created: created}
+		pool: spec.Pool, preview: spec.Preview, pinnedTo: spec.PinnedTo, status: cmp.Or(spec.Status, "down"), created: created}
 	if spec.Backup != "" {
 		v.backup = &backup{id: uuidOf(spec.ID + "/backup"), phase: spec.Backup, created: l.now, modified: l.now}
 	}
@@ -397,7 +398,7 @@ func (e *engine) buildVM(spec VM, index int, created time.Time) {
 	}
 	var hosts []*host
 	for _, h := range e.hosts {
-		if h.cluster == v.cluster {
+		if h.cluster == v.cluster && v.mayRunOn(h) {
 			hosts = append(hosts, h)
 		}
 	}

@@ -187,11 +187,28 @@ func TestDisksThatDoNotRun(t *testing.T) {
 	}
 }
 
+// TestPinned: it runs on its host or not at all.
+func TestPinned(t *testing.T) {
+	t.Parallel()
+	host := uuidOf("primary/" + host1b)
+	r := occupied(t, func(v *VM) { v.PinnedTo = []string{host} })
+	if h := r.vmView("primary", 1).Host; h != host1b {
+		t.Error(h)
+	}
+	if p := r.get("primary", "/vms/"+vmID(1)).child("placement_policy"); p.value("affinity") != "pinned" || p.child("hosts", "host").attr("id") != host {
+		t.Error("on the wire")
+	}
+	r.emptied()
+	r.ok(r.lab.Fail(Fault{Kind: FaultHostDown, Subject: host1b}))
+	r.want(409, "There are no hosts to use", "primary", "POST", "/vms/"+vmID(1)+"/start", "<action/>")
+}
+
 func TestWorldChecksItsVMs(t *testing.T) {
 	t.Parallel()
 	for _, change := range []func(v *VM){
 		func(v *VM) { v.Status = "up" }, func(v *VM) { v.Status = "suspended" }, func(v *VM) { v.Running, v.Status = false, "paused" },
 		func(v *VM) { v.Backup = "succeeded" }, func(v *VM) { v.Disks[0].Status = "broken" },
+		func(v *VM) { v.PinnedTo = []string{"nowhere"} },
 	} {
 		w := TwoSites(TwoSitesOptions{})
 		site, _ := w.Site("primary")

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -100,6 +101,9 @@ func (e *engine) carries(c *cluster, networkID string) bool {
 	return false
 }
 
+// mayRunOn reports whether a VM is not pinned elsewhere.
+func (v *vm) mayRunOn(h *host) bool { return len(v.pinnedTo) == 0 || slices.Contains(v.pinnedTo, h.ID) }
+
 // schedule chooses the host with the most free memory.
 func (e *engine) schedule(v *vm) (*host, *refusal) {
 	free := map[*host]int64{}
@@ -111,7 +115,7 @@ func (e *engine) schedule(v *vm) (*host, *refusal) {
 	var best *host
 	var why []string
 	for _, h := range e.hosts {
-		if h.cluster != v.cluster || h.status != "up" {
+		if h.cluster != v.cluster || h.status != "up" || !v.mayRunOn(h) {
 			continue
 		}
 		free[h] += h.Memory

@@ -220,7 +220,16 @@ func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 	x.text("type", "rhel_9x64")
 	x.close("os")
 	x.open("placement_policy")
-	x.text("affinity", "migratable")
+	if len(v.pinnedTo) == 0 {
+		x.text("affinity", "migratable")
+	} else {
+		x.text("affinity", "pinned")
+		x.open("hosts")
+		for _, id := range v.pinnedTo {
+			x.ref("host", "hosts", id)
+		}
+		x.close("hosts")
+	}
 	x.close("placement_policy")
 	if follow["snapshots"] {
 		x.open("snapshots")

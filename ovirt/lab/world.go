@@ -147,6 +147,8 @@ type VM struct {
 	Status  string `json:"status,omitempty"`
 	Pool    string `json:"pool,omitempty"`    // name of the VM pool that it belongs to
 	Preview bool   `json:"preview,omitempty"` // one of its snapshots is in preview
+	// PinnedTo lists, by id, the hosts that alone may run it. Another engine that registers it has none of them.
+	PinnedTo []string `json:"pinned_to,omitempty"`
 	// Backup is the phase of a backup that is under way: initializing, starting, ready or finalizing. It locks the disks.
 	Backup string `json:"backup,omitempty"`
 	NICs   []NIC  `json:"nics,omitempty"`
@@ -307,6 +309,9 @@ func (s *Site) check(exports map[string]bool) error {
 		try(v.check())
 		try(need("vm "+v.Name, v.ClusterID))
 		try(need("vm "+v.Name, v.TemplateID))
+		for _, id := range v.PinnedTo {
+			try(need("host of vm "+v.Name, id))
+		}
 		for _, n := range v.NICs {
 			try(add(n.ID))
 			if n.ProfileID != "" {
