@@ -8,11 +8,14 @@ func PromptKey(name string) string { return promptPrefix + name }
 const promptPrefix = "prompt:"
 
 // Changed tells whether the run, in any attempt, changed something, or may have: a request that an engine accepted or whose
-// outcome is open, or a step that ran. A question to a person changes nothing.
+// outcome is open, or a step that ran. A question to a person changes nothing, nor does a look.
 func (r *Run) Changed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, in := range r.intents {
+		if in.Look {
+			continue
+		}
 		if in.settled {
 			if in.reached {
 				return true

@@ -80,6 +80,8 @@ type Intent struct {
 	Retry   string  `json:"retry,omitempty"`  // why a request is repeated; empty the first time
 	Site    string  `json:"site,omitempty"`
 	Subject Subject `json:"subject"`
+	// Look marks what changes no object: a host is made to look at what it can reach. It does not make the run one that changed something.
+	Look bool `json:"look,omitempty"`
 }
 
 // Outcome is what came of an intent.

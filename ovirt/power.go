@@ -31,10 +31,11 @@ type fenceStatusXML struct {
 // and a fault (ovirt-engine BackendHostResource.java, getFenceStatus), or refuses with 400 or 409. An error is a host that the engine
 // does not know (not-found), or an engine that did not answer.
 //
-// The request passes the write hook, although it changes nothing. A question whose answer was lost is asked again.
+// The request passes the write hook, although it changes nothing. A question whose answer was lost is asked again. An engine that is
+// silent is given the time of a read only.
 func (s *Site) PowerStatus(ctx context.Context, hostID string) (Power, error) {
 	subject := Subject{Kind: KindHost, ID: hostID}
-	ctx, cancel := s.o.Clock.WithTimeout(patiently(ctx), operationTimeout)
+	ctx, cancel := s.o.Clock.WithTimeout(ctx, operationTimeout)
 	defer cancel()
 	var power Power
 	accept := func(d *document) error {

@@ -32,6 +32,8 @@ func siteOfSelf(self any) *Site {
 		return v.site
 	case *vmRef:
 		return v.site
+	case *hostRef:
+		return v.site
 	}
 	panic(fmt.Sprintf("a primitive of a %T, which belongs to no site", self))
 }
@@ -291,6 +293,7 @@ func siteMethods() []lua.Func {
 				return siteOf(c).domainObject(domain), nil
 			},
 		},
+		hostNamed(name("host")),
 		{
 			Name: "import_domain", Effect: lua.Changes, Returns: "storage_domain",
 			Doc: "Imports a storage domain of the plan from its place on this site. The expected id is sent and no name, so the engine can neither create an empty domain " +
@@ -373,14 +376,19 @@ type hostsAndClusters struct {
 	clusters []ovirt.Cluster
 }
 
-// upHosts returns the hosts that are up in a data center, by name. None is an error: nothing can look at the storage.
-func (site *Site) upHosts(ctx context.Context, dataCenterID string) ([]ovirt.Host, error) {
-	seen, err := site.hosts.get(ctx, site.session.Env.Clock, site.session.Tick, func(ctx context.Context) (seen hostsAndClusters, err error) {
+// seeHosts reads hosts and clusters, once for all tasks that want them within a tick.
+func (site *Site) seeHosts(ctx context.Context) (hostsAndClusters, error) {
+	return site.hosts.get(ctx, site.session.Env.Clock, site.session.Tick, func(ctx context.Context) (seen hostsAndClusters, err error) {
 		if seen.clusters, err = site.Engine.Clusters(ctx); err == nil {
 			seen.hosts, err = site.Engine.Hosts(ctx)
 		}
 		return seen, err
 	})
+}
+
+// upHosts returns the hosts that are up in a data center, by name. None is an error: nothing can look at the storage.
+func (site *Site) upHosts(ctx context.Context, dataCenterID string) ([]ovirt.Host, error) {
+	seen, err := site.seeHosts(ctx)
 	if err != nil {
 		return nil, err
 	}

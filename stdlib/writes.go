@@ -43,7 +43,7 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 		}
 		sum := sha256.Sum256(w.Body)
 		pending, err := s.Run.Begin(ctx, engine.Intent{
-			Op: w.Op, Method: w.Method, Path: w.Path, Digest: hex.EncodeToString(sum[:8]), Retry: w.Retry, Site: w.Site,
+			Op: w.Op, Method: w.Method, Path: w.Path, Digest: hex.EncodeToString(sum[:8]), Retry: w.Retry, Site: w.Site, Look: looks(w),
 			Subject: engine.Subject{Kind: w.Subject.Kind, Site: w.Site, ID: w.Subject.ID, Name: w.Subject.Name},
 		})
 		if err != nil {
@@ -60,9 +60,16 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 	}
 }
 
+// looks tells that a request changes no object: a host looks anew at what it can reach, or at the power of another one.
+func looks(w *ovirt.Write) bool { return w.Op == ovirt.OpIsAttached || asksHost(w) }
+
 // mayChange holds each write against the facts. A connection is judged by the storage domain for whose import it was made.
-// A NIC by the VM in its path, since its own id is the engine's. Nothing at all is changed on the site that is left.
+// A NIC by the VM in its path, since its own id is the engine's. Nothing at all is changed on the site that is left, but its hosts
+// may be asked.
 func (s *Session) mayChange(w *ovirt.Write) bool {
+	if asksHost(w) {
+		return true
+	}
 	if w.Site != s.Target.Name {
 		return false
 	}
