@@ -56,7 +56,8 @@ func (l *Lab) Outage(site string) error {
 
 // Heal gives a site its power back: the array is there at once, the engine and the hosts after the time that they need to
 // start. Then the engine finds its VMs down and restarts the highly available ones whose storage domain is still attached there
-// and writable: it knows nothing of a failover. Dropped hosts come back too. Nothing is replicated or promoted by it.
+// and writable: it knows nothing of a failover. Hosts that a fault took away, from power, engine, BMC or storage, come back too.
+// Nothing is replicated or promoted by it.
 func (l *Lab) Heal(site string) error {
 	l.lock()
 	defer l.mu.Unlock()
