@@ -28,6 +28,9 @@ func TestChanged(t *testing.T) {
 		{"accepted", func(r *engine.Run) { begin(r).Done(engine.Outcome{OK: true}) }, true},
 		{"unknown", func(r *engine.Run) { begin(r).Done(engine.Outcome{Unknown: true}) }, true},
 		{"refused", func(r *engine.Run) { begin(r).Done(engine.Outcome{Status: 409}) }, false},
+		{"a look", func(r *engine.Run) {
+			must(r.Begin(background, engine.Intent{Op: "x", Look: true})).Done(engine.Outcome{OK: true})
+		}, false},
 		{"settled as reached", func(r *engine.Run) { r.Settle(begin(r).ID(), true, "") }, true},
 		{"settled as not reached", func(r *engine.Run) { r.Settle(begin(r).ID(), false, "") }, false},
 	}

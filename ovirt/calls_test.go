@@ -52,6 +52,12 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.VMs(ctx, VMQuery{Details: true}) }},
 	{"VM", "GET /vms/" + vmID(1), vmXML(1, "up"),
 		func(ctx context.Context, s *Site) (any, error) { return s.VM(ctx, vmID(1)) }},
+	{"Obstacles", "GET /vms", vmsXML(vmXML(1, "up"), vmXML(2, "down")),
+		func(ctx context.Context, s *Site) (any, error) { return s.Obstacles(ctx) }},
+	{"Disks", "GET /disks", `<disks><disk id="k1"><alias>d</alias><status>locked</status><storage_domains><storage_domain id="s1"/></storage_domains></disk></disks>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.Disks(ctx) }},
+	{"VMBackups", "GET /vms/v1/backups", `<backups><backup id="b1"><creation_date>2026-11-20T14:32:00.000Z</creation_date><phase>ready</phase></backup></backups>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.VMBackups(ctx, "v1") }},
 	{"VMNICs", "GET /vms/v1/nics", `<nics><nic id="n1"><name>nic1</name></nic></nics>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.VMNICs(ctx, "v1") }},
 	{"UnregisteredVMs", "GET /storagedomains/s1/vms", vmsXML(vmXML(1, "up")),
@@ -131,7 +137,7 @@ func TestReadsRefuseBadBodies(t *testing.T) {
 	// A read that is added must be added to the table.
 	site := reflect.TypeFor[*Site]()
 	other := map[string]bool{"Close": true, "Name": true, "URL": true, "Counters": true, "Probe": true, "ImportDomain": true, "AttachDomain": true, "ActivateDomain": true,
-		"WaitStorageDomain": true, "RefreshHost": true, "DeactivateDomain": true, "DetachDomain": true, "RemoveDomain": true, "DestroyDomain": true, "IsAttached": true,
+		"WaitStorageDomain": true, "RefreshHost": true, "PowerStatus": true, "DeactivateDomain": true, "DetachDomain": true, "RemoveDomain": true, "DestroyDomain": true, "IsAttached": true,
 		"SetHA": true, "SetDeleteProtection": true, "TouchVM": true, "ShutdownVM": true, "RemoveDisklessVM": true, "UpdateOVFStore": true, "CreateLabel": true, "DeleteLabel": true, "CreateLabels": true, "DeleteLabels": true, "PostEvent": true, "RegisterTemplate": true, "RegisterVM": true, "UpdateNIC": true, "StartVM": true, "WaitVM": true}
 	for i := range site.NumMethod() {
 		if name := site.Method(i).Name; !covered[name] && !other[name] {

@@ -210,7 +210,8 @@ type action struct {
 	Status         string // complete, pending, in_progress, failed
 	Reason, Detail string // of a fault, which may come with HTTP 200 too (ovirt-engine BackendHostResource.java, fence)
 	Faulty         bool
-	Attached       *bool // the answer of isattached
+	Attached       *bool  // the answer of isattached
+	Power          string // the answer of a fence action of type status: on, off or unknown
 }
 
 var decodeAction = element("action", sdk.XMLActionReadOne, func(a *sdk.Action) action {
@@ -223,6 +224,9 @@ var decodeAction = element("action", sdk.XMLActionReadOne, func(a *sdk.Action) a
 	}
 	if attached, ok := a.IsAttached(); ok {
 		out.Attached = &attached
+	}
+	if power, ok := a.PowerManagement(); ok {
+		out.Power = string(first(power.Status()))
 	}
 	return out
 })

@@ -67,7 +67,7 @@ func (a *agreeable) answer(method, path string) (int, string) {
 	}
 	switch parts := strings.Split(strings.Trim(path, "/"), "/"); {
 	case method == http.MethodDelete, method == http.MethodPost && len(parts) > 2 && parts[len(parts)-1] != "storagedomains":
-		return 200, "<action><is_attached>true</is_attached><status>complete</status></action>"
+		return 200, "<action><is_attached>true</is_attached><power_management><status>on</status></power_management><status>complete</status></action>"
 	case method == http.MethodPost && path == "/storagedomains" && a.domain == "":
 		return 400, "<fault><reason>Operation Failed</reason><detail>[no]</detail></fault>"
 	case method == http.MethodPost && parts[len(parts)-1] == "storagedomains":
@@ -109,7 +109,7 @@ func (a *agreeable) answer(method, path string) (int, string) {
 }
 
 var (
-	mayPost = regexp.MustCompile(`^/(vms/[^/]+/(start|shutdown|stop)|hosts/[^/]+/refresh|storagedomains|datacenters/[^/]+/storagedomains|datacenters/[^/]+/storagedomains/[^/]+/(de)?activate|` +
+	mayPost = regexp.MustCompile(`^/(vms/[^/]+/(start|shutdown|stop)|hosts/[^/]+/(refresh|fence)|storagedomains|datacenters/[^/]+/storagedomains|datacenters/[^/]+/storagedomains/[^/]+/(de)?activate|` +
 		`storagedomains/[^/]+/(updateovfstore|isattached|(vms|templates)/[^/]+/register)|affinitylabels|events)$`)
 	mayPut    = regexp.MustCompile(`^/vms/[^/]+(/nics/[^/]+)?$`)
 	mayDelete = regexp.MustCompile(`^/(storagedomains/[^/]+|datacenters/[^/]+/storagedomains/[^/]+|storageconnections/[^/]+|vms/[^/]+|affinitylabels/[^/]+)$`)
@@ -142,6 +142,8 @@ func (a *agreeable) judge(method, path string, query url.Values, body string) st
 			return "a second shutdown"
 		case strings.HasSuffix(path, "/stop") && slices.Contains([]string{"suspended", "saving_state", "restoring_state", "unknown", "image_locked", "down"}, a.vm):
 			return "a stop of a VM that is " + a.vm
+		case strings.HasSuffix(path, "/fence") && body != "<action><fence_type>status</fence_type></action>":
+			return "a fence action that does more than ask"
 		case strings.HasSuffix(path, "/isattached") && a.domain != "unattached":
 			return "a look that takes the storage from a host"
 		case path == "/storagedomains" && (strings.Contains(body, "<name>") || !strings.HasPrefix(body, `<storage_domain id="`) || strings.HasPrefix(body, `<storage_domain id=""`)):
@@ -265,7 +267,7 @@ func TestNoCallDestroys(t *testing.T) {
 			})
 		}
 	}
-	for _, op := range []string{OpImportDomain, OpAttachDomain, OpActivateDomain, OpRemoveDomain, OpRemoveConnection, OpRefreshHost, OpRegisterTemplate, OpRegisterVM, OpUpdateNIC, OpStartVM, OpShutdownVM, OpStopVM,
+	for _, op := range []string{OpImportDomain, OpAttachDomain, OpActivateDomain, OpRemoveDomain, OpRemoveConnection, OpRefreshHost, OpPowerStatus, OpRegisterTemplate, OpRegisterVM, OpUpdateNIC, OpStartVM, OpShutdownVM, OpStopVM,
 		OpSetHA, OpSetProtection, OpTouchVM, OpRemoveVM, OpDeactivateDomain, OpDetachDomain, OpDestroyDomain, OpUpdateOVFStore, OpIsAttached, OpCreateLabel, OpDeleteLabel, OpPostEvent} {
 		if ops[op] == 0 {
 			t.Errorf("no call came to %s: the test proves nothing for it", op)
@@ -288,6 +290,7 @@ func TestJudge(t *testing.T) {
 		{down, "DELETE", "/templates/t", "", ""}, {down, "DELETE", "/disks/d", "", ""}, {down, "POST", "/vms/v/shutdown", "", ""}, {scene{vm: "suspended"}, "POST", "/vms/v/stop", "", ""},
 		{down, "PUT", "/storagedomains/s", "", "<storage_domain/>"}, {down, "POST", "/storagedomains", "", `<storage_domain id="s"><name>x</name></storage_domain>`}, {down, "POST", "/vms/v/commitsnapshot", "", ""},
 		{scene{domain: "maintenance", storage: "localfs"}, "DELETE", "/datacenters/d/storagedomains/s", "", ""}, {scene{domain: "active", kind: "data"}, "DELETE", "/storagedomains/s", "destroy=true", ""},
+		{down, "POST", "/hosts/h/fence", "", "<action><fence_type>stop</fence_type></action>"}, {down, "POST", "/hosts/h/fence", "", "<action/>"},
 		{down, "DELETE", "/storagedomains/..", "host=h", ""}, {down, "PUT", "/vms/v", "", "<vm><memory>1</memory></vm>"},
 	} {
 		query, _ := url.ParseQuery(c.query)

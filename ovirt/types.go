@@ -34,6 +34,7 @@ const (
 	OpRemoveDomain     = "storage_domain.remove"     // takes an unattached domain out of the engine; the storage keeps its content
 	OpRemoveConnection = "storage_connection.remove" // removes the connection that a failed import left behind
 	OpRefreshHost      = "host.refresh"
+	OpPowerStatus      = "host.power_status" // changes nothing, but another host asks the BMC for it
 	OpRegisterTemplate = "template.register"
 	OpRegisterVM       = "vm.register"
 	OpUpdateNIC        = "nic.update"

@@ -68,9 +68,10 @@ func Check(ctx context.Context, p *Plan, inv *Inventory, primary, secondary *ovi
 	reasons := map[string]error{Primary: o.PrimaryErr, Secondary: o.SecondaryErr}
 	c.inventory()
 	holding := func(v *siteView) []string { return v.dataCentersHolding(p) }
-	c.source = c.look(ctx, sites[c.sourceName], reasons[c.sourceName], c.sourceName, viewParts{vms: true, attachedIn: holding})
+	c.source = c.look(ctx, sites[c.sourceName], reasons[c.sourceName], c.sourceName, viewParts{vms: true, hosts: o.Planned, obstacles: o.Planned, attachedIn: holding})
 	c.target = c.look(ctx, sites[c.targetName], reasons[c.targetName], c.targetName, viewParts{hosts: true, vms: true, attachedIn: c.targetDataCenters})
 	c.compare()
+	c.planned(ctx, sites[c.sourceName])
 	c.direction()
 	return c.survey, c.finish()
 }

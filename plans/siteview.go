@@ -21,11 +21,14 @@ type siteView struct {
 	networks    []ovirt.Network
 	profiles    []ovirt.VNICProfile
 	vms         []ovirt.VM
+	obstacles   []ovirt.VMObstacles // the same VMs, when obstacles were asked for
+	disks       []ovirt.Disk        // likewise
 }
 
 // viewParts says which of the dear collections to read.
 type viewParts struct {
 	hosts, vms bool
+	obstacles  bool // the VMs with what stands in the way of a planned move
 	// attachedIn tells, given the global list, in which data centers to look for the true status of storage domains.
 	attachedIn func(v *siteView) []string
 }
@@ -60,7 +63,12 @@ func look(ctx context.Context, site *ovirt.Site, parts viewParts) (*siteView, er
 			return nil, err
 		}
 	}
-	if parts.vms {
+	switch {
+	case parts.obstacles:
+		if err = v.readObstacles(ctx, site); err != nil {
+			return nil, err
+		}
+	case parts.vms:
 		if v.vms, err = site.VMs(ctx, ovirt.VMQuery{Details: true}); err != nil {
 			return nil, err
 		}

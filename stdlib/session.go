@@ -75,10 +75,10 @@ type Site struct {
 }
 
 // classes are what Lua sees of the values of a session.
-type classes struct{ ctx, site, domain, vm, template *lua.Class }
+type classes struct{ ctx, site, domain, vm, template, host *lua.Class }
 
 func newClasses() classes {
-	return classes{ctx: contextClass(), site: siteClass(), domain: domainClass(), vm: vmClass(), template: templateClass()}
+	return classes{ctx: contextClass(), site: siteClass(), domain: domainClass(), vm: vmClass(), template: templateClass(), host: hostClass()}
 }
 
 // NewSession wires the parts of one attempt together. The caller sets the exported fields it still needs before Context is used.
@@ -267,8 +267,8 @@ func (s *Session) RestoreOVFStatus(statuses map[string]string) {
 	}
 }
 
-// Classes returns what Lua sees of a run, for references and annotations: ctx, site, storage_domain, vm, template.
+// Classes returns what Lua sees of a run, for references and annotations: ctx, site, storage_domain, vm, template, host.
 func Classes() []*lua.Class {
 	c := newClasses()
-	return []*lua.Class{c.ctx, c.site, c.domain, c.vm, c.template}
+	return []*lua.Class{c.ctx, c.site, c.domain, c.vm, c.template, c.host}
 }

@@ -32,6 +32,8 @@ func siteOfSelf(self any) *Site {
 		return v.site
 	case *vmRef:
 		return v.site
+	case *hostRef:
+		return v.site
 	}
 	panic(fmt.Sprintf("a primitive of a %T, which belongs to no site", self))
 }
@@ -325,6 +327,7 @@ func siteMethods() []lua.Func {
 				return siteOf(c).domainObject(domain), nil
 			},
 		},
+		hostNamed(name("host")),
 		{
 			Name: "plan_storage_domains", Effect: lua.Observes, Returns: "table[]",
 			Doc: "Lists the storage domains of the plan that the engine knows, with their status, those that are master in their data center last: the order in which they can be let go.",

@@ -98,7 +98,6 @@ func (site *Site) refreshHosts(t *engine.Task, ctx context.Context) error {
 			return nil
 		}
 		cut := s.cut(ovirt.OpRefreshHost, subject)
-		defer s.permit(site, h.ID, ovirt.OpRefreshHost)()
 		if err := site.Engine.RefreshHost(ctx, h.ID); err != nil {
 			return err
 		}

@@ -60,8 +60,8 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 	}
 }
 
-// looks tells that a request changes no object: a host looks anew at what it can reach.
-func looks(w *ovirt.Write) bool { return w.Op == ovirt.OpRefreshHost || w.Op == ovirt.OpIsAttached }
+// looks tells that a request changes no object: a host looks anew at what it can reach, or at the power of another one.
+func looks(w *ovirt.Write) bool { return w.Op == ovirt.OpIsAttached || asksHost(w) }
 
 // takingOver are the changes that every primitive may make on the site that takes over. All others need a permit: what lets go of
 // something (a shutdown, maintenance, a removal), and all that is done on the site that is left.
@@ -100,6 +100,9 @@ func (s *Session) mayChange(w *ovirt.Write) bool {
 	if beside(w) { // the run's own locks, and the events about them, belong into both engines
 		return s.Locks != nil && (w.Site == s.Source.Name || w.Site == s.Target.Name) && s.Locks.Allows(w)
 	}
+	if asksHost(w) {
+		return true
+	}
 	// An import that brought another domain than the expected one takes that entry out again. The client does that inside the
 	// import, without format, and only with the entry that it has just made: its content stays.
 	if w.Site == s.Target.Name && w.Op == ovirt.OpRemoveDomain && w.Subject.Kind == ovirt.KindStorageDomain && s.importsUnderWay() {
@@ -113,8 +116,6 @@ func (s *Session) mayChange(w *ovirt.Write) bool {
 
 func (s *Session) inFacts(w *ovirt.Write) bool {
 	switch w.Subject.Kind {
-	case ovirt.KindHost:
-		return w.Op == ovirt.OpRefreshHost
 	case ovirt.KindVM:
 		return s.hasVM(w.Subject.ID)
 	case ovirt.KindNIC:

@@ -61,7 +61,12 @@ func TestWriteHook(t *testing.T) {
 		{"the connection of a target place", ovirt.Write{Op: ovirt.OpRemoveConnection, Subject: subject(ovirt.KindStorageConn, "c", "10.0.0.1:/nfs_ds_replica")}, true},
 		{"the connection of a source place", ovirt.Write{Op: ovirt.OpRemoveConnection, Subject: subject(ovirt.KindStorageConn, "c", "10.0.0.1:/nfs_ds")}, false},
 		{"another connection", ovirt.Write{Op: ovirt.OpRemoveConnection, Subject: subject(ovirt.KindStorageConn, "c", "10.0.0.2:/nfs_ds_replica")}, false},
-		{"a host", ovirt.Write{Op: ovirt.OpRefreshHost, Subject: subject(ovirt.KindHost, "v1", "vm1")}, false},
+		{"a host that looks", ovirt.Write{Op: ovirt.OpRefreshHost, Subject: subject(ovirt.KindHost, "h1", "host1")}, true},
+		{"a host of the source that looks", ovirt.Write{Site: "primary", Op: ovirt.OpRefreshHost, Subject: subject(ovirt.KindHost, "h1", "host1")}, true},
+		{"the power of a host", ovirt.Write{Op: ovirt.OpPowerStatus, Subject: subject(ovirt.KindHost, "h1", "host1")}, true},
+		{"the power of a host of the source", ovirt.Write{Site: "primary", Op: ovirt.OpPowerStatus, Subject: subject(ovirt.KindHost, "h1", "host1")}, true},
+		{"anything else of a host", ovirt.Write{Op: "host.fence", Subject: subject(ovirt.KindHost, "h1", "host1")}, false},
+		{"a VM under the name of a question", ovirt.Write{Op: ovirt.OpPowerStatus, Subject: subject(ovirt.KindVM, "v2", "vm2")}, false},
 		{"something without a kind", ovirt.Write{Subject: subject("", "v1", "vm1")}, false},
 	}
 	inRun(t, func(s *Session, world *sim.World) {

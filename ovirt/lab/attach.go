@@ -90,7 +90,9 @@ func (c *call) postAttach(dc *dataCenter) *reply {
 	var activation *op
 	o := e.operation(dc.work.take(l.now, latency), func() {
 		found, _ := l.content(d.export)
-		if !d.export.online || !d.export.writable || found == nil || found.id != d.id || len(e.upHosts(dc)) == 0 {
+		// The hosts connect the storage first; one that can is enough. What follows is the work of the SPM.
+		reached := len(e.seeing(dc, d.export)) > 0 && dc.spm != nil && dc.spm.sees(d.export)
+		if !d.export.online || !d.export.writable || found == nil || found.id != d.id || !reached {
 			back()
 			fail = vdsm("Storage domain does not exist or cannot be accessed: %s", d.id)
 			e.event(eventAttachFailed, "error", "Failed to attach Storage Domain "+d.name+" to Data Center "+dc.Name+". (User: "+e.spec.Username+")", refs{domain: d, dc: dc, correlation: c.correlation, user: e.spec.Username})
@@ -135,11 +137,13 @@ func (e *engine) activate(d *storageDomain, back, correlation string, done func(
 		d.status = "locked"
 	}
 	return e.operation(dc.work.take(e.lab.now, e.lab.lat.Activate), func() {
-		ok := !e.meets(FaultActivation, d.id, d.name) && d.export.online && d.export.writable && d.export.copy != nil && len(e.upHosts(dc)) > 0
+		ok := !e.meets(FaultActivation, d.id, d.name) && d.export.online && d.export.writable && d.export.copy != nil
+		seeing := e.seeing(dc, d.export)
+		ok = ok && len(seeing) > 0 && (dc.spm == nil || dc.spm.sees(d.export))
 		if ok {
 			d.status = "active"
 			if dc.spm == nil {
-				dc.spm = e.upHosts(dc)[0]
+				dc.spm = seeing[0]
 			}
 			e.event(eventActivated, "normal", "Storage Domain "+d.name+" (Data Center "+dc.Name+") was activated by "+e.spec.Username, refs{domain: d, correlation: correlation, user: e.spec.Username})
 		} else {
@@ -147,6 +151,7 @@ func (e *engine) activate(d *storageDomain, back, correlation string, done func(
 			e.event(eventActivateFailed, "error", "Failed to activate Storage Domain "+d.name+" (Data Center "+dc.Name+") by "+e.spec.Username, refs{domain: d, correlation: correlation, user: e.spec.Username})
 		}
 		e.refreshStatus(dc)
+		e.refreshHosts(dc)
 		done(ok)
 	}, func() { d.status = back })
 }
@@ -225,6 +230,9 @@ func (c *call) postDeactivate(d *storageDomain) *reply {
 			return c.refuse(conflict("Cannot deactivate domain, the domain contains leases for the following running VMs: %s", v.name))
 		}
 	}
+	if r := e.hasTasks(d); r != nil {
+		return c.refuse(r)
+	}
 	if d.master {
 		for _, o := range e.attached(d.dc) {
 			if o != d && (o.status == "locked" || o.status == "activating") {
@@ -295,9 +303,12 @@ func (c *call) deleteAttached(d *storageDomain) *reply {
 	e, l, dc := c.engine, c.lab, d.dc
 	const what = "detach Storage"
 	master := e.master(dc)
+	stays := e.mayLeave(d)
 	switch {
 	case d.status == "locked" || d.status == "activating" || d.status == "preparing_for_maintenance" || e.locked["DOMAIN:"+d.id]:
 		return c.refuse(objectLocked(what))
+	case stays != nil:
+		return c.refuse(stays)
 	case d.status != "maintenance":
 		return c.refuse(statusIllegal(what, d.status))
 	case d.master && len(e.attached(dc)) > 1:
@@ -306,11 +317,6 @@ func (c *call) deleteAttached(d *storageDomain) *reply {
 		return c.refuse(masterInactive(what))
 	case len(e.upHosts(dc)) == 0:
 		return c.refuse(conflict("Cannot %s. There is no active Host in the Data Center.", what))
-	}
-	for _, v := range e.vms {
-		if v.deleteProtected && onlyOn(v, d) {
-			return c.refuse(conflict("Cannot %s. The Storage Domain holds delete protected VMs or templates: %s.", what, v.name))
-		}
 	}
 	e.locked["DOMAIN:"+d.id] = true
 	d.status = "detaching"
@@ -390,6 +396,7 @@ func (e *engine) dropEntities(d *storageDomain) {
 	for _, v := range slices.Clone(e.vms) {
 		if onlyOn(v, d) || gone[v.templateID] {
 			v.seq++
+			e.loseSight(v) // of one whose host is isolated; any other is down
 			e.closeDisks(v)
 			e.removeVM(v)
 			continue

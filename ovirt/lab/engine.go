@@ -63,11 +63,15 @@ type macPool struct {
 
 type host struct {
 	Host
-	cluster *cluster
-	status  string
-	alive   bool // powered and reachable
-	booted  time.Time
-	seq     int // counts outages, so that a late transition of an older one is recognised
+	cluster   *cluster
+	status    string
+	powered   bool // as its BMC tells
+	alive     bool // runs; since power came back it has booted
+	isolated  bool // runs, and its engine does not hear of it
+	bmcSilent bool
+	blind     map[string]bool // exports that a fault took from it
+	booted    time.Time
+	seq       int // counts outages, so that a late transition of an older one is recognised
 }
 
 type connection struct {
@@ -135,11 +139,16 @@ type vm struct {
 	agent           bool
 	fqdn, ip        string
 	ovfBroken       bool
+	pool            string // name of its VM pool; "" for none
+	preview         bool   // a snapshot is in preview
+	pinnedTo        []string
+	backup          *backup
 	nics            []*nic
 	disks           []*attachment
 	created         time.Time
 
 	status    string
+	before    string // its status when its host was isolated
 	host      *host
 	running   bool       // QEMU exists on the host
 	writing   []*counter // counters that its guest increases
@@ -292,7 +301,7 @@ func (l *Lab) buildEngine(spec Site) *engine {
 			pool: find(e.pools, func(p *macPool) bool { return p.ID == c.MACPoolID })})
 	}
 	for _, h := range spec.Hosts {
-		e.hosts = append(e.hosts, &host{Host: h, cluster: e.cluster(h.ClusterID), status: "up", alive: true, booted: long})
+		e.hosts = append(e.hosts, &host{Host: h, cluster: e.cluster(h.ClusterID), status: "up", powered: true, alive: true, booted: long})
 	}
 	for i := range spec.Networks {
 		e.networks = append(e.networks, &spec.Networks[i])
@@ -356,7 +365,7 @@ func place(d *storageDomain, i image) {
 }
 
 func (e *engine) buildDisk(spec Disk) *disk {
-	d := &disk{id: spec.ID, alias: spec.Alias, size: spec.Size, status: "ok", imageID: uuidOf(spec.ID + "/image"),
+	d := &disk{id: spec.ID, alias: spec.Alias, size: spec.Size, status: cmp.Or(spec.Status, "ok"), imageID: uuidOf(spec.ID + "/image"),
 		domains: []*storageDomain{e.domain(spec.StorageDomainID)}}
 	e.addDisk(d)
 	return d
@@ -367,12 +376,18 @@ func (e *engine) buildVM(spec VM, index int, created time.Time) {
 	v := &vm{id: spec.ID, name: spec.Name, description: spec.Description, cluster: e.cluster(spec.ClusterID), templateID: spec.TemplateID,
 		instanceTypeID: spec.InstanceTypeID, memory: spec.Memory, ha: spec.HA, haPriority: spec.HAPriority, leaseDomainID: spec.LeaseDomainID,
 		deleteProtected: spec.DeleteProtected, agent: spec.Agent, fqdn: spec.FQDN, ip: spec.IP, ovfBroken: spec.OVFBroken,
-		status: "down", created: created}
+		pool: spec.Pool, preview: spec.Preview, pinnedTo: spec.PinnedTo, status: cmp.Or(spec.Status, "down"), created: created}
+	if spec.Backup != "" {
+		v.backup = &backup{id: uuidOf(spec.ID + "/backup"), phase: spec.Backup, created: l.now, modified: l.now}
+	}
 	for _, n := range spec.NICs {
 		v.nics = append(v.nics, &nic{id: n.ID, name: n.Name, mac: n.MAC, profileID: n.ProfileID, linked: true, plugged: true})
 	}
 	for _, s := range spec.Disks {
 		d := e.buildDisk(s)
+		if v.backup != nil {
+			d.status = "locked"
+		}
 		v.disks = append(v.disks, &attachment{disk: d, bootable: s.Bootable, active: true})
 		place(d.domains[0], image{disk: s.ID, owner: spec.ID, size: s.Size})
 		d.domains[0].export.copy.counter(s.ID).base = s.Counter
@@ -383,7 +398,7 @@ func (e *engine) buildVM(spec VM, index int, created time.Time) {
 	}
 	var hosts []*host
 	for _, h := range e.hosts {
-		if h.cluster == v.cluster {
+		if h.cluster == v.cluster && v.mayRunOn(h) {
 			hosts = append(hosts, h)
 		}
 	}
@@ -392,6 +407,10 @@ func (e *engine) buildVM(spec VM, index int, created time.Time) {
 	}
 	v.status, v.host, v.running, v.agentUp = "up", hosts[index%len(hosts)], true, v.agent
 	v.startTime = l.now.Add(-24 * time.Hour).Add(time.Duration(index) * time.Minute)
+	if spec.Status == "paused" {
+		v.status, v.agentUp = "paused", false
+		return
+	}
 	e.openDisks(v)
 }
 

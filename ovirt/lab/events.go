@@ -18,7 +18,8 @@ const (
 	eventVMUpdated        = 35
 	eventVMDown           = 61
 	eventVMShutdown       = 73
-	eventVMStoppedInstead = 76 // USER_STOPPED_VM_INSTEAD_OF_SHUTDOWN
+	eventVMStoppedInstead = 76  // USER_STOPPED_VM_INSTEAD_OF_SHUTDOWN
+	eventSuspendedStop    = 111 // USER_STOP_SUSPENDED_VM
 	eventVMDownError      = 119
 	eventShutdownFailed   = 147 // VM_POWER_DOWN_FAILED
 	eventVMStart          = 153
@@ -26,6 +27,8 @@ const (
 	eventTemplateRegister = 180
 	eventOVFFailed        = 190
 	eventOVFUpdated       = 199
+	eventManualFence      = 494 // VDS_MANUAL_FENCE_STATUS
+	eventHostNonOp        = 522 // VDS_SET_NONOPERATIONAL_DOMAIN
 	eventMACRange         = 925
 	eventDomainAdded      = 956
 	eventDomainAddFailed  = 957
@@ -46,6 +49,9 @@ const (
 	eventImportFailed     = 1153
 	eventPartsLeftOut     = 1188
 	eventHostRefreshed    = 606
+	eventFenceOpFailed    = 9019 // FENCE_OPERATION_FAILED
+	eventFenceStarted     = 9020 // FENCE_OPERATION_USING_AGENT_AND_PROXY_STARTED
+	eventFenceFailed      = 9021 // FENCE_OPERATION_USING_AGENT_AND_PROXY_FAILED
 	eventExternal         = 9801 // EXTERNAL_EVENT_NORMAL; warning, error and alert follow
 )
 

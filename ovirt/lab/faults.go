@@ -16,7 +16,10 @@ const (
 	FaultListing      = "listing"        // the host fails to list an export: 400, and the connection stays behind; Subject: ADDRESS:PATH
 	FaultDeactivate   = "deactivate"     // deactivate answers 200 and the domain falls back to its old status, event 969
 	FaultShutdown     = "vm-shutdown"    // the guest ignores a shutdown request: powering_down, then up again, with event 147
-	FaultHostDown     = "host-down"      // the host Subject drops out at once and stays out until Heal
+	FaultHostDown     = "host-down"      // the host Subject loses its power at once, until Heal: its BMC says off
+	FaultHostIsolated = "host-isolated"  // the engine hears nothing of the host Subject until Heal; its VMs run on, its BMC says on
+	FaultHostBMC      = "host-bmc"       // the BMC of the host Subject does not answer until Heal
+	FaultHostBlind    = "host-blind"     // the host Subject does not reach Export until Heal
 	FaultEngine       = "engine-restart" // the engine of Site restarts at once: tokens and operations under way are lost
 )
 
@@ -25,6 +28,7 @@ const (
 type Fault struct {
 	Kind    string `json:"kind,omitempty"`
 	Subject string `json:"subject,omitempty"`
+	Export  string `json:"export,omitempty"` // ADDRESS:PATH, of host-blind
 
 	Site   string `json:"site,omitempty"`   // "" means both
 	Method string `json:"method,omitempty"` // "" means any
@@ -63,7 +67,8 @@ func (r *faultRule) spent() bool {
 func (l *Lab) Fail(rule Fault) error {
 	r := &faultRule{Fault: rule}
 	switch rule.Kind {
-	case "", FaultVMBoot, FaultActivation, FaultOVFRead, FaultRegisterLost, FaultListing, FaultDeactivate, FaultShutdown, FaultHostDown, FaultEngine:
+	case "", FaultVMBoot, FaultActivation, FaultOVFRead, FaultRegisterLost, FaultListing, FaultDeactivate, FaultShutdown, FaultEngine,
+		FaultHostDown, FaultHostIsolated, FaultHostBMC, FaultHostBlind:
 	default:
 		return fmt.Errorf("add fault: unknown kind %q", rule.Kind)
 	}
@@ -89,19 +94,39 @@ func (l *Lab) Fail(rule Fault) error {
 			}
 		}
 		return nil
-	case FaultHostDown:
-		for _, e := range l.engines {
-			for _, h := range e.hosts {
-				if (rule.Site == "" || e.name == rule.Site) && (h.ID == rule.Subject || h.Name == rule.Subject) {
-					e.dropHost(h)
-					return nil
-				}
-			}
-		}
-		return fmt.Errorf("add fault: no host %q", rule.Subject)
+	case FaultHostDown, FaultHostIsolated, FaultHostBMC, FaultHostBlind:
+		return l.failHost(rule)
 	}
 	l.faults = append(l.faults, r)
 	return nil
+}
+
+// failHost does at once what a rule says of one host.
+func (l *Lab) failHost(rule Fault) error {
+	x := l.export(rule.Export)
+	if rule.Kind == FaultHostBlind && x == nil {
+		return fmt.Errorf("add fault: no export %q", rule.Export)
+	}
+	for _, e := range l.engines {
+		h := find(e.hosts, func(h *host) bool {
+			return (rule.Site == "" || e.name == rule.Site) && (h.ID == rule.Subject || h.Name == rule.Subject)
+		})
+		if h == nil {
+			continue
+		}
+		switch rule.Kind {
+		case FaultHostDown:
+			e.dropHost(h)
+		case FaultHostIsolated:
+			e.isolate(h)
+		case FaultHostBMC:
+			h.bmcSilent = true
+		case FaultHostBlind:
+			e.blindfold(h, x)
+		}
+		return nil
+	}
+	return fmt.Errorf("add fault: no host %q", rule.Subject)
 }
 
 // requestFault returns the rule that meets this request, or nil.

@@ -276,10 +276,14 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return c.getHostStatistics(h)
 	case len(s) == 4 && get:
 		return c.notFound()
+	case s[1] == "fenceagents" && get:
+		return c.getAgents(h, s[2:])
 	case len(s) == 2 && get:
 		return c.emptyList(s[1])
 	case len(s) == 2 && post && s[1] == "refresh":
 		return c.postRefresh(h)
+	case len(s) == 2 && post && s[1] == "fence":
+		return c.postFence(h)
 	}
 	return c.notFound()
 }
@@ -287,7 +291,7 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 func (c *call) writeHost(x *xmlWriter, h *host) {
 	e, href := c.engine, apiRoot+"/hosts/"+h.ID
 	x.open("host", "href", href, "id", h.ID)
-	x.actions(href, "refresh")
+	x.actions(href, "fence", "refresh")
 	x.text("name", h.Name)
 	x.text("comment", "")
 	x.links(href, "fenceagents", "nics", "storage", "networkattachments", "affinitylabels", "permissions", "tags", "statistics")
@@ -314,12 +318,7 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	x.int("max_scheduling_memory", h.Memory-used)
 	x.int("memory", h.Memory)
 	x.int("port", 54321)
-	x.open("power_management")
-	x.bool("automatic_pm_enabled", true)
-	x.bool("enabled", false)
-	x.bool("kdump_detection", true)
-	x.empty("pm_proxies")
-	x.close("power_management")
+	writePowerManagement(x, h)
 	x.text("protocol", "stomp")
 	x.bool("reinstallation_required", false)
 	x.open("se_linux")

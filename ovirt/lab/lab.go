@@ -30,6 +30,7 @@ type Lab struct {
 	seq        int
 	log        []LogEntry
 	violations []Violation
+	strays     []*stray
 	faults     []*faultRule
 	down       []func(site string) // called, with the lock held, when an engine stops to answer
 }

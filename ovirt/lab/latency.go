@@ -24,6 +24,7 @@ type Latency struct {
 	RegisterVM   time.Duration `json:"register_vm,omitempty"`    // one VM, on one of RegisterSlots
 	RegisterTmpl time.Duration `json:"register_tmpl,omitempty"`  // one template
 	Refresh      time.Duration `json:"refresh,omitempty"`        // host capabilities
+	Fence        time.Duration `json:"fence,omitempty"`          // one question to a BMC, through a proxy host
 	Schedule     time.Duration `json:"schedule,omitempty"`       // choose a host; serial in each cluster
 	Launch       time.Duration `json:"launch,omitempty"`         // wait_for_launch
 	PowerUp      time.Duration `json:"power_up,omitempty"`       // powering_up
@@ -47,7 +48,7 @@ func DefaultLatency() Latency {
 		Attach: 10 * time.Second, InitDC: 30 * time.Second, Activate: 10 * time.Second,
 		Deactivate: 8 * time.Second, Disconnect: 7 * time.Second, Detach: 8 * time.Second, Remove: 4 * time.Second,
 		OVFUpdate: 4 * time.Second, Inactive: 5 * time.Minute,
-		RegisterVM: 3 * time.Second, RegisterTmpl: 4 * time.Second, Refresh: 2 * time.Second,
+		RegisterVM: 3 * time.Second, RegisterTmpl: 4 * time.Second, Refresh: 2 * time.Second, Fence: 3 * time.Second,
 		Schedule: 100 * time.Millisecond, Launch: 2 * time.Second, PowerUp: 15 * time.Second, GuestAgent: 10 * time.Second,
 		Shutdown: 20 * time.Second, Stop: 2 * time.Second,
 		EngineStart: 45 * time.Second, HostBoot: 90 * time.Second, HostTimeout: 60 * time.Second,
@@ -64,7 +65,7 @@ func (l Latency) orDefaults() Latency {
 		{&l.Import, &d.Import}, {&l.DeadMount, &d.DeadMount}, {&l.Attach, &d.Attach}, {&l.InitDC, &d.InitDC},
 		{&l.Activate, &d.Activate}, {&l.Deactivate, &d.Deactivate}, {&l.Disconnect, &d.Disconnect}, {&l.Detach, &d.Detach},
 		{&l.Remove, &d.Remove}, {&l.OVFUpdate, &d.OVFUpdate}, {&l.Inactive, &d.Inactive}, {&l.RegisterVM, &d.RegisterVM},
-		{&l.RegisterTmpl, &d.RegisterTmpl}, {&l.Refresh, &d.Refresh}, {&l.Schedule, &d.Schedule}, {&l.Launch, &d.Launch},
+		{&l.RegisterTmpl, &d.RegisterTmpl}, {&l.Refresh, &d.Refresh}, {&l.Fence, &d.Fence}, {&l.Schedule, &d.Schedule}, {&l.Launch, &d.Launch},
 		{&l.PowerUp, &d.PowerUp}, {&l.GuestAgent, &d.GuestAgent}, {&l.Shutdown, &d.Shutdown}, {&l.Stop, &d.Stop},
 		{&l.EngineStart, &d.EngineStart}, {&l.HostBoot, &d.HostBoot}, {&l.HostTimeout, &d.HostTimeout}, {&l.HARetry, &d.HARetry},
 	} {

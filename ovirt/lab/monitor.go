@@ -29,6 +29,11 @@ func (e *engine) watchStart(v *vm) {
 			e.violation(ViolationSplitBrain, v.id, "vm %s runs on %s and on %s", v.name, other.name, e.name)
 		}
 	}
+	for _, s := range l.strays {
+		if s.id == v.id {
+			e.violation(ViolationSplitBrain, v.id, "vm %s runs on host %s, which its engine has forgotten, and on %s", v.name, s.host.Name, e.name)
+		}
+	}
 	for _, a := range v.disks {
 		for _, d := range a.disk.domains {
 			p := l.pairOf(d.export)

@@ -99,13 +99,20 @@ func (e *engine) ovfOf(v *vm) *ovfVM {
 	return o
 }
 
-// writeStore writes the OVF store of an attached domain. VMs in image_locked keep the OVF that they had.
+// unwritable reports whether an OVF update passes a VM over: in image_locked, with a locked disk, or in a preview (ovirt-engine
+// ProcessOvfUpdateForStoragePoolCommand, populateVmsMetadataForOvfUpdate).
+func (v *vm) unwritable() bool {
+	return v.status == "image_locked" || v.disksIn("locked") != "" || v.preview
+}
+
+// writeStore writes the OVF store of an attached domain. VMs that an update passes over keep the OVF that they had.
 func (e *engine) writeStore(d *storageDomain) {
 	c := d.export.copy
 	if c == nil {
 		return
 	}
 	store := ovfStore{written: e.lab.now}
+	first := c.now().store.written.IsZero() // while the world is built: these OVFs have always been there
 	old := map[string]*ovfVM{}
 	for _, o := range c.now().store.vms {
 		old[o.id] = o
@@ -114,7 +121,7 @@ func (e *engine) writeStore(d *storageDomain) {
 		if v.cluster.dc != d.dc || !slices.Contains(e.ovfDomains(v), d) {
 			continue
 		}
-		if v.status == "image_locked" {
+		if v.unwritable() && !first {
 			if o := old[v.id]; o != nil {
 				store.vms = append(store.vms, o)
 			}

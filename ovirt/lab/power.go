@@ -31,7 +31,7 @@ func (l *Lab) Disaster(site string) error {
 		}
 	}
 	for _, h := range e.hosts {
-		h.alive, h.status = false, "non_responsive"
+		h.powered, h.alive, h.isolated, h.status = false, false, false, "non_responsive"
 		h.seq++
 		e.killVMs(h)
 	}
@@ -56,7 +56,8 @@ func (l *Lab) Outage(site string) error {
 
 // Heal gives a site its power back: the array is there at once, the engine and the hosts after the time that they need to
 // start. Then the engine finds its VMs down and restarts the highly available ones whose storage domain is still attached there
-// and writable: it knows nothing of a failover. Dropped hosts come back too. Nothing is replicated or promoted by it.
+// and writable: it knows nothing of a failover. Hosts that a fault took away, from power, engine, BMC or storage, come back too.
+// Nothing is replicated or promoted by it.
 func (l *Lab) Heal(site string) error {
 	l.lock()
 	defer l.mu.Unlock()
@@ -71,9 +72,11 @@ func (l *Lab) Heal(site string) error {
 		}
 	}
 	for _, h := range e.hosts {
+		e.mend(h)
 		if h.alive {
 			continue
 		}
+		h.powered = true
 		h.seq++
 		seq, powered := h.seq, l.now
 		l.after(l.lat.HostBoot, func() {
@@ -137,7 +140,7 @@ func (e *engine) start(d time.Duration) {
 		e.event(eventEngineStarted, "normal", "Starting oVirt Engine.", refs{})
 		e.scheduleOVF()
 		for _, h := range e.hosts {
-			if h.alive && h.status != "up" {
+			if h.alive && !h.isolated && h.status != "up" {
 				e.hostSeen(h)
 			}
 		}
@@ -167,6 +170,7 @@ func (e *engine) restart() {
 
 // killVMs ends the VMs of a host that lost its power. The engine does not know it yet.
 func (e *engine) killVMs(h *host) {
+	e.lab.endStrays(h)
 	for _, v := range e.vms {
 		if v.host != h {
 			continue
@@ -177,35 +181,38 @@ func (e *engine) killVMs(h *host) {
 	}
 }
 
-// dropHost takes one host away. The engine sees it connecting, then non_responsive, and its VMs unknown; without power
-// management nothing else happens until it is back.
+// dropHost takes the power of one host away: its VMs are gone. The engine sees it connecting, then non_responsive, and its VMs
+// unknown; nothing else happens until it is back.
 func (e *engine) dropHost(h *host) {
 	if !h.alive {
 		return
 	}
-	h.alive, h.status = false, "connecting"
-	h.seq++
-	seq := h.seq
+	h.powered, h.alive, h.isolated = false, false, false
 	e.killVMs(h)
-	e.lab.after(e.lab.lat.HostTimeout, func() {
-		if h.seq == seq && h.status == "connecting" {
-			h.status = "non_responsive"
-			e.event(eventHostDown, "error", "Host "+h.Name+" is non responsive.", refs{host: h})
-		}
-	})
-	e.refreshDC(h.cluster.dc)
+	e.silence(h)
 }
 
-// hostSeen is the engine finding a host that answers again, empty after its boot.
+// hostSeen is the engine finding a host that answers again: empty after its boot, or with VMs that ran on.
 func (e *engine) hostSeen(h *host) {
 	if !e.answers {
 		return
 	}
-	h.status = "up"
-	e.event(eventHostUp, "normal", "Status of host "+h.Name+" was set to Up.", refs{host: h})
-	e.refreshDC(h.cluster.dc)
+	if names := e.unreachable(h); len(names) > 0 { // (ovirt-engine InitVdsOnUpCommand)
+		if h.status != "non_operational" {
+			e.nonOperational(h, names)
+		}
+	} else {
+		h.status = "up"
+		e.event(eventHostUp, "normal", "Status of host "+h.Name+" was set to Up.", refs{host: h})
+		e.refreshDC(h.cluster.dc)
+	}
+	e.adopt(h)
 	for _, v := range e.vms {
-		if v.host != h || v.running {
+		if v.host != h {
+			continue
+		}
+		if v.running {
+			v.reappear(e.lab.now)
 			continue
 		}
 		e.down(v, true, "VM "+v.name+" is down with error. Exit message: Lost connection with qemu process: host was rebooted.", "")
@@ -225,8 +232,9 @@ func (e *engine) refreshDC(dc *dataCenter) {
 		switch {
 		case len(up) == 0:
 			dc.spm = nil
-		case dc.spm != nil && dc.spm.status != "up" && dc.spm.status != "maintenance":
-			// A lost SPM is replaced only after it was fenced or confirmed as rebooted (ovirt-site#2653).
+		case dc.spm != nil && dc.spm.status != "up" && dc.spm.status != "maintenance" && dc.spm.status != "non_operational":
+			// A lost SPM is replaced only after it was fenced or confirmed as rebooted (ovirt-site#2653). One that answers is asked
+			// to give the role up.
 			up = nil
 		default:
 			dc.spm = up[0]

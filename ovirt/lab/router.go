@@ -28,6 +28,8 @@ func (c *call) route() *reply {
 		return c.routeTemplates(s[1:], get)
 	case "hosts":
 		return c.routeHosts(s[1:], get, post)
+	case "vmpools":
+		return c.routePools(s[1:], get)
 	case "networks":
 		return c.routeNetworks(s[1:], get)
 	case "vnicprofiles":
@@ -116,11 +118,11 @@ func (c *call) route() *reply {
 
 // emptyCollections are sub-collections that objects link to and of which the lab has none, with their root elements.
 var emptyCollections = map[string]string{
-	"permissions": "permissions", "tags": "tags", "snapshots": "snapshots", "cdroms": "cdroms", "watchdogs": "watchdogs",
+	"permissions": "permissions", "tags": "tags", "cdroms": "cdroms", "watchdogs": "watchdogs",
 	"applications": "applications", "graphicsconsoles": "graphics_consoles", "affinitylabels": "affinity_labels",
-	"affinitygroups": "affinity_groups", "sessions": "sessions", "checkpoints": "checkpoints", "backups": "backups",
+	"affinitygroups": "affinity_groups", "sessions": "sessions", "checkpoints": "checkpoints",
 	"diskprofiles": "disk_profiles", "disksnapshots": "disk_snapshots", "networklabels": "network_labels", "statistics": "statistics",
-	"fenceagents": "agents", "storage": "host_storages", "nics": "nics", "networkattachments": "network_attachments",
+	"storage": "host_storages", "nics": "nics", "networkattachments": "network_attachments",
 	"quotas": "quotas", "qoss": "qoss", "iscsibonds": "iscsi_bonds", "cpuprofiles": "cpu_profiles",
 }
 

@@ -210,7 +210,7 @@ func (c *call) postDomain() *reply {
 	e.locked[lock] = true
 	x := l.export(conn.address + ":" + conn.path)
 	d := l.lat.Import
-	if x != nil && !x.online {
+	if x != nil && (!x.online || !h.sees(x)) {
 		d = l.lat.DeadMount
 	}
 	var fail *refusal
@@ -249,7 +249,7 @@ func (c *call) addDomain(doc *node, h *host, conn *connection, reused bool) (*st
 	}
 	x := l.export(conn.address + ":" + conn.path)
 	switch {
-	case x == nil || !x.online:
+	case x == nil || !x.online || !h.sees(x):
 		return nil, vdsm("Problem while trying to mount target")
 	case !x.writable:
 		return nil, vdsm("Permission settings on the specified path do not allow access to the storage. Verify permission settings on the specified storage path.")
@@ -486,7 +486,7 @@ func (c *call) postIsAttached(d *storageDomain) *reply {
 		return c.refuse(notFoundNamed(where.value("name") + where.attr("id")))
 	}
 	found, _ := c.lab.content(d.export)
-	attached := h.status == "up" && d.export.online && found != nil && found.pool != ""
+	attached := h.status == "up" && d.export.online && h.sees(d.export) && found != nil && found.pool != ""
 	x := newDocument()
 	x.open("action")
 	x.bool("is_attached", attached)

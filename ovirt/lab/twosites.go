@@ -31,6 +31,8 @@ type TwoSitesOptions struct {
 	Lag time.Duration
 	// Hosts of each site; 0 means 2.
 	Hosts int
+	// PowerManagement gives every host a BMC that its engine can ask.
+	PowerManagement bool
 }
 
 // DomainName is the name of the i-th replicated domain, from 0: nfs_ds, nfs_ds2, nfs_ds3.
@@ -106,7 +108,11 @@ func siteOf(name, cluster, url, user, password, macs string, o TwoSitesOptions) 
 	number := map[string]int{"primary": 1, "secondary": 2}[name]
 	for i := range o.Hosts {
 		host := fmt.Sprintf("host%d%c", number, 'a'+i)
-		s.Hosts = append(s.Hosts, Host{ID: id(host), Name: host, Address: host + ".localdomain", ClusterID: id("cluster"), Memory: memory})
+		h := Host{ID: id(host), Name: host, Address: host + ".localdomain", ClusterID: id("cluster"), Memory: memory}
+		if o.PowerManagement {
+			h.PowerManagement, h.FenceAgent = true, "ipmilan"
+		}
+		s.Hosts = append(s.Hosts, h)
 	}
 	s.Templates = []Template{{ID: blankID, Name: "Blank"}}
 	return s

@@ -24,6 +24,9 @@ type HostView struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
 	Status string `json:"status"`
+	Power  string `json:"power"` // on or off
+	// Stray names the VMs that QEMU runs there while the engine knows nothing of them.
+	Stray []string `json:"stray,omitempty"`
 }
 
 // VMView is a VM of a site. StartedAt and UpAt belong to its last start and are nil before the first one that the lab saw.
@@ -169,7 +172,16 @@ func (e *engine) view() SiteView {
 		if !h.alive {
 			status = "down"
 		}
-		s.Hosts = append(s.Hosts, HostView{ID: h.ID, Name: h.Name, Status: status})
+		o := HostView{ID: h.ID, Name: h.Name, Status: status, Power: "off"}
+		if h.powered {
+			o.Power = "on"
+		}
+		for _, v := range e.lab.strays {
+			if v.host == h {
+				o.Stray = append(o.Stray, v.name)
+			}
+		}
+		s.Hosts = append(s.Hosts, o)
 	}
 	for _, v := range e.vms {
 		o := VMView{ID: v.id, Name: v.name, Status: v.status, Running: v.running, Cluster: v.cluster.Name, HA: v.ha, NICs: []NICView{}}

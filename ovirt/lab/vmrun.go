@@ -2,6 +2,8 @@ package lab
 
 import (
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -43,15 +45,22 @@ func (e *engine) canRun(v *vm) (*host, *refusal) {
 		return nil, conflict("Cannot run VM. VM %s is locked. Please try again later.", v.name)
 	case v.status == "up" || v.status == "powering_up" || v.status == "wait_for_launch":
 		return nil, conflict("Cannot run VM. VM %s is running.", v.name)
-	case v.status != "down":
+	case v.duringBackup():
+		return nil, isDuringBackup("run VM")
+	case v.status != "down" && v.status != "suspended":
 		return nil, conflict("Cannot run VM because the VM is in %s status.", statusWords(v.status))
 	case len(v.disks) == 0:
 		return nil, conflict("Cannot run VM without at least one bootable disk.")
 	}
+	if locked := v.disksIn("locked"); locked != "" {
+		return nil, conflict("Cannot run VM: The following disks are locked: %s. Please try again in a few minutes.", locked)
+	}
+	if illegal := v.disksIn("illegal"); illegal != "" { // DATA_CORRUPTION (ovirt-engine EngineMessage)
+		no := conflict("Cannot run VM. The following attached disks are in ILLEGAL status: %s - please remove them and try again.", illegal)
+		no.status = http.StatusInternalServerError
+		return nil, no
+	}
 	for _, a := range v.disks {
-		if a.disk.status != "ok" {
-			return nil, conflict("Cannot run VM: The following disks are locked: %s. Please try again in a few minutes.", a.disk.alias)
-		}
 		for _, d := range a.disk.domains {
 			if d.status != "active" {
 				return nil, conflict("Cannot run VM. The relevant Storage Domain's status is %s.", statusWords(d.status))
@@ -92,6 +101,9 @@ func (e *engine) carries(c *cluster, networkID string) bool {
 	return false
 }
 
+// mayRunOn reports whether a VM is not pinned elsewhere.
+func (v *vm) mayRunOn(h *host) bool { return len(v.pinnedTo) == 0 || slices.Contains(v.pinnedTo, h.ID) }
+
 // schedule chooses the host with the most free memory.
 func (e *engine) schedule(v *vm) (*host, *refusal) {
 	free := map[*host]int64{}
@@ -103,7 +115,7 @@ func (e *engine) schedule(v *vm) (*host, *refusal) {
 	var best *host
 	var why []string
 	for _, h := range e.hosts {
-		if h.cluster != v.cluster || h.status != "up" {
+		if h.cluster != v.cluster || h.status != "up" || !v.mayRunOn(h) {
 			continue
 		}
 		free[h] += h.Memory
@@ -130,6 +142,10 @@ func (e *engine) launch(v *vm, h *host, correlation, user string) {
 	l := e.lab
 	v.seq++
 	seq := v.seq
+	rising := "powering_up"
+	if v.status == "suspended" {
+		rising = "restoring_state"
+	}
 	v.status, v.host, v.exitError = "wait_for_launch", h, false
 	v.startTime, v.startedAt, v.upAt = l.now, l.now, time.Time{}
 	by := ""
@@ -144,7 +160,7 @@ func (e *engine) launch(v *vm, h *host, correlation, user string) {
 		}
 		for _, a := range v.disks {
 			for _, d := range a.disk.domains {
-				if !d.export.online || !d.export.writable || d.export.copy == nil {
+				if !d.export.online || !d.export.writable || d.export.copy == nil || !h.sees(d.export) {
 					e.down(v, true, fmt.Sprintf("VM %s is down with error. Exit message: unable to open the image of disk %s: Read-only file system.", v.name, a.disk.alias), correlation)
 					return
 				}
@@ -154,7 +170,7 @@ func (e *engine) launch(v *vm, h *host, correlation, user string) {
 				}
 			}
 		}
-		v.status, v.running = "powering_up", true
+		v.status, v.running = rising, true
 		e.openDisks(v)
 		e.watchStart(v)
 		e.touch(v)
@@ -237,6 +253,14 @@ func (e *engine) powerDown(v *vm, correlation string) {
 			e.down(v, false, "VM "+v.name+" is down. Exit message: User shut down from within the guest", correlation)
 		}
 	})
+}
+
+// discardMemory is a stop, or a shutdown, of a suspended VM: what it had in memory is gone (ovirt-engine StopVmCommand).
+func (e *engine) discardMemory(v *vm, correlation string) {
+	e.violation(ViolationDataDestroyed, v.id, "the saved memory of vm %s was discarded", v.name)
+	v.seq++
+	v.status, v.stopTime = "down", e.lab.now
+	e.event(eventSuspendedStop, "normal", "Suspended VM "+v.name+" has had its save state cleared by "+e.spec.Username+".", refs{vm: v, correlation: correlation, user: e.spec.Username})
 }
 
 func (e *engine) powerOff(v *vm, correlation string) {

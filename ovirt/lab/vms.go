@@ -90,6 +90,10 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 				return x.reply(http.StatusOK)
 			}
 		}
+	case "snapshots":
+		return c.routeSnapshots(v, s[2:], get)
+	case "backups":
+		return c.routeBackups(v, s[2:], get, post)
 	case "reporteddevices":
 		switch {
 		case n == 2 && get:
@@ -130,6 +134,8 @@ func (c *call) follow() (map[string]bool, *reply) {
 			}
 		case root == "nics" && (rest == "vnic_profile" || rest == "vnic_profile.network"):
 			set["nics"], set["profile"] = true, true
+		case root == "snapshots" && !deep:
+			set["snapshots"] = true
 		case !deep && emptyCollections[strings.ReplaceAll(root, "_", "")] != "":
 			set[strings.ReplaceAll(root, "_", "")] = true
 		default:
@@ -153,7 +159,7 @@ func writeLease(x *xmlWriter, domainID string) {
 }
 
 var vmLinks = []string{"applications", "cdroms", "diskattachments", "graphicsconsoles", "nics", "reporteddevices", "sessions",
-	"snapshots", "affinitylabels", "permissions", "tags", "statistics", "watchdogs"}
+	"snapshots", "backups", "affinitylabels", "permissions", "tags", "statistics", "watchdogs"}
 
 func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 	href := apiRoot + "/vms/" + v.id
@@ -214,8 +220,22 @@ func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 	x.text("type", "rhel_9x64")
 	x.close("os")
 	x.open("placement_policy")
-	x.text("affinity", "migratable")
+	if len(v.pinnedTo) == 0 {
+		x.text("affinity", "migratable")
+	} else {
+		x.text("affinity", "pinned")
+		x.open("hosts")
+		for _, id := range v.pinnedTo {
+			x.ref("host", "hosts", id)
+		}
+		x.close("hosts")
+	}
 	x.close("placement_policy")
+	if follow["snapshots"] {
+		x.open("snapshots")
+		writeSnapshots(x, v)
+		x.close("snapshots")
+	}
 	x.bool("start_paused", false)
 	x.bool("stateless", false)
 	x.text("storage_error_resume_behaviour", "auto_resume")
@@ -235,7 +255,7 @@ func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 		x.close("version")
 		x.close("guest_operating_system")
 	}
-	x.bool("has_illegal_images", false)
+	x.bool("has_illegal_images", v.disksIn("illegal") != "")
 	x.bool("next_run_configuration_exists", false)
 	x.bool("run_once", false)
 	if !v.startTime.IsZero() && v.status != "down" {
@@ -256,6 +276,9 @@ func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 	}
 	x.ref("original_template", "templates", v.templateID)
 	x.ref("template", "templates", v.templateID)
+	if v.pool != "" {
+		x.ref("vm_pool", "vmpools", c.engine.poolID(v.pool))
+	}
 	x.close("vm")
 }
 
@@ -370,7 +393,12 @@ func (c *call) postStart(v *vm) *reply {
 // ShutdownVmCommand).
 func (c *call) postStop(v *vm, gentle bool) *reply {
 	e := c.engine
-	if _, r := c.startAction(); r != nil {
+	doc, r := c.startAction()
+	if r != nil {
+		return c.refuse(r)
+	}
+	force, _, r := doc.flag("force")
+	if r != nil {
 		return c.refuse(r)
 	}
 	what := "stop"
@@ -378,6 +406,8 @@ func (c *call) postStop(v *vm, gentle bool) *reply {
 		what = "shutdown"
 	}
 	switch {
+	case v.duringBackup() && !force:
+		return c.refuse(isDuringBackup(what + " VM"))
 	case v.busy || v.status == "image_locked":
 		return c.refuse(conflict("Cannot %s VM. VM %s is locked. Please try again later.", what, v.name))
 	case v.status == "down":
@@ -394,10 +424,13 @@ func (c *call) postStop(v *vm, gentle bool) *reply {
 		e.event(eventVMShutdown, "normal", "VM shutdown initiated by "+e.spec.Username+" on VM "+v.name+" (Host: "+v.host.Name+").", about)
 		e.powerDown(v, c.correlation)
 		c.effect("shutdown %s", v.name)
-	case gentle:
+	case gentle && v.status != "suspended":
 		e.event(eventVMStoppedInstead, "normal", "VM "+v.name+" was powered off ungracefully by "+e.spec.Username+".", about)
 		e.powerOff(v, c.correlation)
 		c.effect("stop %s", v.name)
+	case v.status == "suspended":
+		e.discardMemory(v, c.correlation)
+		c.effect("discard the memory of %s", v.name)
 	default:
 		e.event(eventVMStopped, "normal", "VM "+v.name+" powered off by "+e.spec.Username+".", about)
 		e.powerOff(v, c.correlation)
@@ -542,6 +575,10 @@ func (c *call) deleteVM(v *vm) *reply {
 		return c.refuse(conflict("Cannot remove VM. VM %s is locked. Please try again later.", v.name))
 	case v.status != "down":
 		return c.refuse(conflict("Cannot remove VM. VM is running."))
+	case v.duringBackup():
+		return c.refuse(isDuringBackup("remove VM"))
+	case v.preview:
+		return c.refuse(conflict("Cannot remove VM. VM is previewing a Snapshot."))
 	case v.deleteProtected:
 		return c.refuse(conflict("Cannot remove VM. Delete protection is enabled. In order to delete, disable Delete protection first."))
 	case detach && v.templateID != blankID:

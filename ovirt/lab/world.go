@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -74,6 +75,11 @@ type Host struct {
 	Address   string `json:"address"`
 	ClusterID string `json:"cluster_id"`
 	Memory    int64  `json:"memory"` // bytes
+	// PowerManagement says that it is enabled, FenceAgent is the type of the agent, such as ipmilan; "" means none.
+	PowerManagement bool   `json:"power_management,omitempty"`
+	FenceAgent      string `json:"fence_agent,omitempty"`
+	// Blind lists exports, as ADDRESS:PATH, that this host does not reach.
+	Blind []string `json:"blind,omitempty"`
 }
 
 // Network is a logical network.
@@ -137,8 +143,16 @@ type VM struct {
 	FQDN            string `json:"fqdn,omitempty"`
 	IP              string `json:"ip,omitempty"`
 	Running         bool   `json:"running,omitempty"` // up at the start
-	NICs            []NIC  `json:"nics,omitempty"`
-	Disks           []Disk `json:"disks,omitempty"`
+	// Status at the start; "" means up or down, as Running says. Else suspended, image_locked, or paused, which needs Running.
+	Status  string `json:"status,omitempty"`
+	Pool    string `json:"pool,omitempty"`    // name of the VM pool that it belongs to
+	Preview bool   `json:"preview,omitempty"` // one of its snapshots is in preview
+	// PinnedTo lists, by id, the hosts that alone may run it. Another engine that registers it has none of them.
+	PinnedTo []string `json:"pinned_to,omitempty"`
+	// Backup is the phase of a backup that is under way: initializing, starting, ready or finalizing. It locks the disks.
+	Backup string `json:"backup,omitempty"`
+	NICs   []NIC  `json:"nics,omitempty"`
+	Disks  []Disk `json:"disks,omitempty"`
 	// OVFBroken makes the VM's OVF unreadable: an engine that attaches its domain leaves the VM out of the list without a word.
 	OVFBroken bool `json:"ovf_broken,omitempty"`
 }
@@ -159,6 +173,8 @@ type Disk struct {
 	Size            int64  `json:"size"` // bytes
 	Bootable        bool   `json:"bootable,omitempty"`
 	Counter         int64  `json:"counter,omitempty"` // what the guest had written at the start
+	// Status is ok (or ""), locked, which means that a task of the engine works on it, or illegal.
+	Status string `json:"status,omitempty"`
 }
 
 // Export is an NFS export of an array. What is on it is what the sites' storage domains say; without one it is empty.
@@ -256,6 +272,11 @@ func (s *Site) check(exports map[string]bool) error {
 	for _, h := range s.Hosts {
 		try(add(h.ID))
 		try(need("host "+h.Name, h.ClusterID))
+		for _, x := range h.Blind {
+			if !exports[x] {
+				try(fmt.Errorf("host %s: no export %s to be blind to", h.Name, x))
+			}
+		}
 	}
 	for _, p := range s.VNICProfiles {
 		try(add(p.ID))
@@ -285,8 +306,12 @@ func (s *Site) check(exports map[string]bool) error {
 		if v.InstanceTypeID != "" {
 			try(need("vm "+v.Name, v.InstanceTypeID))
 		}
+		try(v.check())
 		try(need("vm "+v.Name, v.ClusterID))
 		try(need("vm "+v.Name, v.TemplateID))
+		for _, id := range v.PinnedTo {
+			try(need("host of vm "+v.Name, id))
+		}
 		for _, n := range v.NICs {
 			try(add(n.ID))
 			if n.ProfileID != "" {
@@ -300,6 +325,24 @@ func (s *Site) check(exports map[string]bool) error {
 	}
 	if len(errs) > 0 {
 		return errs[0]
+	}
+	return nil
+}
+
+// check reports a value that a VM cannot start with.
+func (v *VM) check() error {
+	switch {
+	case !slices.Contains([]string{"", "suspended", "image_locked", "paused"}, v.Status):
+		return fmt.Errorf("vm %s: status is suspended, image_locked, paused or empty, not %q", v.Name, v.Status)
+	case v.Running != (v.Status == "paused") && v.Status != "":
+		return fmt.Errorf("vm %s: running is %t, which does not go with status %s", v.Name, v.Running, v.Status)
+	case v.Backup != "" && !slices.Contains(backupPhases, v.Backup):
+		return fmt.Errorf("vm %s: %q is no phase of a backup that is under way", v.Name, v.Backup)
+	}
+	for _, d := range v.Disks {
+		if !slices.Contains([]string{"", "ok", "locked", "illegal"}, d.Status) {
+			return fmt.Errorf("disk %s: status is ok, locked or illegal, not %q", d.Alias, d.Status)
+		}
 	}
 	return nil
 }
