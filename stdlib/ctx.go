@@ -222,6 +222,23 @@ func contextMethods() []lua.Func {
 			},
 		},
 		{
+			Name: "quarantine", Effect: lua.Pure,
+			Doc: "Leaves a storage domain, with every VM that lies on it, at the source of a planned move. They are no longer among ctx.facts, and the run ends with 4.",
+			Params: []lua.Param{
+				{Name: "storage_domain", Type: lua.String, Positional: true, Doc: "Its id."},
+				{Name: "why", Type: lua.String, Positional: true, Doc: "Why."},
+			},
+			Run: func(c *lua.Call) (any, error) {
+				s := session(c)
+				domain, known := s.Facts.Domain(c.String("storage_domain"))
+				if !known {
+					return nil, c.Errorf("domain-not-in-plan", "storage_domain", "the run has no storage domain %q", c.String("storage_domain"))
+				}
+				s.quarantine(domain, c.String("why"))
+				return nil, nil
+			},
+		},
+		{
 			Name: "skipped", Doc: "Says that something was not done: the run cannot end as done then, and the result names it.", Effect: lua.Pure, Params: []lua.Param{text},
 			Run: func(c *lua.Call) (any, error) {
 				session(c).Warn(engine.Subject{}, c.String("text"))

@@ -28,6 +28,8 @@ type Options struct {
 	Action   string // failover, failback or clean
 	// Planned makes the source take part: its VMs are shut down there and its storage is released before the target takes over.
 	Planned bool
+	// Quarantine lets a planned action leave VMs at the source that nobody can shut down, with what shares their storage domains.
+	Quarantine bool
 	// Site is the site that the action clean cleans.
 	Site string
 	// AcceptLoss is 'NAME: REASON', a person's word that data which the copy may lack is given up; "" for none.
@@ -325,7 +327,11 @@ func (a *attempt) look(facts *stdlib.Facts) func(context.Context) (bool, []strin
 		look = stdlib.LookWithoutLogin
 	}
 	return func(ctx context.Context) (bool, []string, string) {
-		return look(ctx, a.source, facts.Domains, func(id string) bool { return a.tookOut(facts.Source, id) })
+		domains := facts.Domains
+		if a.session != nil {
+			domains = a.session.Moving()
+		}
+		return look(ctx, a.source, domains, func(id string) bool { return a.tookOut(facts.Source, id) })
 	}
 }
 
@@ -392,7 +398,7 @@ func (a *attempt) check(ctx context.Context, begins bool) (*plans.Survey, error)
 			a.keep(file, text)
 		}
 	}
-	options := plans.CheckOptions{Action: a.Action, Planned: a.Planned, Target: a.targetName(), Now: a.Env.Clock.Now(), InventoryErr: inventoryErr, Speed: a.Speed, Begins: begins}
+	options := plans.CheckOptions{Action: a.Action, Planned: a.Planned, Quarantine: a.Quarantine, Target: a.targetName(), Now: a.Env.Clock.Now(), InventoryErr: inventoryErr, Speed: a.Speed, Begins: begins}
 	sites := map[string]*ovirt.Site{}
 	reasons := map[string]error{}
 	for _, site := range []*ovirt.Site{a.source, a.target} {
@@ -476,7 +482,7 @@ func (a *attempt) gatherChecked(ctx context.Context) (*stdlib.Facts, error) {
 	if err != nil {
 		return nil, refuse("facts", "run drrun check "+a.PlanFile, err)
 	}
-	a.survey = survey
+	a.survey, facts.Quarantine = survey, a.Quarantine
 	if facts.MovedAt, err = a.movedAt(survey); err != nil {
 		return nil, refuse("state", "", err)
 	}
