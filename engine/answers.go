@@ -48,6 +48,29 @@ type PostedAnswer struct {
 	At       time.Time `json:"at"`
 }
 
+// RefusedAnswerNote is the kind of the journal's notes that hold a RefusedAnswer.
+const RefusedAnswerNote = "answer-refused"
+
+// RefusedAnswer tells why an answer of another process does not do. The question still waits.
+type RefusedAnswer struct {
+	Question string `json:"question"` // id
+	By       string `json:"by"`
+	Text     string `json:"text"`
+	Level    string `json:"level"`
+}
+
+// RefusedAnswers returns the answers to a question that a run has refused so far.
+func (i RunInfo) RefusedAnswers(question string) []RefusedAnswer {
+	var found []RefusedAnswer
+	for _, record := range i.Records {
+		var note RefusedAnswer
+		if record.Note == RefusedAnswerNote && json.Unmarshal(record.Data, &note) == nil && note.Question == question {
+			found = append(found, note)
+		}
+	}
+	return found
+}
+
 // Errors of those who answer from another process.
 var (
 	// ErrNotWaiting is matched when a run does not wait for answers.
@@ -116,8 +139,9 @@ func (b *answerBox) take(q Question) (Answer, bool) {
 	}
 	if err != nil {
 		_ = b.run.env.FS.Remove(b.answer) // if it stays, it is refused once more
-		b.run.Note("answer-refused", Subject{Kind: "prompt", ID: q.Name, Name: q.Name}, map[string]any{
-			"question": b.id, "by": by, "level": "warn", "text": fmt.Sprintf("the answer of %s to %s is refused: %v", by, q.Name, err),
+		// Synced, so that the process that gave it can read at once why. A journal that cannot be written has stopped the run.
+		_ = b.run.NoteSynced(RefusedAnswerNote, Subject{Kind: "prompt", ID: q.Name, Name: q.Name}, RefusedAnswer{
+			Question: b.id, By: by, Level: "warn", Text: fmt.Sprintf("the answer of %s to %s is refused: %v", by, q.Name, err),
 		})
 		return Answer{}, false
 	}

@@ -26,7 +26,8 @@ type PlannedCall struct {
 // DryRun collects what a run would change. Every primitive reads as in a real run, and where that would change something it adds
 // the call here instead. No hook, step or prompt is run: what they would have answered is assumed.
 type DryRun struct {
-	order map[string]int // place of each object in the facts, by id
+	order   map[string]int // place of each object in the facts, by id
+	planned bool
 
 	mu      sync.Mutex
 	stage   string
@@ -43,7 +44,7 @@ type dryDomain struct{ status, dataCenterID string }
 
 // NewDryRun makes the record of a dry run.
 func NewDryRun(facts *Facts) *DryRun {
-	d := &DryRun{order: map[string]int{}, domains: map[string]dryDomain{}, vms: map[string][]func(*ovirt.VM){}, gone: map[string]bool{}}
+	d := &DryRun{planned: facts.Planned, order: map[string]int{}, domains: map[string]dryDomain{}, vms: map[string][]func(*ovirt.VM){}, gone: map[string]bool{}}
 	for i, domain := range facts.Domains {
 		d.order[domain.ID] = i
 	}
@@ -152,7 +153,11 @@ func (d *DryRun) answer(question engine.Question) string {
 	case len(question.Choices) > 0:
 		answer = question.Choices[0]
 	default:
-		answer = strings.Join(append(question.Fields, "as_of=unknown"), ",")
+		asOf := "as_of=unknown"
+		if d.planned {
+			asOf = InSync
+		}
+		answer = strings.Join(append(question.Fields, asOf), ",")
 	}
 	d.assume("the prompt %s is answered %s", question.Name, answer)
 	return answer

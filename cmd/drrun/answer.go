@@ -95,6 +95,7 @@ func answerRun(ctx context.Context, o answerOptions, inv *invocation, model engi
 	if problem != nil {
 		return problem.of([]string{"drrun", "answer"}).result()
 	}
+	refusedBefore := len(refusals(model, state, run, q.ID))
 	err = engine.PostAnswer(model, state, run, engine.PostedAnswer{
 		Question: q.ID, Answer: o.Value, User: inv.env.User, Host: inv.env.Host, At: model.Clock.Now().UTC(),
 	})
@@ -104,18 +105,30 @@ func answerRun(ctx context.Context, o answerOptions, inv *invocation, model engi
 	if err != nil {
 		return failure(runner.ExitRefused, runner.StatusRefused, "state", err, "the state folder must be writable: "+state)
 	}
-	return outcomeOf(ctx, o, inv, model, speed, state, run, *q)
+	return outcomeOf(ctx, o, inv, model, speed, state, run, *q, refusedBefore)
+}
+
+// refusals returns the answers to a question that the run has refused so far. What cannot be read of the journal now is no news.
+func refusals(model engine.Env, state, run, question string) []engine.RefusedAnswer {
+	info, _ := engine.ReadRun(model, state, run)
+	if info == nil {
+		return nil
+	}
+	return info.RefusedAnswers(question)
 }
 
 // patienceForRun is how long an answer may take to be noticed, in time of the wall.
 const patienceForRun = 10 * time.Second
 
 // outcomeOf waits until the run has taken the answer, and says whether it was this one.
-func outcomeOf(ctx context.Context, o answerOptions, inv *invocation, model engine.Env, speed float64, state, run string, q engine.OpenQuestion) *runner.Result {
+func outcomeOf(ctx context.Context, o answerOptions, inv *invocation, model engine.Env, speed float64, state, run string, q engine.OpenQuestion, refusedBefore int) *runner.Result {
 	unit := time.Duration(float64(100*time.Millisecond) * speed)
 	for range patienceForRun / (100 * time.Millisecond) {
 		if !engine.QuestionWaits(model, state, run, q.ID) {
 			break
+		}
+		if refused := refusals(model, state, run, q.ID); len(refused) > refusedBefore {
+			return failure(runner.ExitInvalid, runner.StatusInvalid, "bad-answer", errors.New(refused[len(refused)-1].Text), "the question still waits: drrun answer "+run+" shows it")
 		}
 		if _, err := model.Clock.Wait(ctx, unit, nil); err != nil {
 			break // the answer is given; whether it is taken is not waited for

@@ -359,8 +359,12 @@ func (l *siteLock) post(ctx context.Context, text string, ids []string) error {
 			return parseErr
 		}
 		_, err = l.site.PostEvent(ctx, ovirt.EventSpec{Origin: lockOrigin, CustomID: max(1, int(number&0x7fffffff)), Severity: "normal", Description: text, Fresh: true})
+		var there *ovirt.Error
 		if !ovirt.HasCode(err, ovirt.CodeAlreadyExists) {
 			return err
+		}
+		if errors.As(err, &there) && strings.Contains(there.State, id) {
+			return nil // an earlier attempt has said it
 		}
 	}
 	return err
