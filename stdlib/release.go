@@ -60,7 +60,7 @@ func (d *domainRef) updateStore(ctx context.Context) (ovirt.UpdateResult, error)
 		err = s.settleByEvent(ctx, cut, d.site.Engine.UpdateReached) // by now an earlier one has ended
 	}
 	if err == nil && result.Written {
-		err = s.noteRelease(noteStoreWritten, d.fact, release{Written: true})
+		err = s.noteRelease(noteStoreWritten, d.fact, release{Written: true, Marked: s.markedOn(d.fact.ID)})
 	}
 	return result, err
 }

@@ -104,6 +104,9 @@ func (v *vmRef) touch(ctx context.Context, comment string) error {
 	return v.flag(ovirt.OpTouchVM, "set the comment of", func(vm ovirt.VM) bool { return vm.Comment != comment },
 		func(vm *ovirt.VM) { vm.Comment = comment }, ctx, func(ctx context.Context) (bool, error) {
 			_, changed, err := v.site.Engine.TouchVM(ctx, v.fact.ID, comment)
+			if err == nil && v.site == v.site.session.Source {
+				v.site.session.marked(v.fact, comment)
+			}
 			return changed, err
 		})
 }

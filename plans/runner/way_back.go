@@ -51,7 +51,7 @@ func (a *attempt) takeAcceptedLoss(s *stdlib.Session) error {
 		return err
 	}
 	s.AcceptLoss = accepted
-	a.warn(fmt.Sprintf("%s accepts that data may be lost: %s", accepted.Name, accepted.Reason))
+	a.result.Verdicts = append(a.result.Verdicts, fmt.Sprintf("data may be lost: %s has given it up: %s", accepted.Name, accepted.Reason))
 	return nil
 }
 

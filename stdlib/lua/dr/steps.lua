@@ -293,6 +293,8 @@ function steps.promote(ctx)
     local what = "data of group " .. group.name .. " (" .. list .. "): "
     if ctx.planned and not ctx.accepts_loss then
       ctx:verdict("data:" .. group.name, what .. "nothing lost, the copy holds the last write of " .. ctx.source.name)
+    elseif as_of == "in_sync" then
+      ctx:verdict("data:" .. group.name, what .. "the array says that the copy is in sync; whether it holds the last write was not looked at")
     elseif as_of == "unknown" then
       ctx:verdict("data:" .. group.name, what .. "how much was lost is unknown")
     else
