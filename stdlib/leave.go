@@ -22,7 +22,7 @@ const (
 // leave takes the domain out of the site's engine.
 func (d *domainRef) leave(ctx context.Context) (how string, err error) {
 	s := d.site.session
-	if d.site == s.Target && s.Run != nil && s.Dry == nil && s.Run.Reached(ovirt.OpImportDomain, d.subject()) {
+	if d.site == s.Target && s.Run != nil && s.Dry == nil && s.imported(d.subject()) {
 		return "", fmt.Errorf("take storage domain %q out of %s: this run has imported it there", d.fact.Name, d.site.Name)
 	}
 	status, dataCenterID, err := d.place(ctx)

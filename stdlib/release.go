@@ -150,7 +150,7 @@ func (site *Site) planDomains(ctx context.Context) ([]any, error) {
 		row := domainTable(known[at])
 		dataCenterID := known[at].DataCenterID
 		row["store_written"] = site.session.releaseOf(fact.ID).Written
-		row["imported_by_run"] = site.session.Run.Reached(ovirt.OpImportDomain, site.domainSubject(fact))
+		row["imported_by_run"] = site.session.imported(site.domainSubject(fact))
 		if _, seen := attached[dataCenterID]; !seen && dataCenterID != "" {
 			if attached[dataCenterID], err = site.Engine.AttachedStorageDomains(ctx, dataCenterID); err != nil {
 				return nil, err
@@ -177,4 +177,9 @@ func (site *Site) planDomains(ctx context.Context) ([]any, error) {
 		}
 	}
 	return append(rows, masters...), nil
+}
+
+// imported tells whether this run has imported a storage domain, or may have: an attempt that was cut off there is settled only later.
+func (s *Session) imported(domain engine.Subject) bool {
+	return s.Run.Reached(ovirt.OpImportDomain, domain) || len(s.Run.Cut(ovirt.OpImportDomain, domain)) > 0
 }

@@ -95,6 +95,10 @@ func Rollback(soft, hard context.Context, id string, o Options) *Result {
 		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
 	}
 	a.Action, a.result.Plan = info.Head.Action, info.Head.Plan
+	if info.Status == StatusPartial { // it went on to its end
+		a.result.Run = info.ID
+		return a.conclude(soft, tooLate(info.ID, info.Head.Target))
+	}
 	return a.conclude(soft, a.within(soft, hard, "rollback", func(t *engine.Task) error {
 		var err error
 		t.Release(func() { err = a.reopen(info) })
@@ -112,16 +116,25 @@ func Rollback(soft, hard context.Context, id string, o Options) *Result {
 	}))
 }
 
+// cannotUndo refuses a rollback; the run stays as it is.
+func cannotUndo(code, hint string, err error) error {
+	return &failure{exit: ExitRefused, status: StatusRefused, code: code, hint: hint, err: err, asItIs: true}
+}
+
+func tooLate(run, target string) error {
+	return cannotUndo("promoted", "drrun resume "+run+" takes it to its end; then come back with the opposite action",
+		fmt.Errorf("run %s has gone on to the promotion of the storage on %s: it can only go forward", run, target))
+}
+
 func (a *attempt) prepareRollback(ctx context.Context) error {
 	recorded := a.facts
 	switch {
 	case recorded == nil || !a.run.Changed():
-		return refuse("nothing-to-undo", "drrun abort "+a.run.ID()+" closes it", fmt.Errorf("run %s has changed nothing", a.run.ID()))
+		return cannotUndo("nothing-to-undo", "drrun abort "+a.run.ID()+" closes it", fmt.Errorf("run %s has changed nothing", a.run.ID()))
 	case !recorded.Planned:
-		return refuse("not-planned", "drrun resume "+a.run.ID()+", or drrun abort "+a.run.ID(), fmt.Errorf("run %s is no planned move: what it left at %s cannot be brought back by undoing it", a.run.ID(), recorded.Source))
+		return cannotUndo("not-planned", "drrun resume "+a.run.ID()+", or drrun abort "+a.run.ID(), fmt.Errorf("run %s is no planned move: what it left at %s cannot be brought back by undoing it", a.run.ID(), recorded.Source))
 	case promotionBegan(a.run, recorded):
-		return refuse("promoted", "drrun resume "+a.run.ID()+" takes it to its end; then come back with the opposite action",
-			fmt.Errorf("run %s has gone on to the promotion of the storage on %s: it can only go forward", a.run.ID(), recorded.Target))
+		return tooLate(a.run.ID(), recorded.Target)
 	}
 	facts := recorded.Reversed()
 	a.facts = facts
