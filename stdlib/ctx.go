@@ -77,7 +77,7 @@ func contextClass() *lua.Class {
 func notInConditions(methods []lua.Func) []lua.Func {
 	for i := range methods {
 		method := &methods[i]
-		if method.Effect != lua.Durable && method.Name != "mark" && method.Name != "done_with" {
+		if method.Effect != lua.Durable && !slices.Contains([]string{"mark", "done_with", "quarantine", "skipped", "judge_copy"}, method.Name) {
 			continue
 		}
 		run := method.Run
@@ -230,9 +230,15 @@ func contextMethods() []lua.Func {
 			},
 			Run: func(c *lua.Call) (any, error) {
 				s := session(c)
+				if !s.Facts.Planned || !s.Facts.Quarantine {
+					return nil, c.Errorf("not-allowed", "", "only a planned run with --quarantine leaves storage domains where they are")
+				}
 				domain, known := s.Facts.Domain(c.String("storage_domain"))
 				if !known {
 					return nil, c.Errorf("domain-not-in-plan", "storage_domain", "the run has no storage domain %q", c.String("storage_domain"))
+				}
+				if !s.releaseOf(domain.ID).At.IsZero() {
+					return nil, c.Errorf("not-allowed", "storage_domain", "storage domain %q is released already: it moves", domain.Name)
 				}
 				s.quarantine(domain, c.String("why"))
 				return nil, nil
@@ -262,18 +268,38 @@ func contextMethods() []lua.Func {
 			},
 		},
 		{
-			Name: "store_proof", Effect: lua.Pure,
-			Doc:    "In a planned move: raises stale-copy when what the target's OVF stores show is older than what the source wrote after the last stop (invariant I6).",
-			Params: []lua.Param{{Name: "present", Type: lua.Map(lua.String), Positional: true, Doc: "Status of each unregistered VM by id; \"\" for those that are registered already."}},
+			Name: "store_proof", Effect: lua.Observes,
+			Doc: "In a planned move: raises stale-copy when what the target's OVF stores show is older than what the source wrote after the last stop (invariant I6). " +
+				"The first registration and the first start do it anyway.",
 			Run: func(c *lua.Call) (any, error) {
-				present := map[string]string{}
-				for id, status := range c.Table("present") {
-					present[id], _ = status.(string)
-				}
-				if err := session(c).storeProof(present); err != nil {
+				if err := session(c).proveStores(c.Ctx); err != nil {
 					return nil, describe(c, err)
 				}
 				return nil, nil
+			},
+		},
+		{
+			Name: "judge_copy", Effect: lua.Pure, Returns: "string",
+			Doc: "Judges what was answered to the promotion of a consistency group, also by an earlier attempt: in a planned move it must hold the last write of the source (invariant I6), " +
+				"else it raises stale-copy. Returns \"holds\", or \"lossy\" where --accept-loss lets an older copy pass; \"unknown\" in an unplanned failover.",
+			Params: []lua.Param{
+				{Name: "group", Type: lua.String, Positional: true, Doc: "Name of the group."},
+				{Name: "answer", Type: lua.Any, Positional: true, Doc: "The answer: { writable = true, as_of = TIME }."},
+			},
+			Run: func(c *lua.Call) (any, error) {
+				s := session(c)
+				answer, _ := c.Value("answer").(map[string]any)
+				if err := s.judgeCopy(c.String("group"), answer); err != nil {
+					return nil, describe(c, err)
+				}
+				judged, _ := s.promotedGroup(c.String("group"))
+				switch {
+				case !s.Facts.Planned:
+					return "unknown", nil
+				case judged.lossAccepted:
+					return "lossy", nil
+				}
+				return "holds", nil
 			},
 		},
 		{
@@ -477,8 +503,12 @@ func (s *Session) askUnless(c *lua.Call, question engine.Question, refuses strin
 	if s.Dry != nil {
 		return s.Dry.answer(question), nil
 	}
+	var args any
+	if group, ok := promotionOf(question.Name); ok {
+		args = s.promotionArgs(group)
+	}
 	recorded, err := s.Run.Durable(c.Ctx, engine.Durable{
-		Key: engine.PromptKey(question.Name), OnCut: "retry", Title: "prompt " + question.Name,
+		Key: engine.PromptKey(question.Name), Args: args, OnCut: "retry", Title: "prompt " + question.Name,
 		Subject: engine.Subject{Kind: "prompt", ID: question.Name, Name: question.Name},
 	}, func(context.Context, bool) (any, error) {
 		// A question is no operation that must be brought to an end: the first Ctrl-C ends it.

@@ -130,6 +130,9 @@ func (s *Session) runHandler(task *engine.Task, handler Handler, subject engine.
 			return nil, fmt.Errorf("its subject: %w", err)
 		}
 	}
+	if handler.Point == "promote_storage" && s.Facts.Planned {
+		args = map[string]any{"group": args, "release": s.promotionArgs(subject.ID)}
+	}
 	recorded, err := s.Run.Durable(task.OpCtx(), engine.Durable{
 		Key: engine.HookKey(handler.Point, handler.Name, subject), Args: args, OnCut: onCut, Subject: subject, Timeout: timeout,
 		Title: "hook " + handler.Point + " (" + handler.Name + ")",

@@ -16,6 +16,7 @@ type StaleCopyError struct {
 	Group  string // consistency group, or storage domain
 	Target string
 	Why    string
+	domain *FactDomain // where it was found out on one
 	// Attached says that the copy was found out only when it was attached: it has to leave the target before a better one can come.
 	Attached bool
 }
@@ -55,10 +56,72 @@ func (s *Session) lastWrite(group string) (at time.Time, known bool) {
 	return at, !at.IsZero()
 }
 
-// copyIsGood says what is wrong with the answer to the promotion of a group in a planned move: its as_of must not be before the
-// source's last write, or say that the copy is in sync. In an unplanned failover every answer is good: as_of is the data loss then.
+// promotion is what was said of the target's copy of a consistency group, and judged in this attempt.
+type promotion struct {
+	lossAccepted bool // it does not hold the last write, and somebody gave that up by name
+}
+
+// judgeCopy judges the answer to the promotion of a group, also one that an earlier attempt recorded: the source may have written since.
+// Until it was judged in this attempt nothing of the group is attached in a planned move.
+func (s *Session) judgeCopy(group string, answer map[string]any) error {
+	if writable, _ := answer["writable"].(bool); !writable {
+		return nil // no promotion yet
+	}
+	err := s.copyHoldsLastWrite(group, answer)
+	if err != nil && s.AcceptLoss == nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.promotions[group] = promotion{lossAccepted: err != nil}
+	return nil
+}
+
+// promotionArgs is what a promotion of a planned move was asked for: a source that was used again and released anew wants another one.
+func (s *Session) promotionArgs(group string) any {
+	if !s.Facts.Planned {
+		return nil
+	}
+	at, _ := s.lastWrite(group)
+	return map[string]any{"released": at.UTC().Format(time.RFC3339Nano)}
+}
+
+// promotionRecorded tells whether an earlier attempt recorded that a group was promoted.
+func (s *Session) promotionRecorded(group string) bool {
+	return s.Run.Answered("promote_storage:"+group) || s.Run.Began("hook:promote_storage/")
+}
+
+// promotedGroup returns how the copy of a group was judged in this attempt.
+func (s *Session) promotedGroup(group string) (promotion, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	judged, known := s.promotions[group]
+	return judged, known
+}
+
+// requirePromotion refuses to attach a storage domain whose copy nobody has spoken for in a planned move (invariant I6).
+func (s *Session) requirePromotion(domain *FactDomain) error {
+	if !s.Facts.Planned || s.Dry != nil {
+		return nil
+	}
+	if _, judged := s.promotedGroup(domain.Group); judged {
+		return nil
+	}
+	return &StaleCopyError{Group: "group " + domain.Group, Target: s.Target.Name, Why: "nobody has said in this attempt that it is writable and as of when: dr.steps.promote asks, or the hook promote_storage answers"}
+}
+
+// copyIsGood is copyHoldsLastWrite where no loss was accepted.
 func (s *Session) copyIsGood(group string, answer map[string]any) error {
-	if !s.Facts.Planned || s.AcceptLoss != nil || s.Dry != nil {
+	if s.AcceptLoss != nil {
+		return nil
+	}
+	return s.copyHoldsLastWrite(group, answer)
+}
+
+// copyHoldsLastWrite says what is wrong with the answer to the promotion of a group in a planned move: its as_of must not be before the
+// source's last write, or say that the copy is in sync. In an unplanned failover every answer is good: as_of is the data loss then.
+func (s *Session) copyHoldsLastWrite(group string, answer map[string]any) error {
+	if !s.Facts.Planned || s.Dry != nil {
 		return nil
 	}
 	stale := func(format string, args ...any) error {
@@ -82,12 +145,18 @@ func (s *Session) copyIsGood(group string, answer map[string]any) error {
 	if err != nil {
 		return stale("as_of %q is no time: write it like %s", text, last.UTC().Format(time.RFC3339))
 	}
+	if now := s.Env.Clock.Now(); at.After(now.Add(clockSkew)) {
+		return stale("as_of %s lies in the future: it is %s", at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
 	// The answer has whole seconds.
 	if at.Before(last.Truncate(time.Second)) {
 		return stale("it is as of %s, and the source was released at %s", at.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
+
+// clockSkew is how far the clocks of an array and of this machine may be apart.
+const clockSkew = 5 * time.Minute
 
 // promotionOf tells whether a question or hook is about the promotion of a group, and of which.
 func promotionOf(name string) (group string, ok bool) {
@@ -169,11 +238,11 @@ func (s *Session) markOn(domainID string) (there, known bool) {
 // older, and so does everywhere one that does not read down. present holds the statuses of the unregistered VMs by id, and "" for those
 // that are registered already.
 func (s *Session) storeProof(present map[string]string) error {
-	if !s.Facts.Planned || s.AcceptLoss != nil || s.Dry != nil {
+	if !s.Facts.Planned || s.Dry != nil {
 		return nil
 	}
 	stale := func(domain *FactDomain, format string, args ...any) error {
-		return &StaleCopyError{Group: "storage domain " + domain.Name, Target: s.Target.Name, Why: fmt.Sprintf(format, args...), Attached: true}
+		return &StaleCopyError{domain: domain, Group: "storage domain " + domain.Name, Target: s.Target.Name, Why: fmt.Sprintf(format, args...), Attached: true}
 	}
 	shown := s.factsShown()
 	fresh := map[string]bool{}

@@ -98,3 +98,13 @@ func (s *Session) factsShown() *Facts {
 
 // Moving returns the storage domains of the run without those that stay where they are.
 func (s *Session) Moving() []FactDomain { return s.factsShown().Domains }
+
+// mayMove refuses to bring an object to the target that is left out of the run: the evidence is about what moves.
+func (s *Session) mayMove(id, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.leftOut[id] {
+		return nil
+	}
+	return fmt.Errorf("%s is left out of this run: it stays at %s", name, s.Source.Name)
+}

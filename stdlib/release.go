@@ -90,13 +90,19 @@ func (d *domainRef) deactivate(ctx context.Context, timeout time.Duration) error
 		return err
 	}
 	s.settleByState(cut, changed)
-	if d.site != s.Source || !s.releaseOf(d.fact.ID).At.IsZero() {
+	if d.site != s.Source {
 		return nil
 	}
-	if err := s.noteRelease(noteReleased, d.fact, release{At: s.Env.Clock.Now()}); err != nil {
+	// Somebody may have used it between two attempts. Before the promotion what the attempt finds counts anew; after it a domain that was
+	// active again makes the recorded promotion too old.
+	known := s.releaseOf(d.fact.ID)
+	if _, judged := s.promotedGroup(d.fact.Group); !known.At.IsZero() && !changed && (judged || s.Run.Attempt() == known.Attempt || s.promotionRecorded(d.fact.Group)) {
+		return nil
+	}
+	if err := s.noteRelease(noteReleased, d.fact, release{At: s.Env.Clock.Now(), Attempt: s.Run.Attempt()}); err != nil {
 		return err
 	}
-	if known, marked := s.Run.Status(s.domainSubject(d.fact)); !marked || known.State == StatePending {
+	if status, marked := s.Run.Status(s.domainSubject(d.fact)); !marked || status.State == StatePending {
 		s.Run.Mark(engine.Status{Subject: s.domainSubject(d.fact), State: StateReleased})
 	}
 	return nil

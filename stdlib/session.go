@@ -57,7 +57,12 @@ type Session struct {
 	arrived  sharedRead[map[string]bool] // VMs that the target has, by id
 	absent   map[string]bool             // VMs that the last whole list of the target lacked, by id
 
-	permits   map[permit]int
+	permits map[permit]int
+	// promotions holds how the copies of the consistency groups were judged in this attempt (invariant I6), by group.
+	promotions map[string]promotion
+	// listed is what the target's OVF stores showed in this attempt: status by VM id, by storage domain.
+	listed    map[string]map[string]string
+	proved    bool     // the stores were compared with what the source wrote
 	imports   int      // imports under way
 	abandoned string   // why nobody may wait for another task any more; "" while they may
 	warnings  []string // said in this attempt, in order
@@ -90,7 +95,7 @@ func NewSession(env engine.Env, run *engine.Run, facts *Facts, source, target *o
 		Env: env, Run: run, Facts: facts, Tick: 3 * time.Second,
 		Hooks: map[string][]Handler{}, Conditions: map[string]*Condition{},
 		classes: newClasses(), settled: map[string]bool{}, changed: make(chan struct{}), ovfRan: map[string]string{},
-		permits: map[permit]int{}, released: map[string]release{}, marks: map[string]string{}, comments: map[string]string{},
+		permits: map[permit]int{}, promotions: map[string]promotion{}, listed: map[string]map[string]string{}, released: map[string]release{}, marks: map[string]string{}, comments: map[string]string{},
 	}
 	s.Source = &Site{Name: facts.Source, Engine: source, session: s}
 	s.Target = &Site{Name: facts.Target, Engine: target, session: s}

@@ -75,6 +75,16 @@ func (v *vmRef) shutdown(ctx context.Context, o ovirt.ShutdownOptions) (ovirt.Sh
 	}
 	s.settleByState(cut, result.Requested)
 	s.settleByState(cutStop, result.Forced)
+	if (result.Requested || result.Forced) && v.site == s.Source {
+		// Its OVF stores were written before this stop, if at all.
+		for _, id := range v.fact.Domains {
+			if domain, planned := s.Facts.Domain(id); planned && s.releaseOf(id).Written {
+				if err := s.noteRelease(noteStoreWritten, domain, release{}); err != nil {
+					return result, err
+				}
+			}
+		}
+	}
 	if v.site == s.Source {
 		// An earlier attempt may have gone further with it already.
 		if status, known := s.Run.Status(s.vmSubject(v.fact)); !known || status.State == StatePending || status.State == StateFailed {
@@ -105,6 +115,7 @@ func (v *vmRef) wouldShutDown(ctx context.Context, o ovirt.ShutdownOptions) erro
 // release says how the source let go of a storage domain in a planned move.
 type release struct {
 	At      time.Time `json:"at,omitzero"`       // when it was seen in maintenance: nothing was written there later
+	Attempt int       `json:"attempt,omitempty"` // that saw it so
 	Written bool      `json:"written,omitempty"` // its OVF store was seen written after the last stop (event 199)
 	Marked  string    `json:"marked,omitempty"`  // id of the VM whose comment had this run's id in it when the store was written
 }
@@ -122,7 +133,7 @@ func (s *Session) RestoreRelease(note string, domainID string, r Released) {
 	known := s.released[domainID]
 	switch note {
 	case noteReleased:
-		known.At = r.At
+		known.At, known.Attempt = r.At, r.Attempt
 	case noteStoreWritten:
 		known.Written, known.Marked = r.Written, r.Marked
 	}

@@ -394,6 +394,9 @@ func (site *Site) importDomain(ctx context.Context, domain *FactDomain, wanted s
 	if s.Dry != nil {
 		return site.wouldImport(ctx, domain)
 	}
+	if err := s.mayMove(domain.ID, domain.Name); err != nil {
+		return err
+	}
 	s.importing(1)
 	defer s.importing(-1)
 	cut := s.cut(ovirt.OpImportDomain, site.domainSubject(domain))

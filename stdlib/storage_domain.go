@@ -140,6 +140,15 @@ func (d *domainRef) attach(ctx context.Context, timeout time.Duration) error {
 	if s.Dry != nil {
 		return d.wouldAttach(ctx)
 	}
+	if err := s.mayMove(d.fact.ID, d.fact.Name); err != nil {
+		return err
+	}
+	if err := s.requirePromotion(d.fact); err != nil {
+		return err
+	}
+	if err := s.awaitLeases(ctx); err != nil {
+		return err
+	}
 	cut := s.cut(ovirt.OpAttachDomain, d.subject())
 	_, changed, err := d.site.Engine.AttachDomain(ctx, d.fact.ID, d.fact.Target.DataCenterID, timeout)
 	if err != nil {
@@ -177,6 +186,11 @@ func (d *domainRef) unregisteredVMs(ctx context.Context) ([]*FactVM, error) {
 	}
 	s := d.site.session
 	statuses := map[string]string{}
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.listed[d.fact.ID] = statuses
+	}()
 	for _, vm := range listed {
 		statuses[vm.ID] = vm.Status
 		s.sawComment(d.fact.ID, vm.ID, vm.Comment)

@@ -180,6 +180,12 @@ func (v *vmRef) register(ctx context.Context, reassignMACs bool) error {
 	if s.Dry != nil {
 		return v.wouldRegister(ctx)
 	}
+	if err := s.mayMove(v.fact.ID, v.fact.Name); err != nil {
+		return err
+	}
+	if err := s.proveStores(ctx); err != nil {
+		return err
+	}
 	storageDomainID := v.storageDomainID
 	if storageDomainID == "" && len(v.fact.Domains) > 0 {
 		storageDomainID = v.fact.Domains[0]
@@ -246,6 +252,12 @@ func (v *vmRef) start(ctx context.Context, timeout time.Duration) (ovirt.StartRe
 	s := v.site.session
 	if s.Dry != nil {
 		return ovirt.StartResult{}, v.wouldStart(ctx)
+	}
+	if err := s.mayMove(v.fact.ID, v.fact.Name); err != nil {
+		return ovirt.StartResult{}, err
+	}
+	if err := s.proveStores(ctx); err != nil {
+		return ovirt.StartResult{}, err
 	}
 	subject := v.subject()
 	// An intent without an outcome is settled before anything else: the engine's own events know whether the request arrived.

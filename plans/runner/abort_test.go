@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"drrun/engine"
 	"drrun/ovirt/lab"
@@ -33,6 +34,7 @@ func TestAbort(t *testing.T) {
 			}
 			p.failover(nil)
 			p.disk.OnAppend = nil
+			p.wait(time.Second) // a request that was under way arrives
 			before := len(p.changes())
 			var runs []engine.RunInfo
 			p.do(func(env engine.Env) { runs, _ = engine.ListRuns(env, "/state") })
@@ -56,7 +58,7 @@ func TestAbort(t *testing.T) {
 				t.Errorf("it says %q, want %q", r.Verdicts, c.reached)
 			}
 			if len(p.changes()) != before {
-				t.Error("abort changed something in an engine")
+				t.Errorf("abort changed something in an engine: %+v", p.changes()[before:])
 			}
 			expect(t, abort(), 3)
 			expect(t, p.resume(runs[0].ID, nil), 3)

@@ -148,6 +148,9 @@ func (a *attempt) lockEngines(ctx context.Context) error {
 	if a.DryRun {
 		return nil
 	}
+	if err := a.refuseBrokenLocks(ctx); err != nil {
+		return err
+	}
 	a.locks = a.newEngineLocks()
 	a.session.Locks = a.locks
 	err := a.locks.Take(ctx)

@@ -33,6 +33,9 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 	if err := refuseForward(info); err != nil && !a.rollback {
 		return err
 	}
+	if err := a.refuseOvertaken(info); err != nil {
+		return err
+	}
 	a.confirmedBy = confirmedBy(info)
 	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact),
 		engine.WithBy(engine.By{Version: a.Version, Host: a.Host, User: a.User}))
@@ -112,6 +115,9 @@ func (a *attempt) prepareResume(ctx context.Context) error {
 	}
 	facts, err := a.recordedFacts(ctx)
 	if err != nil {
+		return err
+	}
+	if err := a.refuseMovedSince(ctx, facts); err != nil {
 		return err
 	}
 	confirmation, err := a.precheckEvidence(ctx, facts)

@@ -123,6 +123,10 @@ func (a *attempt) prepareRollback(ctx context.Context) error {
 	if err := a.open(ctx); err != nil {
 		return err
 	}
+	confirmation, err := a.precheckEvidence(ctx, facts)
+	if err != nil {
+		return err
+	}
 	if err := a.run.NoteSynced(rollbackNote, engine.Subject{Kind: "run", ID: a.run.ID()}, map[string]any{"text": "the run is undone"}); err != nil {
 		return refuse("state", "the state folder must be writable: "+a.StateDir, err)
 	}
@@ -130,18 +134,18 @@ func (a *attempt) prepareRollback(ctx context.Context) error {
 		return err
 	}
 	a.recall()
-	return a.lockEngines(ctx)
+	if err := a.lockEngines(ctx); err != nil || confirmation == nil {
+		return err
+	}
+	return a.session.TakeConfirmation(*confirmation)
 }
 
 // lookForRollback is how the gate sees the site that was to take over. The run's journal shows that it brought nothing there, so a
-// domain that its engine does not show is not there, and silence proves nothing else. What it does show is believed.
+// domain that its engine does not show is not there. Silence proves nothing: another run may have been at work with this one's locks
+// broken.
 func (a *attempt) lookForRollback(facts *stdlib.Facts) func(context.Context) (bool, []string, string) {
 	return func(ctx context.Context) (bool, []string, string) {
-		answers, held, words := stdlib.LookAt(ctx, a.source, facts.Domains, func(string) bool { return true })
-		if !answers {
-			return true, nil, "it is silent, and this run has brought nothing there"
-		}
-		return true, held, words
+		return stdlib.LookAt(ctx, a.source, facts.Domains, func(string) bool { return true })
 	}
 }
 

@@ -341,13 +341,12 @@ function steps.promote(ctx)
     if type(answer) ~= "table" or not answer.writable then
       ctx:fail("the storage of group " .. group.name .. " (" .. list .. ") was not promoted: the answer must say writable")
     end
+    local judged = ctx:judge_copy(group.name, answer)
     local as_of = answer.in_sync and "in_sync" or tostring(answer.as_of or "unknown")
     ctx:log("storage of group " .. group.name .. " is writable on " .. ctx.target.name .. ", as of " .. as_of)
     local what = "data of group " .. group.name .. " (" .. list .. "): "
-    if ctx.planned and not ctx.accepts_loss then
+    if judged == "holds" then
       ctx:verdict("data:" .. group.name, what .. "nothing lost, the copy holds the last write of " .. ctx.source.name)
-    elseif as_of == "in_sync" then
-      ctx:verdict("data:" .. group.name, what .. "the array says that the copy is in sync; whether it holds the last write was not looked at")
     elseif as_of == "unknown" then
       ctx:verdict("data:" .. group.name, what .. "how much was lost is unknown")
     else
@@ -396,20 +395,15 @@ end
 ---Templates, then VMs, are registered from the OVF stores. A VM that no store holds is marked missing.
 function steps.register(ctx)
   ctx:stage "register"
-  local unregistered, present = {}, {}
+  local unregistered = {}
   for _, domain in ipairs(ctx.facts.storage_domains) do
-    local object = ctx.target:storage_domain(domain.id)
-    for _, vm in ipairs(object:unregistered_vms()) do
+    for _, vm in ipairs(ctx.target:storage_domain(domain.id):unregistered_vms()) do
       if not unregistered[vm.id] then unregistered[vm.id] = vm end
-      if present[vm.id] == nil or present[vm.id] == "down" then present[vm.id] = vm.ovf_status or "down" end
     end
   end
   local registered = {}
-  for _, vm in ipairs(ctx.target:vms()) do
-    registered[vm.id] = true
-    present[vm.id] = ""
-  end
-  ctx:store_proof(present)
+  for _, vm in ipairs(ctx.target:vms()) do registered[vm.id] = true end
+  ctx:store_proof()
   for _, domain in ipairs(ctx.facts.storage_domains) do
     for _, template in ipairs(ctx.target:storage_domain(domain.id):unregistered_templates()) do template:register() end
   end
