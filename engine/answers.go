@@ -116,7 +116,7 @@ func (b *answerBox) take(q Question) (Answer, bool) {
 	}
 	if err != nil {
 		_ = b.run.env.FS.Remove(b.answer) // if it stays, it is refused once more
-		b.run.Note("answer-refused", Subject{Kind: "prompt", ID: q.Name, Name: q.Name}, map[string]any{
+		b.run.Note(RefusedNote, Subject{Kind: "prompt", ID: q.Name, Name: q.Name}, map[string]any{
 			"question": b.id, "by": by, "level": "warn", "text": fmt.Sprintf("the answer of %s to %s is refused: %v", by, q.Name, err),
 		})
 		return Answer{}, false
@@ -213,3 +213,12 @@ func QuestionWaits(env Env, stateDir, run, question string) bool {
 	_, err := env.FS.Stat(filepath.Join(questionsDir(filepath.Join(runsDir(stateDir), run)), question+".json"))
 	return err == nil
 }
+
+// AnswerLies tells whether an answer that was posted to a question still lies there: it does until the run has taken or refused it.
+func AnswerLies(env Env, stateDir, run, question string) bool {
+	_, err := env.FS.Stat(filepath.Join(answersDir(filepath.Join(runsDir(stateDir), run)), question+".json"))
+	return err == nil
+}
+
+// RefusedNote is the kind of the journal's note that an answer does not fit: its data has the question's id and the text.
+const RefusedNote = "answer-refused"

@@ -458,7 +458,7 @@ var errRefused = errors.New("answered so that the action stops")
 // askUnless is ask for a question of which one answer, where it is not empty, is errRefused and not recorded.
 func (s *Session) askUnless(c *lua.Call, question engine.Question, refuses string) (string, error) {
 	if s.Dry != nil {
-		return s.Dry.answer(question), nil
+		return s.Dry.answer(question, s.Facts.Planned), nil
 	}
 	recorded, err := s.Run.Durable(c.Ctx, engine.Durable{
 		Key: engine.PromptKey(question.Name), OnCut: "retry", Title: "prompt " + question.Name,

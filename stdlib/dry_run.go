@@ -144,15 +144,18 @@ func (d *DryRun) enter(stage string) {
 	d.mu.Unlock()
 }
 
-// answer is what a dry run takes for a prompt's answer.
-func (d *DryRun) answer(question engine.Question) string {
-	answer := question.Default
+// answer is what a dry run takes for a prompt's answer. A planned move goes on only with a copy that holds everything.
+func (d *DryRun) answer(question engine.Question, planned bool) string {
+	answer, asOf := question.Default, "as_of=unknown"
+	if planned {
+		asOf = InSync
+	}
 	switch {
 	case answer != "":
 	case len(question.Choices) > 0:
 		answer = question.Choices[0]
 	default:
-		answer = strings.Join(append(question.Fields, "as_of=unknown"), ",")
+		answer = strings.Join(append(question.Fields, asOf), ",")
 	}
 	d.assume("the prompt %s is answered %s", question.Name, answer)
 	return answer

@@ -135,8 +135,11 @@ const patienceForRun = 10 * time.Second
 func outcomeOf(ctx context.Context, o answerOptions, inv *invocation, model engine.Env, speed float64, state, run string, q engine.OpenQuestion) *runner.Result {
 	unit := time.Duration(float64(100*time.Millisecond) * speed)
 	for range patienceForRun / (100 * time.Millisecond) {
-		if !engine.QuestionWaits(model, state, run, q.ID) {
+		// The question goes before its answer, so one that waits without the answer has refused it.
+		if lies := engine.AnswerLies(model, state, run, q.ID); !engine.QuestionWaits(model, state, run, q.ID) {
 			break
+		} else if !lies {
+			return refusedAnswer(model, state, run, q)
 		}
 		if _, err := model.Clock.Wait(ctx, unit, nil); err != nil {
 			break // the answer is given; whether it is taken is not waited for
@@ -167,6 +170,22 @@ func outcomeOf(ctx context.Context, o answerOptions, inv *invocation, model engi
 		return failure(runner.ExitRefused, runner.StatusRefused, "not-waiting", fmt.Errorf("run %s took the question %s back before it saw the answer", run, q.Name), "drrun show "+run+" tells why")
 	}
 	return failure(runner.ExitRefused, runner.StatusRefused, "not-taken", fmt.Errorf("the answer to %s lies in run %s, which has not taken it in %s", q.Name, run, patienceForRun), "drrun show "+run+" tells whether it still runs")
+}
+
+// refusedAnswer is the result for an answer that the run did not take: its question still waits.
+func refusedAnswer(model engine.Env, state, run string, q engine.OpenQuestion) *runner.Result {
+	text := "the run refused the answer to " + q.Name
+	info, _ := engine.ReadRun(model, state, run) // what can be read of the journal is enough
+	if info != nil {
+		for _, record := range slices.Backward(info.Records) {
+			var note struct{ Question, Text string }
+			if record.Note == engine.RefusedNote && json.Unmarshal(record.Data, &note) == nil && note.Question == q.ID {
+				text = note.Text
+				break
+			}
+		}
+	}
+	return failure(runner.ExitInvalid, runner.StatusInvalid, "unfit-answer", errors.New(text), "the question still waits: drrun answer "+run)
 }
 
 // questionNamed finds a question by its name, or by the part before the colon where only one begins so.

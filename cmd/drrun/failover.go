@@ -105,13 +105,13 @@ func runAction(ctx context.Context, o actionOptions, inv *invocation) *runner.Re
 	options.PlanFile, options.Action, options.LibDirs, options.ParamOverrides = o.Plan, o.Action, o.Libs, o.Params
 	options.Planned, options.Site = o.Planned, o.Site
 	if options.DryRun = o.DryRun; o.DryRun {
-		inv.human = func(r *runner.Result) { showDryRun(inv, r) }
+		inv.human = func(r *runner.Result) { showDryRun(inv, r, o.Planned) }
 	}
 	return located(runner.Start(ctx, hard(ctx), options), o.runOptions)
 }
 
-// showDryRun lists what an action would change, for people.
-func showDryRun(inv *invocation, r *runner.Result) {
+// showDryRun lists what an action would change, for people. The evidence of a planned move comes of its own calls.
+func showDryRun(inv *invocation, r *runner.Result, planned bool) {
 	if r.DryRun == nil {
 		writeError(inv.env.Stderr, r)
 		return
@@ -127,7 +127,11 @@ func showDryRun(inv *invocation, r *runner.Result) {
 	for _, assumed := range r.DryRun.Assumed {
 		b.WriteString("assumed: " + assumed + "\n")
 	}
-	if r.Evidence != nil {
+	switch {
+	case r.Evidence == nil:
+	case planned && !r.Evidence.Holds && r.Evidence.Answers:
+		fmt.Fprintf(&b, "evidence: to be made by the calls above; as it stands: %s\n", r.Evidence.Why)
+	default:
 		stands := "does not hold, a real run would stop here"
 		if r.Evidence.Holds {
 			stands = "holds"

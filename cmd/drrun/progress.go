@@ -236,7 +236,10 @@ func (p *progress) markWords(e engine.Event) string {
 	case stdlib.StateReleased:
 		return name + ": in maintenance on " + opposite(site) + ", released"
 	case stdlib.StateLeft:
-		return name + ": has left " + site
+		if status.Subject.Kind == "storage_domain" {
+			return "" // the workflow says how
+		}
+		return name + ": no longer on " + site
 	case stdlib.StateStarting:
 		return name + ": start"
 	case stdlib.StateUp:

@@ -106,6 +106,9 @@ func sourceOf(err error) string {
 	return source
 }
 
+// refusesAnyway are refusals of a command that says no before it does anything, whatever its run did in earlier attempts.
+var refusesAnyway = []string{"locked", "promoted", "not-planned", "nothing-to-undo"}
+
 // concludeError decides between refused, stopped, interrupted, invalid and internal.
 func (a *attempt) concludeError(soft context.Context, err error) {
 	r := a.result
@@ -126,7 +129,7 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 		r.Error.Hint = "nothing was begun"
 	case errors.As(err, &panicked):
 		r.Exit, r.Status = ExitInternal, StatusInternal
-	case errors.As(err, &known) && (!a.changed() || known.code == "locked"):
+	case errors.As(err, &known) && (!a.changed() || slices.Contains(refusesAnyway, known.code)):
 		r.Exit, r.Status = known.exit, known.status
 	case a.run != nil && a.changed():
 		r.Exit, r.Status = ExitStopped, StatusStopped

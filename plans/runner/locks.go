@@ -343,7 +343,8 @@ func (l *siteLock) Announce(ctx context.Context, locks []engine.LockToken) {
 		}
 		text := fmt.Sprintf("drrun run %s: %s of plan %.200q by %s@%s since %s; locks: %s", a.run.ID(), a.Action, a.result.Plan, a.User, a.Host,
 			a.started.UTC().Format(time.RFC3339), strings.Join(ids, " "))
-		if err := l.post(ctx, a.redact(text), ids); err != nil {
+		var there *ovirt.Error // an earlier attempt said it
+		if err := l.post(ctx, a.redact(text), ids); err != nil && !(errors.As(err, &there) && strings.HasPrefix(there.State, "drrun run "+a.run.ID()+":")) {
 			a.run.Note("log", engine.Subject{Kind: ovirt.KindSite, Site: l.Site()}, map[string]any{"text": "the engine of " + l.Site() + " does not say who has the locks: " + err.Error()})
 			return
 		}
