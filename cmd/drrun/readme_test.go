@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/pem"
+	"io/fs"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -9,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"drrun/plans"
 )
 
 // readme returns the part of README.md under a heading.
@@ -53,6 +56,64 @@ func TestReadmeTour(t *testing.T) {
 	if t.Failed() {
 		t.Log(out)
 	}
+}
+
+// TestWayBackPage runs every command of docs/030-the-way-back.md, and looks up every code that it explains.
+func TestWayBackPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/030-the-way-back.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tour := newTour(t, t.TempDir())
+	tour.script.WriteString(startLab("drrun lab --speed 60") + "\nsource ./lab.env\ndrrun " + strings.Join(labGenerate("primary-ca.pem", "secondary-ca.pem"), " ") + "\n")
+	tour.add(string(page))
+	if tour.commands < 25 {
+		t.Fatalf("found %d commands only:\n%s", tour.commands, tour.script.String())
+	}
+	out := tour.run()
+	for _, want := range []string{"failover of Plan_Recovery: done", "failback of Plan_Recovery: done", "rollback of Plan_Recovery: done", "clean of Plan_Recovery: done"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the page did not show %q:\n%s", want, out)
+		}
+	}
+	worlds := tour.worlds()
+	away, home := worlds[1], worlds[2] // failback asked for its promotion; the rollback was over
+	atHome(t, home, written(away, plans.Secondary))
+	for _, v := range worlds[len(worlds)-1].Violations {
+		t.Errorf("violation: %s: %s", v.Kind, v.Text)
+	}
+
+	source := ownSource(t)
+	codes := regexp.MustCompile("(?m)^\\| (`[a-z-]+`(?:, `[a-z-]+`)*) \\|.*\\|.*\\|$").FindAllStringSubmatch(string(page), -1)
+	if len(codes) < 20 {
+		t.Errorf("found %d codes only", len(codes))
+	}
+	for _, row := range codes {
+		for code := range strings.SplitSeq(row[1], ", ") {
+			if code = strings.Trim(code, "`"); !strings.Contains(source, `"`+code+`"`) && !strings.Contains(source, `= "`+code) {
+				t.Errorf("the page explains the code %q, which drrun does not have", code)
+			}
+		}
+	}
+}
+
+// ownSource is the text of drrun without its tests.
+func ownSource(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		b.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }
 
 var luaBlock = regexp.MustCompile("(?s)```lua\n(.*?)```")

@@ -14,8 +14,8 @@ import (
 	"drrun/plans"
 )
 
-// tour is a document whose commands are run as they stand there: the lines that are indented by four spaces and begin like a command.
-// Before each promotion, and at the end, the lab's world is written down.
+// tour is a document whose commands are run as they stand there: the lines that are indented as code and begin like a command, and those
+// in comments that say "in the lab". RUN is the newest run. Before each disaster and promotion, and at the end, the lab's world is written down.
 type tour struct {
 	t        *testing.T
 	dir      string // where it begins
@@ -40,7 +40,7 @@ func newTour(t *testing.T, dir string) *tour {
 }
 
 var (
-	shellLine    = regexp.MustCompile(`(?m)^    (\S(?:.*\\\n)*.*)$`)
+	shellLine    = regexp.MustCompile(`(?m)^(?: *<!-- in the lab: (.*) -->| {4,}(\S(?:.*\\\n)*.*))$`)
 	shellCommand = regexp.MustCompile(`^(?:drrun|source|cd|export|wait|kill) `)
 )
 
@@ -52,17 +52,23 @@ func startLab(line string) string {
 // add takes the commands of a text into the tour.
 func (r *tour) add(text string) {
 	for _, match := range shellLine.FindAllStringSubmatch(text, -1) {
-		line := match[1]
+		text := match[1] + match[2]
+		line := text
+		if strings.HasPrefix(line, "drrun ") {
+			line = strings.ReplaceAll(line, " RUN", ` "$(drrun history | awk 'NR==2 {print $1}')"`)
+		}
 		switch {
 		case strings.HasPrefix(line, "bin/drrun lab "):
 			line = startLab(line)
 		case !shellCommand.MatchString(line): // make build, and what a command prints
 			continue
-		case strings.HasPrefix(line, "drrun lab promote "):
+		case strings.HasPrefix(line, "drrun lab promote "), strings.HasPrefix(line, "drrun lab disaster "):
 			r.look()
+		case strings.HasPrefix(line, "kill "): // by then it has ended, and not well
+			line += "; wait $! || true"
 		}
 		r.commands++
-		r.script.WriteString("echo '$ " + strings.ReplaceAll(match[1], "'", `'\''`) + "'\n" + line + "\n")
+		r.script.WriteString("echo '$ " + strings.ReplaceAll(text, "'", `'\''`) + "'\n" + line + "\n")
 	}
 }
 
