@@ -48,6 +48,29 @@ type PostedAnswer struct {
 	At       time.Time `json:"at"`
 }
 
+// RefusedAnswerNote is the kind of the journal's notes that hold a RefusedAnswer.
+const RefusedAnswerNote = "answer-refused"
+
+// RefusedAnswer tells why an answer of another process does not do. The question still waits.
+type RefusedAnswer struct {
+	Question string `json:"question"` // id
+	By       string `json:"by"`
+	Text     string `json:"text"`
+	Level    string `json:"level"`
+}
+
+// RefusedAnswers returns the answers to a question that a run has refused so far.
+func (i RunInfo) RefusedAnswers(question string) []RefusedAnswer {
+	var found []RefusedAnswer
+	for _, record := range i.Records {
+		var note RefusedAnswer
+		if record.Note == RefusedAnswerNote && json.Unmarshal(record.Data, &note) == nil && note.Question == question {
+			found = append(found, note)
+		}
+	}
+	return found
+}
+
 // Errors of those who answer from another process.
 var (
 	// ErrNotWaiting is matched when a run does not wait for answers.
@@ -116,8 +139,9 @@ func (b *answerBox) take(q Question) (Answer, bool) {
 	}
 	if err != nil {
 		_ = b.run.env.FS.Remove(b.answer) // if it stays, it is refused once more
-		b.run.Note(RefusedNote, Subject{Kind: "prompt", ID: q.Name, Name: q.Name}, map[string]any{
-			"question": b.id, "by": by, "level": "warn", "text": fmt.Sprintf("the answer of %s to %s is refused: %v", by, q.Name, err),
+		// Synced, so that the process that gave it can read at once why. A journal that cannot be written has stopped the run.
+		_ = b.run.NoteSynced(RefusedAnswerNote, Subject{Kind: "prompt", ID: q.Name, Name: q.Name}, RefusedAnswer{
+			Question: b.id, By: by, Level: "warn", Text: fmt.Sprintf("the answer of %s to %s is refused: %v", by, q.Name, err),
 		})
 		return Answer{}, false
 	}
@@ -213,12 +237,3 @@ func QuestionWaits(env Env, stateDir, run, question string) bool {
 	_, err := env.FS.Stat(filepath.Join(questionsDir(filepath.Join(runsDir(stateDir), run)), question+".json"))
 	return err == nil
 }
-
-// AnswerLies tells whether an answer that was posted to a question still lies there: it does until the run has taken or refused it.
-func AnswerLies(env Env, stateDir, run, question string) bool {
-	_, err := env.FS.Stat(filepath.Join(answersDir(filepath.Join(runsDir(stateDir), run)), question+".json"))
-	return err == nil
-}
-
-// RefusedNote is the kind of the journal's note that an answer does not fit: its data has the question's id and the text.
-const RefusedNote = "answer-refused"

@@ -22,6 +22,7 @@ func TestEveryTextOfARecordIsRedacted(t *testing.T) {
 		"Step.Subject.Kind", "Step.Subject.Site", "Step.Subject.ID", "Step.Subject.Name",
 		"Result.Key", "Result.Digest", "Result.How",
 		"Locks[].Site", "Locks[].Domain", "Locks[].Token",
+		"Head.Options",
 		"Mark.State", "Mark.Subject.Kind", "Mark.Subject.Site", "Mark.Subject.ID", "Mark.Subject.Name",
 	}
 	const secret = "hush"

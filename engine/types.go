@@ -22,6 +22,8 @@ type Head struct {
 	Host     string            `json:"host,omitempty"`      // where it was started
 	User     string            `json:"user,omitempty"`      // by whom
 	Files    map[string]string `json:"files,omitempty"`     // name of each snapshot file → sha256; filled by CreateRun
+	// Options are what the action was begun with besides Params, as its caller writes it.
+	Options json.RawMessage `json:"options,omitempty"`
 }
 
 // Option changes how CreateRun or OpenRun work.

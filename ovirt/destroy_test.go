@@ -55,6 +55,9 @@ func (a *agreeable) RoundTrip(r *http.Request) (*http.Response, error) {
 	return reply(status, "application/xml", text)
 }
 
+// dark tells that the hosts have no power.
+func (a *agreeable) dark() bool { return a.vm == "unknown" }
+
 func (a *agreeable) answer(method, path string) (int, string) {
 	vm := strings.Replace(vmXML(1, a.vm), "<nics>", "<template id=\"t\"/><nics>", 1)
 	sd := func(status string) string {
@@ -67,7 +70,9 @@ func (a *agreeable) answer(method, path string) (int, string) {
 	}
 	switch parts := strings.Split(strings.Trim(path, "/"), "/"); {
 	case method == http.MethodDelete, method == http.MethodPost && len(parts) > 2 && parts[len(parts)-1] != "storagedomains":
-		return 200, "<action><is_attached>true</is_attached><power_management><status>on</status></power_management><status>complete</status></action>"
+		return 200, "<action><is_attached>true</is_attached><power_management><status>" + map[bool]string{true: "off", false: "on"}[a.dark()] + "</status></power_management><status>complete</status></action>"
+	case parts[0] == "hosts" && len(parts) == 2:
+		return 200, `<host id="` + hoID + `"><name>host1</name><status>` + map[bool]string{true: "non_responsive", false: "up"}[a.dark()] + `</status></host>`
 	case method == http.MethodPost && path == "/storagedomains" && a.domain == "":
 		return 400, "<fault><reason>Operation Failed</reason><detail>[no]</detail></fault>"
 	case method == http.MethodPost && parts[len(parts)-1] == "storagedomains":
@@ -142,6 +147,10 @@ func (a *agreeable) judge(method, path string, query url.Values, body string) st
 			return "a second shutdown"
 		case strings.HasSuffix(path, "/stop") && slices.Contains([]string{"suspended", "saving_state", "restoring_state", "unknown", "image_locked", "down"}, a.vm):
 			return "a stop of a VM that is " + a.vm
+		case strings.HasSuffix(path, "/fence") && body == "<action><fence_type>manual</fence_type></action>":
+			if !a.dark() || !slices.Contains(a.asked, "POST "+path+"? <action><fence_type>status</fence_type></action>") {
+				return "a host taken for off that nobody saw off"
+			}
 		case strings.HasSuffix(path, "/fence") && body != "<action><fence_type>status</fence_type></action>":
 			return "a fence action that does more than ask"
 		case strings.HasSuffix(path, "/isattached") && a.domain != "unattached":
@@ -208,6 +217,10 @@ func argument(t reflect.Type, text string, on bool, name string) reflect.Value {
 				v.Field(i).Set(argument(t.Field(i).Type, text, on, t.Field(i).Name))
 			}
 		}
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.String { // ids
+			v.Set(reflect.Append(v, reflect.ValueOf(text)))
+		}
 	case reflect.Func:
 		if t.NumOut() == 2 { // until of a wait
 			v.Set(reflect.MakeFunc(t, func([]reflect.Value) []reflect.Value {
@@ -268,7 +281,7 @@ func TestNoCallDestroys(t *testing.T) {
 		}
 	}
 	for _, op := range []string{OpImportDomain, OpAttachDomain, OpActivateDomain, OpRemoveDomain, OpRemoveConnection, OpRefreshHost, OpPowerStatus, OpRegisterTemplate, OpRegisterVM, OpUpdateNIC, OpStartVM, OpShutdownVM, OpStopVM,
-		OpSetHA, OpSetProtection, OpTouchVM, OpRemoveVM, OpDeactivateDomain, OpDetachDomain, OpDestroyDomain, OpUpdateOVFStore, OpIsAttached, OpCreateLabel, OpDeleteLabel, OpPostEvent} {
+		OpSetHA, OpSetProtection, OpTouchVM, OpRemoveVM, OpDeactivateDomain, OpDetachDomain, OpDestroyDomain, OpUpdateOVFStore, OpIsAttached, OpConfirmRebooted, OpCreateLabel, OpDeleteLabel, OpPostEvent} {
 		if ops[op] == 0 {
 			t.Errorf("no call came to %s: the test proves nothing for it", op)
 		}
@@ -291,6 +304,7 @@ func TestJudge(t *testing.T) {
 		{down, "PUT", "/storagedomains/s", "", "<storage_domain/>"}, {down, "POST", "/storagedomains", "", `<storage_domain id="s"><name>x</name></storage_domain>`}, {down, "POST", "/vms/v/commitsnapshot", "", ""},
 		{scene{domain: "maintenance", storage: "localfs"}, "DELETE", "/datacenters/d/storagedomains/s", "", ""}, {scene{domain: "active", kind: "data"}, "DELETE", "/storagedomains/s", "destroy=true", ""},
 		{down, "POST", "/hosts/h/fence", "", "<action><fence_type>stop</fence_type></action>"}, {down, "POST", "/hosts/h/fence", "", "<action/>"},
+		{down, "POST", "/hosts/h/fence", "", "<action><fence_type>manual</fence_type></action>"}, {scene{vm: "unknown"}, "POST", "/hosts/h/fence", "", "<action><fence_type>manual</fence_type></action>"},
 		{down, "DELETE", "/storagedomains/..", "host=h", ""}, {down, "PUT", "/vms/v", "", "<vm><memory>1</memory></vm>"},
 	} {
 		query, _ := url.ParseQuery(c.query)

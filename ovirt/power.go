@@ -17,7 +17,7 @@ const (
 // Power is what a host's power management says. Why tells, of one that is unreadable, what stood in the way; else it is empty.
 type Power struct{ State, Why string }
 
-// fenceStatusXML is a fence action that only asks. The type is part of it, so that no caller can ask for another one.
+// fenceStatusXML is a fence action. PowerStatus only asks; ConfirmRebooted asserts, after it has asked. None switches a host.
 type fenceStatusXML struct {
 	XMLName xml.Name `xml:"action"`
 	Type    string   `xml:"fence_type"`

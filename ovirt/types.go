@@ -50,6 +50,7 @@ const (
 	OpDestroyDomain    = "storage_domain.destroy" // clears the engine's books; the storage is not touched
 	OpUpdateOVFStore   = "storage_domain.update_ovf_store"
 	OpIsAttached       = "storage_domain.is_attached" // changes nothing, but a host mounts the storage for it
+	OpConfirmRebooted  = "host.confirm_rebooted"      // the engine takes the VMs of a host that is off for down
 	OpCreateLabel      = "affinity_label.create"
 	OpDeleteLabel      = "affinity_label.delete"
 	OpPostEvent        = "event.post"

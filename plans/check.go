@@ -32,6 +32,8 @@ type CheckOptions struct {
 	Target string
 	// Planned tells that the source takes part: what would keep its storage domains from being released is an error.
 	Planned bool
+	// Quarantine lets VMs that nobody can shut down stay at the source, with the storage domains that they lie on, instead of refusing.
+	Quarantine bool
 	// Now is the model time that the age of the inventory is measured at.
 	Now time.Time
 	// PrimaryErr and SecondaryErr say why a site is nil.

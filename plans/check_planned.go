@@ -87,6 +87,13 @@ func (c *checker) plannedVM(vm VM, there *ovirt.VMObstacles, backup ovirt.Backup
 	case "suspended":
 		stop("vm-suspended", "start it there, and the run will shut it down; or power it off there, if what it had in memory may be lost",
 			"VM %q is suspended at site %q: its saved memory would stay behind", vm.Name, c.sourceName)
+	case "unknown":
+		if c.o.Quarantine {
+			add(SeverityWarning, "vm-unreachable", "look after its host", "VM %q is unknown at site %q: unless its host is read as off, it stays there, with the storage domains that it lies on and their other VMs", vm.Name, c.sourceName)
+			break
+		}
+		stop("vm-state", "look after its host: what runs there is not known; or leave it there, with all that shares its storage domains: --quarantine",
+			"VM %q is unknown at site %q: it can neither be shut down nor counted as down", vm.Name, c.sourceName)
 	default:
 		stop("vm-state", stateHint(there.Status), "VM %q is %s at site %q: it can neither be shut down nor counted as down", vm.Name, textOr(there.Status, "in an unknown state"), c.sourceName)
 	}
@@ -134,6 +141,15 @@ func stateHint(status string) string {
 func (c *checker) plannedDomain(d StorageDomain, others map[string]*ovirt.VMObstacles, attached map[string]bool) {
 	if d.ID == "" {
 		return
+	}
+	if there := c.source.domain(d.ID); there != nil && there.DataCenterID != "" && there.Status != "active" && there.Status != "maintenance" {
+		f := finding(SeverityError, ScopeStorageDomain, "domain-not-active", "storage domain %q is %s at site %q: only one that is active can be put into maintenance", d.Name, textOr(there.Status, "in an unknown state"), c.sourceName).
+			on(c.sourceName, "storage_domain", d.ID, d.Name).at(d.Pos).hint("is a host of its data center up, and one of them SPM? then activate it; or leave it there with its VMs: --quarantine")
+		if c.o.Quarantine {
+			f.Severity = SeverityWarning
+			f.Hint = "it stays there with its VMs, unless its data center gets an SPM again"
+		}
+		c.add(f)
 	}
 	var running, held, locked []string
 	for _, vm := range others { // nameList sorts

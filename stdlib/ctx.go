@@ -222,6 +222,23 @@ func contextMethods() []lua.Func {
 			},
 		},
 		{
+			Name: "quarantine", Effect: lua.Pure,
+			Doc: "Leaves a storage domain, with every VM that lies on it, at the source of a planned move. They are no longer among ctx.facts, and the run ends with 4.",
+			Params: []lua.Param{
+				{Name: "storage_domain", Type: lua.String, Positional: true, Doc: "Its id."},
+				{Name: "why", Type: lua.String, Positional: true, Doc: "Why."},
+			},
+			Run: func(c *lua.Call) (any, error) {
+				s := session(c)
+				domain, known := s.Facts.Domain(c.String("storage_domain"))
+				if !known {
+					return nil, c.Errorf("domain-not-in-plan", "storage_domain", "the run has no storage domain %q", c.String("storage_domain"))
+				}
+				s.quarantine(domain, c.String("why"))
+				return nil, nil
+			},
+		},
+		{
 			Name: "skipped", Doc: "Says that something was not done: the run cannot end as done then, and the result names it.", Effect: lua.Pure, Params: []lua.Param{text},
 			Run: func(c *lua.Call) (any, error) {
 				session(c).Warn(engine.Subject{}, c.String("text"))
@@ -458,7 +475,7 @@ var errRefused = errors.New("answered so that the action stops")
 // askUnless is ask for a question of which one answer, where it is not empty, is errRefused and not recorded.
 func (s *Session) askUnless(c *lua.Call, question engine.Question, refuses string) (string, error) {
 	if s.Dry != nil {
-		return s.Dry.answer(question, s.Facts.Planned), nil
+		return s.Dry.answer(question), nil
 	}
 	recorded, err := s.Run.Durable(c.Ctx, engine.Durable{
 		Key: engine.PromptKey(question.Name), OnCut: "retry", Title: "prompt " + question.Name,
@@ -507,6 +524,10 @@ func (s *Session) askUnless(c *lua.Call, question engine.Question, refuses strin
 
 // RequireEvidence collects evidence now; where only a person's word is missing and somebody can be asked, it asks.
 func (s *Session) RequireEvidence(ctx context.Context) (Verdict, error) {
+	if s.Dry != nil && s.Facts.Planned {
+		// It is the run itself that makes it: each storage domain is released by then, or the run has stopped.
+		return Verdict{At: s.Env.Clock.Now(), Holds: true, Ground: GroundReleased, Answers: true, Why: "the run releases every storage domain at " + s.Source.Name + " before"}, nil
+	}
 	verdict, err := s.Gate.Require(ctx)
 	var missing *EvidenceError
 	if s.Dry != nil && errors.As(err, &missing) {

@@ -26,7 +26,8 @@ type PlannedCall struct {
 // DryRun collects what a run would change. Every primitive reads as in a real run, and where that would change something it adds
 // the call here instead. No hook, step or prompt is run: what they would have answered is assumed.
 type DryRun struct {
-	order map[string]int // place of each object in the facts, by id
+	order   map[string]int // place of each object in the facts, by id
+	planned bool
 
 	mu      sync.Mutex
 	stage   string
@@ -43,7 +44,7 @@ type dryDomain struct{ status, dataCenterID string }
 
 // NewDryRun makes the record of a dry run.
 func NewDryRun(facts *Facts) *DryRun {
-	d := &DryRun{order: map[string]int{}, domains: map[string]dryDomain{}, vms: map[string][]func(*ovirt.VM){}, gone: map[string]bool{}}
+	d := &DryRun{planned: facts.Planned, order: map[string]int{}, domains: map[string]dryDomain{}, vms: map[string][]func(*ovirt.VM){}, gone: map[string]bool{}}
 	for i, domain := range facts.Domains {
 		d.order[domain.ID] = i
 	}
@@ -144,17 +145,18 @@ func (d *DryRun) enter(stage string) {
 	d.mu.Unlock()
 }
 
-// answer is what a dry run takes for a prompt's answer. A planned move goes on only with a copy that holds everything.
-func (d *DryRun) answer(question engine.Question, planned bool) string {
-	answer, asOf := question.Default, "as_of=unknown"
-	if planned {
-		asOf = InSync
-	}
+// answer is what a dry run takes for a prompt's answer.
+func (d *DryRun) answer(question engine.Question) string {
+	answer := question.Default
 	switch {
 	case answer != "":
 	case len(question.Choices) > 0:
 		answer = question.Choices[0]
 	default:
+		asOf := "as_of=unknown"
+		if d.planned {
+			asOf = InSync
+		}
 		answer = strings.Join(append(question.Fields, asOf), ",")
 	}
 	d.assume("the prompt %s is answered %s", question.Name, answer)

@@ -11,15 +11,17 @@ const FactsSchema = "drrun.facts/1"
 // Facts is all that a run decides by: journaled before its first change and immutable for the run (design: "ctx.facts").
 // A resumed run reads them from its journal, never from the engines again, so it goes on with the order and the ids it began with.
 type Facts struct {
-	Schema  string       `json:"schema"`
-	Action  string       `json:"action"`
-	Plan    string       `json:"plan"`
-	Source  string       `json:"source"` // site name: primary or secondary
-	Target  string       `json:"target"`
-	Planned bool         `json:"planned,omitempty"` // the source takes part: its VMs are shut down and its storage is released
-	Taken   time.Time    `json:"taken"`
-	MovedAt time.Time    `json:"moved_at,omitzero"` // failback and clean: when the VMs had left the target
-	RunSet  RunSetOrigin `json:"run_set"`
+	Schema  string `json:"schema"`
+	Action  string `json:"action"`
+	Plan    string `json:"plan"`
+	Source  string `json:"source"` // site name: primary or secondary
+	Target  string `json:"target"`
+	Planned bool   `json:"planned,omitempty"` // the source takes part: its VMs are shut down and its storage is released
+	// Quarantine lets what cannot be released stay at the source of a planned move, instead of stopping it.
+	Quarantine bool         `json:"quarantine,omitempty"`
+	Taken      time.Time    `json:"taken"`
+	MovedAt    time.Time    `json:"moved_at,omitzero"` // failback and clean: when the VMs had left the target
+	RunSet     RunSetOrigin `json:"run_set"`
 	// LeaseExpiry is how long after the last possible write at a source that was not released nothing is attached on the target, in seconds.
 	LeaseExpiry float64      `json:"lease_expiry,omitempty"`
 	Domains     []FactDomain `json:"storage_domains"`

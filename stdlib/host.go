@@ -2,6 +2,7 @@ package stdlib
 
 import (
 	"context"
+	"fmt"
 
 	"drrun/engine"
 	"drrun/lua"
@@ -85,6 +86,13 @@ func hostClass() *lua.Class {
 				}),
 			},
 			{
+				Name: "confirm_rebooted", Effect: lua.Changes,
+				Doc: "Tells the engine of the source of a planned move that a host which it does not reach was off, so that it takes the host's VMs for down. Right before, the host's power management " +
+					"is asked and must say off, high availability must be off for its VMs (else the engine restarts them elsewhere), and every VM on it must be part of the run. Afterwards the VMs are " +
+					"read and must be down: the engine answers 200 also where it cleared nothing (ovirt-engine FenceVdsManualyCommand.java).",
+				Run: releases(func(c *lua.Call) (any, error) { return nil, self(c).confirmRebooted(c.Ctx) }),
+			},
+			{
 				Name: "boot_time", Effect: lua.Observes, Returns: "string?",
 				Doc: "Reads when the host booted last (RFC 3339), as it told its engine last; nil when the engine does not know. While a host is silent the time is an old one: only a time " +
 					"newer than the one seen before proves a reboot.",
@@ -98,6 +106,44 @@ func hostClass() *lua.Class {
 			},
 		},
 	}
+}
+
+// confirmRebooted makes the engine take the VMs of a host that is off for down.
+func (h *hostRef) confirmRebooted(ctx context.Context) error {
+	s := h.site.session
+	subject := engine.Subject{Kind: ovirt.KindHost, Site: h.site.Name, ID: h.id, Name: h.name}
+	if h.site != s.Source {
+		return fmt.Errorf("confirm that host %s of %s was off: only the source of a planned move is told so", h.name, h.site.Name)
+	}
+	if s.Dry != nil {
+		return nil // without the host's power status nobody can say
+	}
+	vms, err := h.site.Engine.VMs(ctx, ovirt.VMQuery{})
+	if err != nil {
+		return err
+	}
+	var mine []string
+	for _, vm := range vms {
+		switch {
+		case vm.HostID != h.id || vm.Status == "down":
+		case !s.hasVM(vm.ID):
+			return fmt.Errorf("confirm that host %s of %s was off: VM %s on it is not part of the run, and the engine would take it for down too: do it in the engine, if that is right", h.name, h.site.Name, vm.Name)
+		case vm.HAEnabled:
+			return fmt.Errorf("confirm that host %s of %s was off: high availability of VM %s is on, so the engine would start it elsewhere", h.name, h.site.Name, vm.Name)
+		default:
+			mine = append(mine, vm.ID)
+		}
+	}
+	if len(mine) == 0 {
+		return nil
+	}
+	cut := s.cut(ovirt.OpConfirmRebooted, subject)
+	defer s.permit(h.site, h.id, ovirt.OpConfirmRebooted)()
+	changed, err := h.site.Engine.ConfirmRebooted(ctx, h.id, mine)
+	if err == nil {
+		s.settleByState(cut, changed)
+	}
+	return err
 }
 
 // power asks for the power status. A question that an earlier attempt left without an answer is simply asked again.

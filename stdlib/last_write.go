@@ -34,7 +34,7 @@ func (e *StaleCopyError) Hint() string {
 
 // lastWrite is when the source can have written last to the domains of a group: when each was seen released. known is false before.
 func (s *Session) lastWrite(group string) (at time.Time, known bool) {
-	for _, domain := range s.Facts.Domains {
+	for _, domain := range s.Moving() {
 		if domain.Group != group {
 			continue
 		}
@@ -130,8 +130,9 @@ func (s *Session) storeProof(present map[string]string) error {
 	if !s.Facts.Planned || s.AcceptLoss != nil || s.Dry != nil {
 		return nil
 	}
-	for i := range s.Facts.VMs {
-		vm := &s.Facts.VMs[i]
+	shown := s.factsShown()
+	for i := range shown.VMs {
+		vm := &shown.VMs[i]
 		proved := len(vm.Domains) > 0
 		for _, id := range vm.Domains {
 			_, planned := s.Facts.Domain(id)

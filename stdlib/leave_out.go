@@ -67,6 +67,22 @@ func (s *Session) leave(vm *FactVM, state, why string) {
 	s.settle(vm.ID)
 }
 
+// quarantine leaves a storage domain where it is, with every VM that lies on it: a planned move cannot release it.
+func (s *Session) quarantine(domain *FactDomain, why string) {
+	s.mu.Lock()
+	if s.leftOut == nil {
+		s.leftOut = map[string]bool{}
+	}
+	s.leftOut[domain.ID] = true
+	s.mu.Unlock()
+	s.Run.Mark(engine.Status{Subject: s.domainSubject(domain), State: StateQuarantined, Error: why})
+	for i := range s.Facts.VMs {
+		if vm := &s.Facts.VMs[i]; slices.Contains(vm.Domains, domain.ID) {
+			s.leave(vm, StateQuarantined, "left at "+s.Source.Name+" with storage domain "+domain.Name+": "+why)
+		}
+	}
+}
+
 // factsShown are the facts without what is left out.
 func (s *Session) factsShown() *Facts {
 	s.mu.Lock()
@@ -76,5 +92,9 @@ func (s *Session) factsShown() *Facts {
 	}
 	shown := *s.Facts
 	shown.VMs = slices.DeleteFunc(slices.Clone(shown.VMs), func(vm FactVM) bool { return s.leftOut[vm.ID] })
+	shown.Domains = slices.DeleteFunc(slices.Clone(shown.Domains), func(domain FactDomain) bool { return s.leftOut[domain.ID] })
 	return &shown
 }
+
+// Moving returns the storage domains of the run without those that stay where they are.
+func (s *Session) Moving() []FactDomain { return s.factsShown().Domains }

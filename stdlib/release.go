@@ -133,7 +133,7 @@ func (d *domainRef) place(ctx context.Context) (status, dataCenterID string, err
 	return "", known[at].DataCenterID, nil
 }
 
-// planDomains lists the domains of the run that a site's engine knows, masters last: the order in which they can let go.
+// planDomains lists the domains of the run that a site's engine knows and that are not quarantined, masters last: the order in which they can let go.
 func (site *Site) planDomains(ctx context.Context) ([]any, error) {
 	known, err := site.Engine.StorageDomains(ctx)
 	if err != nil {
@@ -143,6 +143,9 @@ func (site *Site) planDomains(ctx context.Context) ([]any, error) {
 	var rows, masters []any
 	for i := range site.session.Facts.Domains {
 		fact := &site.session.Facts.Domains[i]
+		if !slices.ContainsFunc(site.session.Moving(), func(d FactDomain) bool { return d.ID == fact.ID }) {
+			continue
+		}
 		at := slices.IndexFunc(known, func(one ovirt.StorageDomain) bool { return one.ID == fact.ID })
 		if at < 0 {
 			continue

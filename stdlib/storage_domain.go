@@ -62,6 +62,17 @@ func domainClass() *lua.Class {
 				}),
 			},
 			{
+				Name: "wait", Effect: lua.Observes, Returns: "boolean",
+				Doc: "Waits until the storage domain has a status in its data center. Returns whether it has; false when the time is over.",
+				Params: []lua.Param{
+					{Name: "status", Type: lua.String, Default: "active", Doc: "The status."},
+					{Name: "timeout", Type: lua.Duration, Default: "2m", Doc: "How long to wait."},
+				},
+				Run: observes(func(c *lua.Call) (any, error) {
+					return c.Self.(*domainRef).wait(c.Ctx, c.String("status"), c.Duration("timeout"))
+				}),
+			},
+			{
 				Name: "unregistered_vms", Effect: lua.Observes, Returns: "vm[]",
 				Doc: "Lists the VMs of the plan that the domain's OVF store holds and that are not registered. Those that the plan does not name are left out; so is, by the engine, a VM whose OVF does not parse.",
 				Run: observes(func(c *lua.Call) (any, error) {
@@ -105,6 +116,18 @@ func domainClass() *lua.Class {
 			},
 		}, releaseMethods()...),
 	}
+}
+
+func (d *domainRef) wait(ctx context.Context, wanted string, timeout time.Duration) (bool, error) {
+	status, dataCenterID, err := d.place(ctx)
+	if err != nil || status == wanted || dataCenterID == "" || d.site.session.Dry != nil {
+		return status == wanted, err
+	}
+	_, err = d.site.Engine.WaitStorageDomain(ctx, dataCenterID, d.fact.ID, timeout, func(sd ovirt.StorageDomain) (bool, error) { return sd.Status == wanted, nil })
+	if ovirt.HasCode(err, ovirt.CodeTimeout) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (d *domainRef) status(ctx context.Context) (string, error) {

@@ -71,7 +71,7 @@ func each[T any](t *engine.Task, items []T, key func(T) string, fn func(T) error
 
 // allActive tells whether the run has seen every storage domain active on the target.
 func (s *Session) allActive() bool {
-	return !slices.ContainsFunc(s.Facts.Domains, func(d FactDomain) bool {
+	return !slices.ContainsFunc(s.Moving(), func(d FactDomain) bool {
 		status, _ := s.Run.Status(s.domainSubject(&d))
 		return status.State != StateActive
 	})

@@ -116,6 +116,8 @@ func (s *Session) mayChange(w *ovirt.Write) bool {
 
 func (s *Session) inFacts(w *ovirt.Write) bool {
 	switch w.Subject.Kind {
+	case ovirt.KindHost: // a host is in no plan: whether its VMs are is what the permit is given for
+		return w.Op == ovirt.OpConfirmRebooted
 	case ovirt.KindVM:
 		return s.hasVM(w.Subject.ID)
 	case ovirt.KindNIC:

@@ -116,6 +116,7 @@ func answerRun(ctx context.Context, o answerOptions, inv *invocation, model engi
 	if problem != nil {
 		return problem.of([]string{"drrun", "answer"}).result()
 	}
+	refusedBefore := len(refusals(model, state, run, q.ID))
 	err = engine.PostAnswer(model, state, run, engine.PostedAnswer{
 		Question: q.ID, Answer: o.Value, User: inv.env.User, Host: inv.env.Host, At: model.Clock.Now().UTC(),
 	})
@@ -125,21 +126,30 @@ func answerRun(ctx context.Context, o answerOptions, inv *invocation, model engi
 	if err != nil {
 		return failure(runner.ExitRefused, runner.StatusRefused, "state", err, "the state folder must be writable: "+state)
 	}
-	return outcomeOf(ctx, o, inv, model, speed, state, run, *q)
+	return outcomeOf(ctx, o, inv, model, speed, state, run, *q, refusedBefore)
+}
+
+// refusals returns the answers to a question that the run has refused so far. What cannot be read of the journal now is no news.
+func refusals(model engine.Env, state, run, question string) []engine.RefusedAnswer {
+	info, _ := engine.ReadRun(model, state, run)
+	if info == nil {
+		return nil
+	}
+	return info.RefusedAnswers(question)
 }
 
 // patienceForRun is how long an answer may take to be noticed, in time of the wall.
 const patienceForRun = 10 * time.Second
 
 // outcomeOf waits until the run has taken the answer, and says whether it was this one.
-func outcomeOf(ctx context.Context, o answerOptions, inv *invocation, model engine.Env, speed float64, state, run string, q engine.OpenQuestion) *runner.Result {
+func outcomeOf(ctx context.Context, o answerOptions, inv *invocation, model engine.Env, speed float64, state, run string, q engine.OpenQuestion, refusedBefore int) *runner.Result {
 	unit := time.Duration(float64(100*time.Millisecond) * speed)
 	for range patienceForRun / (100 * time.Millisecond) {
-		// The question goes before its answer, so one that waits without the answer has refused it.
-		if lies := engine.AnswerLies(model, state, run, q.ID); !engine.QuestionWaits(model, state, run, q.ID) {
+		if !engine.QuestionWaits(model, state, run, q.ID) {
 			break
-		} else if !lies {
-			return refusedAnswer(model, state, run, q)
+		}
+		if refused := refusals(model, state, run, q.ID); len(refused) > refusedBefore {
+			return failure(runner.ExitInvalid, runner.StatusInvalid, "bad-answer", errors.New(refused[len(refused)-1].Text), "the question still waits: drrun answer "+run+" shows it")
 		}
 		if _, err := model.Clock.Wait(ctx, unit, nil); err != nil {
 			break // the answer is given; whether it is taken is not waited for
@@ -170,22 +180,6 @@ func outcomeOf(ctx context.Context, o answerOptions, inv *invocation, model engi
 		return failure(runner.ExitRefused, runner.StatusRefused, "not-waiting", fmt.Errorf("run %s took the question %s back before it saw the answer", run, q.Name), "drrun show "+run+" tells why")
 	}
 	return failure(runner.ExitRefused, runner.StatusRefused, "not-taken", fmt.Errorf("the answer to %s lies in run %s, which has not taken it in %s", q.Name, run, patienceForRun), "drrun show "+run+" tells whether it still runs")
-}
-
-// refusedAnswer is the result for an answer that the run did not take: its question still waits.
-func refusedAnswer(model engine.Env, state, run string, q engine.OpenQuestion) *runner.Result {
-	text := "the run refused the answer to " + q.Name
-	info, _ := engine.ReadRun(model, state, run) // what can be read of the journal is enough
-	if info != nil {
-		for _, record := range slices.Backward(info.Records) {
-			var note struct{ Question, Text string }
-			if record.Note == engine.RefusedNote && json.Unmarshal(record.Data, &note) == nil && note.Question == q.ID {
-				text = note.Text
-				break
-			}
-		}
-	}
-	return failure(runner.ExitInvalid, runner.StatusInvalid, "unfit-answer", errors.New(text), "the question still waits: drrun answer "+run)
 }
 
 // questionNamed finds a question by its name, or by the part before the colon where only one begins so.
@@ -256,7 +250,7 @@ func answerCommand(run string, q engine.OpenQuestion, state string) string {
 		value = "'YOUR NAME: HOW YOU KNOW'"
 	case len(q.Choices) > 0:
 		value = strings.Join(q.Choices, "|")
-	case strings.HasPrefix(q.Name, promoteStorage+":"):
+	case strings.HasPrefix(q.Name, "promote_storage:"):
 		value = "writable,as_of=TIME"
 	case len(q.Fields) > 0:
 		value = strings.Join(q.Fields, ",") + ",…"

@@ -18,9 +18,6 @@ import (
 // confirmSource is the question whose answer lets VMs start while their source is silent. Only a person answers it.
 const confirmSource = "confirm_source_down"
 
-// promoteStorage is the question about a consistency group; one answer can be given for all groups.
-const promoteStorage = "promote_storage"
-
 // asker is the desk of a run: it answers questions from --answer, then the plain ones from --yes, then by asking at the terminal.
 type asker struct {
 	env     Env
@@ -48,8 +45,8 @@ func newAsker(inv *invocation, model engine.Env, answers []string, yes bool) (*a
 // prepared returns the answer that the command line has for a question.
 func (a *asker) prepared(name string) (string, bool) {
 	names := []string{name}
-	if strings.HasPrefix(name, promoteStorage+":") {
-		names = append(names, promoteStorage)
+	if all, group, ok := strings.Cut(name, ":"); ok && group != "" { // one answer for the question about each group
+		names = append(names, all)
 	}
 	for _, candidate := range names {
 		for _, answer := range slices.Backward(a.answers) { // the last one counts, as with every flag

@@ -29,6 +29,7 @@ func newFailbackCommand(inv *invocation) *cli.Command {
 		Name: "failback", Usage: "bring the VMs of a plan home to the primary site", UsageText: "drrun failback PLAN.lua [flags]", Description: failbackHelp,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "unplanned", Usage: "the secondary is lost: take over at the primary without its help"},
+			quarantineFlag(),
 		}, actionFlags()...),
 		Action: func(c *cli.Context) error {
 			args, err := exactly(c, []string{"drrun", "failback"}, "PLAN.lua")

@@ -19,6 +19,7 @@ type actionOptions struct {
 	Action     string
 	Site       string // of clean
 	Planned    bool
+	Quarantine bool
 	Params     []string // NAME=VALUE
 	ParamsFile string
 	Libs       []string
@@ -62,10 +63,15 @@ func actionFlags() []cli.Flag {
 	}, runFlags()...)
 }
 
+func quarantineFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "quarantine", Usage: "in a planned move, leave VMs where they are that their engine cannot see, unless their host is read as off, with all that shares their storage domains"}
+}
+
 func actionOptionsOf(c *cli.Context, inv *invocation, action, plan string) actionOptions {
 	return actionOptions{
 		runOptions: runOptionsOf(c, inv), Plan: plan, Action: action,
-		Params: listOf(c, "param"), ParamsFile: c.String("params"), Libs: listOf(c, "lib"), DryRun: c.Bool("dry-run"),
+		Quarantine: c.Bool("quarantine"),
+		Params:     listOf(c, "param"), ParamsFile: c.String("params"), Libs: listOf(c, "lib"), DryRun: c.Bool("dry-run"),
 	}
 }
 
@@ -74,6 +80,7 @@ func newFailoverCommand(inv *invocation) *cli.Command {
 		Name: "failover", Usage: "bring the VMs of a plan up on the secondary site", UsageText: "drrun failover PLAN.lua [flags]", Description: failoverHelp,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "planned", Usage: "the primary is alive: shut its VMs down and release its storage first"},
+			quarantineFlag(),
 		}, actionFlags()...),
 		Action: func(c *cli.Context) error {
 			args, err := exactly(c, []string{"drrun", "failover"}, "PLAN.lua")
@@ -103,15 +110,15 @@ func runAction(ctx context.Context, o actionOptions, inv *invocation) *runner.Re
 		}
 	}
 	options.PlanFile, options.Action, options.LibDirs, options.ParamOverrides = o.Plan, o.Action, o.Libs, o.Params
-	options.Planned, options.Site = o.Planned, o.Site
+	options.Planned, options.Quarantine, options.Site = o.Planned, o.Quarantine, o.Site
 	if options.DryRun = o.DryRun; o.DryRun {
-		inv.human = func(r *runner.Result) { showDryRun(inv, r, o.Planned) }
+		inv.human = func(r *runner.Result) { showDryRun(inv, r) }
 	}
 	return located(runner.Start(ctx, hard(ctx), options), o.runOptions)
 }
 
-// showDryRun lists what an action would change, for people. The evidence of a planned move comes of its own calls.
-func showDryRun(inv *invocation, r *runner.Result, planned bool) {
+// showDryRun lists what an action would change, for people.
+func showDryRun(inv *invocation, r *runner.Result) {
 	if r.DryRun == nil {
 		writeError(inv.env.Stderr, r)
 		return
@@ -127,11 +134,7 @@ func showDryRun(inv *invocation, r *runner.Result, planned bool) {
 	for _, assumed := range r.DryRun.Assumed {
 		b.WriteString("assumed: " + assumed + "\n")
 	}
-	switch {
-	case r.Evidence == nil:
-	case planned && !r.Evidence.Holds && r.Evidence.Answers:
-		fmt.Fprintf(&b, "evidence: to be made by the calls above; as it stands: %s\n", r.Evidence.Why)
-	default:
+	if r.Evidence != nil {
 		stands := "does not hold, a real run would stop here"
 		if r.Evidence.Holds {
 			stands = "holds"

@@ -134,6 +134,18 @@ func newKillWorld(t *testing.T) *killWorld {
 		"--primary-storage", "nfs://192.168.122.210:/nfs_ds", "--secondary-storage", "nfs://192.168.122.210:/nfs_ds_replica", "-o", "plan.lua"); code != 0 {
 		t.Fatalf("generate: %d\n%s", code, out)
 	}
+	plan, err := os.ReadFile(filepath.Join(w.dir, "plan.lua"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Every attempt before the attach would wait for the leases anew.
+	shorter := strings.Replace(string(plan), `name = "Kill",`, `name = "Kill", lease_expiry = "20s",`, 1)
+	if shorter == string(plan) {
+		t.Fatalf("the plan has another form:\n%s", plan)
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "plan.lua"), []byte(shorter), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := w.lab.Disaster("primary"); err != nil {
 		t.Fatal(err)
 	}

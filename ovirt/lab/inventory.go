@@ -390,10 +390,13 @@ func (c *call) postRefresh(h *host) *reply {
 	}
 	c.effect("refresh host %s", h.Name)
 	j := c.newJob("Refreshing Host Capabilities " + h.Name)
-	if !c.wait(c.engine.operation(c.lab.now.Add(c.lab.lat.Refresh), func() { j.end("finished", c.lab.now) }, nil)) {
+	// The engine brings it to its end whether or not somebody still waits for the answer.
+	if !c.wait(c.engine.operation(c.lab.now.Add(c.lab.lat.Refresh), func() {
+		j.end("finished", c.lab.now)
+		c.engine.event(eventHostRefreshed, "normal", "Successfully refreshed the capabilities of host "+h.Name+".", refs{host: h, correlation: c.correlation, user: c.engine.spec.Username})
+	}, nil)) {
 		return nil
 	}
-	c.engine.event(eventHostRefreshed, "normal", "Successfully refreshed the capabilities of host "+h.Name+".", refs{host: h, correlation: c.correlation, user: c.engine.spec.Username})
 	answer := c.actionDone(j, func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
 	answer.waited = true
 	return answer

@@ -343,8 +343,7 @@ func (l *siteLock) Announce(ctx context.Context, locks []engine.LockToken) {
 		}
 		text := fmt.Sprintf("drrun run %s: %s of plan %.200q by %s@%s since %s; locks: %s", a.run.ID(), a.Action, a.result.Plan, a.User, a.Host,
 			a.started.UTC().Format(time.RFC3339), strings.Join(ids, " "))
-		var there *ovirt.Error // an earlier attempt said it
-		if err := l.post(ctx, a.redact(text), ids); err != nil && !(errors.As(err, &there) && strings.HasPrefix(there.State, "drrun run "+a.run.ID()+":")) {
+		if err := l.post(ctx, a.redact(text), ids); err != nil {
 			a.run.Note("log", engine.Subject{Kind: ovirt.KindSite, Site: l.Site()}, map[string]any{"text": "the engine of " + l.Site() + " does not say who has the locks: " + err.Error()})
 			return
 		}
@@ -360,8 +359,12 @@ func (l *siteLock) post(ctx context.Context, text string, ids []string) error {
 			return parseErr
 		}
 		_, err = l.site.PostEvent(ctx, ovirt.EventSpec{Origin: lockOrigin, CustomID: max(1, int(number&0x7fffffff)), Severity: "normal", Description: text, Fresh: true})
+		var there *ovirt.Error
 		if !ovirt.HasCode(err, ovirt.CodeAlreadyExists) {
 			return err
+		}
+		if errors.As(err, &there) && strings.Contains(there.State, id) {
+			return nil // an earlier attempt has said it
 		}
 	}
 	return err

@@ -591,3 +591,77 @@ func (p *pair) secondPlan() {
 	p.write("/site/plan.lua", first)
 	p.write("/site/plan.inventory.json", inventory)
 }
+
+// TestRaceOfDirections starts ten failbacks and ten failovers at once, on two state folders, while the VMs are away and the primary is
+// back: at most one failback goes on, and no failover. Whoever could have gone on names its holder: where that was a failover, which is
+// refused a moment later, nobody goes on.
+func TestRaceOfDirections(t *testing.T) {
+	t.Parallel()
+	schedules := uint64(12)
+	if testing.Short() {
+		schedules = 3
+	}
+	wins := 0
+	for seed := range schedules {
+		p := newPair(t, seed+1, lab.TwoSitesOptions{})
+		p.lose()
+		expect(t, p.failover(nil), 0)
+		if err := p.lab.Heal("primary"); err != nil {
+			t.Fatal(err)
+		}
+		p.replicate()
+		p.wait(10 * time.Minute)
+		results := make([]*runner.Result, 20)
+		actions := make([]string, 20)
+		p.do(func(engine.Env) {
+			for i := range results {
+				actions[i] = []string{"failback", "failover"}[i%2]
+				group := p.world.Group(fmt.Sprintf("drrun%d", i))
+				group.Go(func() {
+					env := group.Env()
+					_, _ = env.Clock.Wait(context.Background(), time.Duration(i%5)*time.Duration(seed%4)*100*time.Millisecond, nil)
+					o := p.machine([]string{"dr1", "dr2"}[i/2%2]).options(env)
+					o.Action, o.Observe = actions[i], nil
+					if actions[i] == "failback" {
+						p.byAdmin(nil, &o)
+						o.Planned = true
+					}
+					results[i] = runner.Start(context.Background(), context.Background(), o)
+				})
+			}
+		})
+		won := 0
+		for i, r := range results {
+			switch {
+			case r.Exit == 0:
+				won++
+				if actions[i] != "failback" {
+					t.Errorf("seed=%d: %s went on", seed, actions[i])
+				}
+			case r.Exit != 3:
+				t.Errorf("seed=%d: %s ended with %d: %+v", seed, actions[i], r.Exit, r.Error)
+			case r.Error.Code == "locked" && !namesAHolder(r.Error.Message):
+				t.Errorf("seed=%d: %s was refused without a holder: %+v", seed, actions[i], r.Error)
+			case r.Error.Code != "locked" && actions[i] == "failback":
+				t.Errorf("seed=%d: failback was refused by something else: %+v", seed, r.Error)
+			}
+		}
+		if won > 1 {
+			t.Errorf("seed=%d: %d of 20 went on", seed, won)
+		}
+		if won == 1 {
+			p.sound("primary", nil)
+		}
+		wins += won
+		if held := p.labels(); len(held) != 0 {
+			t.Errorf("seed=%d: labels left: %v", seed, held)
+		}
+		if violations := p.lab.View().Violations; len(violations) > 0 {
+			t.Errorf("seed=%d: %v", seed, violations)
+		}
+		p.world.Close()
+	}
+	if wins < int(schedules)/2 {
+		t.Errorf("in %d of %d schedules somebody went on", wins, schedules)
+	}
+}

@@ -28,6 +28,8 @@ type Options struct {
 	Action   string // failover, failback or clean
 	// Planned makes the source take part: its VMs are shut down there and its storage is released before the target takes over.
 	Planned bool
+	// Quarantine lets a planned action leave VMs at the source that nobody can shut down, with what shares their storage domains.
+	Quarantine bool
 	// Site is the site that the action clean cleans.
 	Site string
 	// AcceptLoss is 'NAME: REASON', a person's word that data which the copy may lack is given up; "" for none.
@@ -172,12 +174,23 @@ func Resume(soft, hard context.Context, id string, o Options) *Result {
 }
 
 func (a *attempt) resume(soft, hard context.Context, id string) *Result {
+	return a.takeUp(soft, hard, id, a.prepareResume)
+}
+
+// takeUp works on a run that exists: prepare opens the sites and gives the session its facts.
+func (a *attempt) takeUp(soft, hard context.Context, id string, prepare func(context.Context) error) *Result {
 	info, err := engine.ReadRun(a.Env, a.StateDir, id)
 	if err != nil {
 		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
 	}
-	a.Action, a.result.Action, a.result.Plan = info.Head.Action, info.Head.Action, info.Head.Plan
-	return a.finish(soft, hard, a.within(soft, hard, info.Head.Action, func(t *engine.Task) error {
+	a.Action, a.result.Plan = info.Head.Action, info.Head.Plan
+	if !a.rollback {
+		a.result.Action = a.Action
+	}
+	if err := a.restoreOptions(info.Head); err != nil {
+		return a.conclude(soft, err)
+	}
+	return a.finish(soft, hard, a.within(soft, hard, a.result.Action, func(t *engine.Task) error {
 		var err error
 		t.Release(func() { err = a.reopen(info) })
 		if err != nil {
@@ -186,12 +199,30 @@ func (a *attempt) resume(soft, hard context.Context, id string) *Result {
 		if err := a.load(t); err != nil {
 			return err
 		}
-		t.Release(func() { err = a.prepareResume(t.Ctx()) })
+		t.Release(func() { err = prepare(t.Ctx()) })
 		if err != nil {
 			return err
 		}
 		return a.perform(t)
 	}))
+}
+
+// runOptions are what an action was begun with and a resumed run must know again.
+type runOptions struct {
+	Planned    bool   `json:"planned,omitempty"`
+	Quarantine bool   `json:"quarantine,omitempty"`
+	Site       string `json:"site,omitempty"`
+}
+
+func (a *attempt) restoreOptions(head engine.Head) error {
+	var begun runOptions
+	if len(head.Options) > 0 {
+		if err := json.Unmarshal(head.Options, &begun); err != nil {
+			return refuse("journal", "", fmt.Errorf("read how the run was begun: %w", err))
+		}
+	}
+	a.Planned, a.Quarantine, a.Site = begun.Planned, begun.Quarantine, begun.Site
+	return nil
 }
 
 // knowsAction refuses what this version cannot run, before anything is done.
@@ -325,7 +356,11 @@ func (a *attempt) look(facts *stdlib.Facts) func(context.Context) (bool, []strin
 		look = stdlib.LookWithoutLogin
 	}
 	return func(ctx context.Context) (bool, []string, string) {
-		return look(ctx, a.source, facts.Domains, func(id string) bool { return a.tookOut(facts.Source, id) })
+		domains := facts.Domains
+		if a.session != nil {
+			domains = a.session.Moving()
+		}
+		return look(ctx, a.source, domains, func(id string) bool { return a.tookOut(facts.Source, id) })
 	}
 }
 
@@ -392,7 +427,7 @@ func (a *attempt) check(ctx context.Context, begins bool) (*plans.Survey, error)
 			a.keep(file, text)
 		}
 	}
-	options := plans.CheckOptions{Action: a.Action, Planned: a.Planned, Target: a.targetName(), Now: a.Env.Clock.Now(), InventoryErr: inventoryErr, Speed: a.Speed, Begins: begins}
+	options := plans.CheckOptions{Action: a.Action, Planned: a.Planned, Quarantine: a.Quarantine, Target: a.targetName(), Now: a.Env.Clock.Now(), InventoryErr: inventoryErr, Speed: a.Speed, Begins: begins}
 	sites := map[string]*ovirt.Site{}
 	reasons := map[string]error{}
 	for _, site := range []*ovirt.Site{a.source, a.target} {
@@ -476,7 +511,7 @@ func (a *attempt) gatherChecked(ctx context.Context) (*stdlib.Facts, error) {
 	if err != nil {
 		return nil, refuse("facts", "run drrun check "+a.PlanFile, err)
 	}
-	a.survey = survey
+	a.survey, facts.Quarantine = survey, a.Quarantine
 	if facts.MovedAt, err = a.movedAt(survey); err != nil {
 		return nil, refuse("state", "", err)
 	}
@@ -595,8 +630,13 @@ func (a *attempt) create(facts *stdlib.Facts) error {
 	if err != nil {
 		return invalid("params", "", fmt.Errorf("parameters: %w", err))
 	}
+	begun, err := json.Marshal(runOptions{Planned: a.Planned, Quarantine: a.Quarantine, Site: a.Site})
+	if err != nil {
+		return fmt.Errorf("describe the run: %w", err)
+	}
 	a.run, err = engine.CreateRun(a.Env, a.StateDir, engine.Head{
-		Plan: a.plan.Name, PlanFile: a.PlanFile, Action: a.Action, Source: facts.Source, Target: facts.Target,
+		Options: begun,
+		Plan:    a.plan.Name, PlanFile: a.PlanFile, Action: a.Action, Source: facts.Source, Target: facts.Target,
 		Domains: a.domainIDs(), Params: params, Version: a.Version, Host: a.Host, User: a.User,
 	}, snapshot, engine.WithRedactor(a.redact))
 	if err != nil {

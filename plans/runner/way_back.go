@@ -88,28 +88,10 @@ const rollbackNote = "rollback"
 // Rollback undoes a planned run whose storage was not promoted yet: its storage domains are activated again at the source, the flags of
 // its VMs restored, and those that ran are started there. It can be repeated when it was cut or stopped.
 func Rollback(soft, hard context.Context, id string, o Options) *Result {
+	o.OnFailure = nil // a person who undoes a run decides by undoing it again, or not
 	a := newAttempt(o)
 	a.rollback, a.result.Action = true, "rollback"
-	info, err := engine.ReadRun(o.Env, o.StateDir, id)
-	if err != nil {
-		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
-	}
-	a.Action, a.result.Plan = info.Head.Action, info.Head.Plan
-	return a.conclude(soft, a.within(soft, hard, "rollback", func(t *engine.Task) error {
-		var err error
-		t.Release(func() { err = a.reopen(info) })
-		if err != nil {
-			return err
-		}
-		if err := a.load(t); err != nil {
-			return err
-		}
-		t.Release(func() { err = a.prepareRollback(t.Ctx()) })
-		if err != nil {
-			return err
-		}
-		return a.perform(t)
-	}))
+	return a.takeUp(soft, hard, id, a.prepareRollback)
 }
 
 func (a *attempt) prepareRollback(ctx context.Context) error {

@@ -132,6 +132,55 @@ local function nobody_needs(vms)
   return free, rest
 end
 
+-- VMs that their engine cannot see are taken for down where their host is off, and stay where they are otherwise, with all that shares
+-- their storage domains: what they write cannot be stopped. What stays is decided once for the whole run.
+local function quarantine_unseen(ctx, there)
+  local hosts, order = {}, {}
+  for _, fact in ipairs(ctx.facts.vms) do
+    local now = there[fact.id]
+    if now and now.status == "unknown" then
+      local host = now.host_id or ""
+      if not hosts[host] then
+        hosts[host] = {}
+        order[#order + 1] = host
+      end
+      table.insert(hosts[host], fact)
+    end
+  end
+  local stay = {}
+  for _, host in ipairs(order) do
+    local ok, err = pcall(function()
+      if host == "" then error { message = "the engine does not say on which host it ran" } end
+      local object = ctx.source:host(host)
+      local power = object:power_status()
+      if power.power ~= "off" then
+        error { message = "its host " .. object.name .. " is not read as off (" .. power.power .. (power.why and ": " .. power.why or "") .. ")" }
+      end
+      for _, fact in ipairs(hosts[host]) do ctx.source:vm(fact.id):set_ha { enabled = false } end
+      object:confirm_rebooted()
+    end)
+    if not ok then
+      if must_stop(err) then error(err) end
+      for _, fact in ipairs(hosts[host]) do
+        for _, id in ipairs(fact.storage_domains or {}) do stay[id] = "VM " .. fact.name .. " cannot be stopped: " .. message_of(err) end
+      end
+    end
+  end
+  -- A lost SPM takes its data center down with it; one that was confirmed as rebooted is replaced after a while.
+  ctx:parallel(ctx.source:plan_storage_domains(), function(domain)
+    if domain.status == "active" or domain.status == "maintenance" or stay[domain.id] then return end
+    local object = ctx.source:storage_domain(domain.id)
+    if object:wait { status = "active" } then return end
+    stay[domain.id] = "it is " .. tostring(object:status()) .. " there and cannot be put into maintenance"
+  end)
+  local decided = ctx:step("quarantine", function() return stay end)
+  if ctx.dry_run then decided = stay end
+  for id, why in pairs(decided or {}) do ctx:quarantine(id, why) end
+  if #ctx.facts.storage_domains == 0 then
+    ctx:fail("nothing can be moved: " .. ctx.source.name .. " can release none of the storage domains")
+  end
+end
+
 local function stop_one(ctx, fact)
   local vm = ctx.source:vm(fact.id)
   ctx:hook("before_stop", vm)
@@ -144,6 +193,10 @@ end
 function steps.stop_source(ctx)
   ctx:stage("stop " .. ctx.source.name)
   local there = vms_at(ctx, ctx.source)
+  if ctx.facts.quarantine then
+    quarantine_unseen(ctx, there)
+    there = vms_at(ctx, ctx.source)
+  end
   local mine = {}
   for _, fact in ipairs(ctx.facts.vms) do
     if there[fact.id] then mine[#mine + 1] = fact end
