@@ -38,7 +38,7 @@ func TestLeaving(t *testing.T) {
 	}
 	// The rows of the board are those of the target.
 	mark := func(kind, name, state string) engine.Event {
-		s := engine.Status{Subject: subject(kind, "secondary", name), State: state}
+		s := engine.Status{Subject: subject(kind, "secondary", name), State: state, Detail: "why"}
 		return engine.Event{Kind: "mark", Subject: s.Subject, Text: state, Data: s}
 	}
 	for i, step := range []struct {
@@ -60,6 +60,7 @@ func TestLeaving(t *testing.T) {
 			"the leases of primary's hosts to expire (1m30s left); nfs_ds to be active"},
 		{mark("storage_domain", "nfs_ds", stdlib.StateLeft), "the leases of primary's hosts to expire (1m30s left)"},
 		{mark("vm", "vm1", stdlib.StateLeft), "the leases of primary's hosts to expire (1m30s left)"},
+		{mark("vm", "vm2", stdlib.StateQuarantined), "the leases of primary's hosts to expire (1m30s left)"},
 	} {
 		step.event.Time = start
 		p.observe(step.event)
@@ -83,6 +84,7 @@ func TestLeaving(t *testing.T) {
 +00:00  storage domain nfs_ds: imported on secondary
 +00:00  waiting
 +00:00  vm1: no longer on secondary
++00:00  warning: vm2: stays on primary: why
 `
 	if stderr.String() != want {
 		t.Errorf("shown:\n%s\nwant:\n%s", stderr.String(), want)

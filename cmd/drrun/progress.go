@@ -235,6 +235,8 @@ func (p *progress) markWords(e engine.Event) string {
 		return name + ": shut down on " + opposite(site)
 	case stdlib.StateReleased:
 		return name + ": in maintenance on " + opposite(site) + ", released"
+	case stdlib.StateQuarantined:
+		return fmt.Sprintf("warning: %s: stays on %s: %s", name, opposite(site), cmp.Or(status.Error, status.Detail))
 	case stdlib.StateLeft:
 		if status.Subject.Kind == "storage_domain" {
 			return "" // the workflow says how
