@@ -92,6 +92,15 @@ func (s *Site) TouchVM(ctx context.Context, vmID, comment string) (was string, c
 	return before.Comment, changed, err
 }
 
+// eventVMUpdated is USER_UPDATE_VM (ovirt-engine AuditLogType.java).
+const eventVMUpdated = 35
+
+// VMUpdateReached reports whether the engine has an event of a change of a VM that was requested with that correlation id. It settles a
+// change that was cut off: what the VM is now can come from another one.
+func (s *Site) VMUpdateReached(ctx context.Context, correlation string) (bool, error) {
+	return s.hasEvent(ctx, correlation, eventVMUpdated)
+}
+
 // updateVM sends one PUT of a VM, unless the goal holds, and reads the VM back. It returns the VM before and as it was seen last.
 func (s *Site) updateVM(ctx context.Context, op, vmID string, body any, holds func(VM) bool) (before, now VM, changed bool, err error) {
 	ctx, cancel := s.o.Clock.WithTimeout(patiently(ctx), operationTimeout)

@@ -16,6 +16,8 @@ type StaleCopyError struct {
 	Group  string // consistency group, or storage domain
 	Target string
 	Why    string
+	// Attached says that the copy was found out only when it was attached: it has to leave the target before a better one can come.
+	Attached bool
 }
 
 // Error names the copy and why it is no good.
@@ -28,6 +30,10 @@ func (e *StaleCopyError) Code() string { return "stale-copy" }
 
 // Hint says what to do.
 func (e *StaleCopyError) Hint() string {
+	if e.Attached {
+		return "nothing was registered there. Put the plan's storage domains on " + e.Target + " into maintenance, detach and remove them without formatting; let the array copy what is missing " +
+			"and make the copy writable again; or give the missing data up by name: --accept-loss 'YOUR NAME: WHY'"
+	}
 	return "let the array copy what is missing and make the copy writable again; or undo with drrun rollback while nothing is attached; " +
 		"or give the missing data up by name: --accept-loss 'YOUR NAME: WHY'"
 }
@@ -123,36 +129,86 @@ func (s *Session) unfitResult(point string, subject engine.Subject, result any) 
 	return s.copyIsGood(subject.ID, answer)
 }
 
+// marked remembers that a VM carries the mark of this run: its id in the comment.
+func (s *Session) marked(vm *FactVM, comment string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range vm.Domains {
+		if delete(s.marks, id); strings.Contains(comment, s.Run.ID()) {
+			s.marks[id] = vm.ID
+		}
+	}
+}
+
+func (s *Session) markedOn(domainID string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.marks[domainID]
+}
+
+// sawComment records the comment that a VM has in the OVF store of a storage domain on the target.
+func (s *Session) sawComment(domainID, vmID, comment string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.comments[domainID+"/"+vmID] = comment
+}
+
+// markOn tells whether the target's copy of a storage domain has the mark that the source wrote into its OVF store after the last stop.
+// known is false where none was written, or its VM cannot be looked at any more because it is registered.
+func (s *Session) markOn(domainID string) (there, known bool) {
+	vm := s.releaseOf(domainID).Marked
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	comment, listed := s.comments[domainID+"/"+vm]
+	return strings.Contains(comment, s.Run.ID()), listed && vm != ""
+}
+
 // storeProof compares what the target's OVF stores show with what the source wrote there after the last stop. Where the write was seen
-// (event 199), a VM of the facts that does not read down, or is not there, proves that the copy is older than that. present holds the
-// statuses of the unregistered VMs by id, and "" for those that are registered already.
+// (event 199), the mark in the comment of one of its VMs tells whether the copy holds it: an older copy can look the same otherwise,
+// with the same VMs, all of them down. Where the mark cannot be looked at, a VM of the facts that is not there proves that the copy is
+// older, and so does everywhere one that does not read down. present holds the statuses of the unregistered VMs by id, and "" for those
+// that are registered already.
 func (s *Session) storeProof(present map[string]string) error {
 	if !s.Facts.Planned || s.AcceptLoss != nil || s.Dry != nil {
 		return nil
 	}
+	stale := func(domain *FactDomain, format string, args ...any) error {
+		return &StaleCopyError{Group: "storage domain " + domain.Name, Target: s.Target.Name, Why: fmt.Sprintf(format, args...), Attached: true}
+	}
 	shown := s.factsShown()
+	fresh := map[string]bool{}
+	for i := range shown.Domains {
+		domain := &shown.Domains[i]
+		there, known := s.markOn(domain.ID)
+		if known && !there {
+			return stale(domain, "its OVF store lacks the mark of this run, which was written to it after the last stop")
+		}
+		fresh[domain.ID] = known
+	}
 	for i := range shown.VMs {
 		vm := &shown.VMs[i]
-		proved := len(vm.Domains) > 0
+		var domain *FactDomain // the first of its storage domains in the plan
+		proved, marked := true, true
 		for _, id := range vm.Domains {
-			_, planned := s.Facts.Domain(id)
-			proved = proved && (!planned || s.releaseOf(id).Written)
+			planned, known := s.Facts.Domain(id)
+			if !known {
+				continue
+			}
+			if domain == nil {
+				domain = planned
+			}
+			proved = proved && s.releaseOf(id).Written
+			marked = marked && fresh[id]
 		}
-		if !proved {
-			continue
-		}
-		domain, _ := s.Facts.Domain(vm.Domains[0])
-		if domain == nil {
+		if domain == nil || !proved {
 			continue
 		}
 		status, there := present[vm.ID]
 		switch {
-		case !there:
-			return &StaleCopyError{Group: "storage domain " + domain.Name, Target: s.Target.Name,
-				Why: fmt.Sprintf("VM %s was written to its OVF store after the last stop and is not in it", vm.Name)}
-		case status != "" && status != "down":
-			return &StaleCopyError{Group: "storage domain " + domain.Name, Target: s.Target.Name,
-				Why: fmt.Sprintf("VM %s reads %s in its OVF store, and it was down when the source wrote that", vm.Name, status)}
+		case !there && !marked:
+			return stale(domain, "VM %s was written to its OVF store after the last stop and is not in it", vm.Name)
+		case there && status != "" && status != "down":
+			return stale(domain, "VM %s reads %s in its OVF store, and it was down when the source wrote that", vm.Name, status)
 		}
 	}
 	return nil

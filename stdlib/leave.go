@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"drrun/engine"
 	"drrun/ovirt"
@@ -21,7 +22,7 @@ const (
 // leave takes the domain out of the site's engine.
 func (d *domainRef) leave(ctx context.Context) (how string, err error) {
 	s := d.site.session
-	if d.site == s.Target && s.Run != nil && s.Dry == nil && s.Run.Reached(ovirt.OpImportDomain, d.subject()) {
+	if d.site == s.Target && s.Run != nil && s.Dry == nil && s.imported(d.subject()) {
 		return "", fmt.Errorf("take storage domain %q out of %s: this run has imported it there", d.fact.Name, d.site.Name)
 	}
 	status, dataCenterID, err := d.place(ctx)
@@ -37,7 +38,7 @@ func (d *domainRef) leave(ctx context.Context) (how string, err error) {
 			return "", err
 		}
 	}
-	if err := d.refuseStrangers(ctx, dataCenterID); err != nil {
+	if err := d.refuseLosses(ctx, dataCenterID); err != nil {
 		return "", err
 	}
 	destroys, err := d.mustDestroy(ctx, status, dataCenterID)
@@ -51,7 +52,7 @@ func (d *domainRef) leave(ctx context.Context) (how string, err error) {
 	if destroys {
 		return leftDestroyed, d.destroy(ctx)
 	}
-	if how, err = leftRemoved, d.remove(ctx, status, dataCenterID); err == nil {
+	if how, err = leftRemoved, d.removePatiently(ctx, status, dataCenterID); err == nil {
 		return how, nil
 	}
 	// What its storage or its host keeps from leaving properly leaves the books. Silence and Ctrl-C decide nothing.
@@ -84,26 +85,54 @@ func (d *domainRef) mayLeave(ctx context.Context) error {
 	return nil
 }
 
-// refuseStrangers refuses when VMs that are not part of the run lie on the domain: they would vanish from the engine with it (I7).
-func (d *domainRef) refuseStrangers(ctx context.Context, dataCenterID string) error {
+// refuseLosses refuses when VMs would vanish from the engine with the domain that nobody else has: VMs that are not part of the run
+// (I7), and at the source of a move those that did not come up on the target, whose configuration only the source has then.
+func (d *domainRef) refuseLosses(ctx context.Context, dataCenterID string) error {
 	if dataCenterID == "" {
 		return nil
 	}
+	s := d.site.session
 	vms, err := d.site.Engine.StorageDomainVMs(ctx, d.fact.ID)
 	if err != nil {
 		return err
 	}
-	var names []string
-	for _, vm := range vms {
-		if !d.site.session.hasVM(vm.ID) {
-			names = append(names, vm.Name)
+	var strangers, only []string
+	arrived := map[string]bool{}
+	if d.site == s.Source && s.Dry == nil && len(vms) > 0 {
+		if arrived, err = s.arrivedVMs(ctx); err != nil {
+			return fmt.Errorf("take storage domain %q out of %s: which VMs %s has cannot be read: %w", d.fact.Name, d.site.Name, s.Target.Name, err)
 		}
 	}
-	if len(names) == 0 {
-		return nil
+	for _, vm := range vms {
+		switch {
+		case !s.hasVM(vm.ID):
+			strangers = append(strangers, vm.Name)
+		case d.site == s.Source && s.Dry == nil && !arrived[vm.ID]:
+			only = append(only, vm.Name)
+		}
 	}
-	slices.Sort(names)
-	return &StrangersError{Domain: d.fact.Name, Site: d.site.Name, VMs: names}
+	slices.Sort(strangers)
+	slices.Sort(only)
+	switch {
+	case len(strangers) > 0:
+		return &StrangersError{Domain: d.fact.Name, Site: d.site.Name, VMs: strangers}
+	case len(only) > 0:
+		return fmt.Errorf("take storage domain %q out of %s: %s does not have VM %s, whose configuration would be lost with it: %w",
+			d.fact.Name, d.site.Name, s.Target.Name, strings.Join(only, ", "), errNotLeft)
+	}
+	return nil
+}
+
+// arrivedVMs returns the VMs that the target has, by id. One read serves all storage domains.
+func (s *Session) arrivedVMs(ctx context.Context) (map[string]bool, error) {
+	return s.arrived.get(ctx, s.Env.Clock, EvidenceAge, func(ctx context.Context) (map[string]bool, error) {
+		there, err := s.Target.Engine.VMs(ctx, ovirt.VMQuery{})
+		ids := map[string]bool{}
+		for _, vm := range there {
+			ids[vm.ID] = true
+		}
+		return ids, err
+	})
 }
 
 // StrangersError says that a storage domain cannot leave an engine because VMs lie on it that the run does not know.
@@ -146,6 +175,31 @@ func (d *domainRef) mustDestroy(ctx context.Context, status, dataCenterID string
 		master = master || now == "active" && (one.Master || d.site.session.Dry != nil)
 	}
 	return others > 0 && !master && status == "maintenance", nil
+}
+
+// An engine sees only after some minutes that a storage can no longer be written (StorageDomainFailureTimeoutInMinutes is 5). Up to then
+// it shows the domain as active and fails to deactivate it, because the OVF store cannot be written.
+const (
+	deactivatePatience = 10 * time.Minute
+	deactivatePause    = time.Minute
+)
+
+// removePatiently removes the domain, and asks again for some minutes where the engine began to deactivate it and fell back.
+func (d *domainRef) removePatiently(ctx context.Context, status, dataCenterID string) error {
+	s := d.site.session
+	end := s.Env.Clock.Now().Add(deactivatePatience)
+	for {
+		err := d.remove(ctx, status, dataCenterID)
+		var fault *ovirt.Error
+		fellBack := errors.As(err, &fault) && fault.Op == ovirt.OpDeactivateDomain && fault.Code == ovirt.CodeEngineError && fault.State == "active"
+		if !fellBack || !s.Env.Clock.Now().Before(end) {
+			return err
+		}
+		s.Run.Note("log", d.subject(), map[string]any{"text": fmt.Sprintf("%v: it is tried again until %s", err, end.UTC().Format("15:04:05"))})
+		if _, waitErr := s.Env.Clock.Wait(ctx, deactivatePause, nil); waitErr != nil {
+			return waitErr
+		}
+	}
 }
 
 func (d *domainRef) remove(ctx context.Context, status, dataCenterID string) error {

@@ -60,7 +60,7 @@ func (d *domainRef) updateStore(ctx context.Context) (ovirt.UpdateResult, error)
 		err = s.settleByEvent(ctx, cut, d.site.Engine.UpdateReached) // by now an earlier one has ended
 	}
 	if err == nil && result.Written {
-		err = s.noteRelease(noteStoreWritten, d.fact, release{Written: true})
+		err = s.noteRelease(noteStoreWritten, d.fact, release{Written: true, Marked: s.markedOn(d.fact.ID)})
 	}
 	return result, err
 }
@@ -153,7 +153,7 @@ func (site *Site) planDomains(ctx context.Context) ([]any, error) {
 		row := domainTable(known[at])
 		dataCenterID := known[at].DataCenterID
 		row["store_written"] = site.session.releaseOf(fact.ID).Written
-		row["imported_by_run"] = site.session.Run.Reached(ovirt.OpImportDomain, site.domainSubject(fact))
+		row["imported_by_run"] = site.session.imported(site.domainSubject(fact))
 		if _, seen := attached[dataCenterID]; !seen && dataCenterID != "" {
 			if attached[dataCenterID], err = site.Engine.AttachedStorageDomains(ctx, dataCenterID); err != nil {
 				return nil, err
@@ -180,4 +180,9 @@ func (site *Site) planDomains(ctx context.Context) ([]any, error) {
 		}
 	}
 	return append(rows, masters...), nil
+}
+
+// imported tells whether this run has imported a storage domain, or may have: an attempt that was cut off there is settled only later.
+func (s *Session) imported(domain engine.Subject) bool {
+	return s.Run.Reached(ovirt.OpImportDomain, domain) || len(s.Run.Cut(ovirt.OpImportDomain, domain)) > 0
 }

@@ -51,8 +51,11 @@ type Session struct {
 	ovfRan  map[string]string
 	// released says of each storage domain of a planned move how the source let go of it, by id.
 	released map[string]release
-	stale    sharedRead[struct{}] // evidence that what the target still has is stale
-	absent   map[string]bool      // VMs that the last whole list of the target lacked, by id
+	marks    map[string]string           // VM with this run's mark in its comment, by storage domain, as this attempt has set it
+	comments map[string]string           // in the OVF stores of the target, by storage domain and VM
+	stale    sharedRead[struct{}]        // evidence that what the target still has is stale
+	arrived  sharedRead[map[string]bool] // VMs that the target has, by id
+	absent   map[string]bool             // VMs that the last whole list of the target lacked, by id
 
 	permits   map[permit]int
 	imports   int      // imports under way
@@ -87,7 +90,7 @@ func NewSession(env engine.Env, run *engine.Run, facts *Facts, source, target *o
 		Env: env, Run: run, Facts: facts, Tick: 3 * time.Second,
 		Hooks: map[string][]Handler{}, Conditions: map[string]*Condition{},
 		classes: newClasses(), settled: map[string]bool{}, changed: make(chan struct{}), ovfRan: map[string]string{},
-		permits: map[permit]int{}, released: map[string]release{},
+		permits: map[permit]int{}, released: map[string]release{}, marks: map[string]string{}, comments: map[string]string{},
 	}
 	s.Source = &Site{Name: facts.Source, Engine: source, session: s}
 	s.Target = &Site{Name: facts.Target, Engine: target, session: s}

@@ -106,6 +106,7 @@ func (v *vmRef) wouldShutDown(ctx context.Context, o ovirt.ShutdownOptions) erro
 type release struct {
 	At      time.Time `json:"at,omitzero"`       // when it was seen in maintenance: nothing was written there later
 	Written bool      `json:"written,omitempty"` // its OVF store was seen written after the last stop (event 199)
+	Marked  string    `json:"marked,omitempty"`  // id of the VM whose comment had this run's id in it when the store was written
 }
 
 // The kinds of the journal's notes about a release, which a resumed run takes up.
@@ -123,7 +124,7 @@ func (s *Session) RestoreRelease(note string, domainID string, r Released) {
 	case noteReleased:
 		known.At = r.At
 	case noteStoreWritten:
-		known.Written = r.Written
+		known.Written, known.Marked = r.Written, r.Marked
 	}
 	s.released[domainID] = known
 }

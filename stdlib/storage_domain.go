@@ -179,6 +179,7 @@ func (d *domainRef) unregisteredVMs(ctx context.Context) ([]*FactVM, error) {
 	statuses := map[string]string{}
 	for _, vm := range listed {
 		statuses[vm.ID] = vm.Status
+		s.sawComment(d.fact.ID, vm.ID, vm.Comment)
 	}
 	var found []*FactVM
 	for i := range s.Facts.VMs {

@@ -76,10 +76,15 @@ func (v *vmRef) flag(op, text string, needed func(ovirt.VM) bool, dry func(*ovir
 	cut := s.cut(op, v.subject())
 	defer s.permit(v.site, v.fact.ID, op)()
 	changed, err := change(ctx)
-	if err == nil {
+	switch {
+	case err != nil:
+		return err
+	case op == ovirt.OpRemoveVM:
 		s.settleByState(cut, changed)
+		return nil
 	}
-	return err
+	// The same flag can be changed again later in a run, and the comment is another one in each attempt: what the VM has now says nothing.
+	return s.settleByEvent(ctx, cut, v.site.Engine.VMUpdateReached)
 }
 
 func (v *vmRef) setHA(ctx context.Context, goal ovirt.HA) error {
@@ -104,6 +109,9 @@ func (v *vmRef) touch(ctx context.Context, comment string) error {
 	return v.flag(ovirt.OpTouchVM, "set the comment of", func(vm ovirt.VM) bool { return vm.Comment != comment },
 		func(vm *ovirt.VM) { vm.Comment = comment }, ctx, func(ctx context.Context) (bool, error) {
 			_, changed, err := v.site.Engine.TouchVM(ctx, v.fact.ID, comment)
+			if err == nil && v.site == v.site.session.Source {
+				v.site.session.marked(v.fact, comment)
+			}
 			return changed, err
 		})
 }

@@ -15,21 +15,21 @@ type ovfStore struct {
 
 // ovfVM is a VM as its OVF tells: networks and cluster by name, disks by id.
 type ovfVM struct {
-	id, name, description string
-	cluster, architecture string
-	templateID            string
-	memory                int64
-	ha                    bool
-	haPriority            int
-	leaseDomainID         string
-	deleteProtected       bool
-	agent                 bool
-	fqdn, ip              string // of the guest: the lab's stand-in for what is inside the disks
-	broken                bool
-	status                string // from the store's status map; down when absent
-	created               time.Time
-	nics                  []ovfNIC
-	disks                 []ovfDisk
+	id, name, description, comment string
+	cluster, architecture          string
+	templateID                     string
+	memory                         int64
+	ha                             bool
+	haPriority                     int
+	leaseDomainID                  string
+	deleteProtected                bool
+	agent                          bool
+	fqdn, ip                       string // of the guest: the lab's stand-in for what is inside the disks
+	broken                         bool
+	status                         string // from the store's status map; down when absent
+	created                        time.Time
+	nics                           []ovfNIC
+	disks                          []ovfDisk
 }
 
 type ovfNIC struct {
@@ -86,7 +86,7 @@ func ovfDiskOf(d *disk, bootable bool) ovfDisk {
 }
 
 func (e *engine) ovfOf(v *vm) *ovfVM {
-	o := &ovfVM{id: v.id, name: v.name, description: v.description, cluster: v.cluster.Name, architecture: v.cluster.Architecture,
+	o := &ovfVM{id: v.id, name: v.name, description: v.description, comment: v.comment, cluster: v.cluster.Name, architecture: v.cluster.Architecture,
 		templateID: v.templateID, memory: v.memory, ha: v.ha, haPriority: v.haPriority, leaseDomainID: v.leaseDomainID,
 		deleteProtected: v.deleteProtected, agent: v.agent, fqdn: v.fqdn, ip: v.ip, broken: v.ovfBroken, status: v.status, created: v.created}
 	for _, n := range v.nics {

@@ -87,3 +87,17 @@ func TestCutDeactivation(t *testing.T) {
 		t.Errorf("later: %s", s)
 	}
 }
+
+// TestOVFKeepsTheComment: the comment goes with the VM, through its OVF (ovirt-engine OvfWriter.java and OvfReader.java).
+func TestOVFKeepsTheComment(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, TwoSitesOptions{})
+	r.want(200, "", "primary", "PUT", "/vms/"+vmID(1), "<vm><comment>belongs to Ann</comment></vm>")
+	r.clock.pass(2 * time.Hour)
+	r.lab.View() // brings the world up to now
+	found, _ := r.lab.content(r.lab.exports[0])
+	stored := find(found.store.vms, func(v *ovfVM) bool { return v.id == vmID(1) })
+	if stored.comment != "belongs to Ann" {
+		t.Errorf("the OVF store has the comment %q", stored.comment)
+	}
+}

@@ -31,7 +31,7 @@ func writeOVF(x *xmlWriter, d *storageDomain, o *ovfVM) {
 	x.actions(href, "register")
 	x.text("name", o.name)
 	x.text("description", o.description)
-	x.text("comment", "")
+	x.text("comment", o.comment)
 	x.open("cpu")
 	x.text("architecture", o.architecture)
 	x.close("cpu")

@@ -42,6 +42,9 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 	default:
 		r.Exit, r.Status = ExitPartial, StatusPartial
 		r.Error = &ErrorResult{Code: "partial", Message: a.unfinishedObjects(skipped), Hint: "correct what is wrong with them, then: drrun resume " + r.Run}
+		if a.rollback {
+			r.Error.Hint = "correct what is wrong with them, then: " + a.nextCommand()
+		}
 	}
 	ended := a.endedAs()
 	if ended != StatusStopped && ended != StatusInterrupted { // else they keep other machines away until it is resumed
@@ -106,9 +109,6 @@ func sourceOf(err error) string {
 	return source
 }
 
-// refusesAnyway are refusals of a command that says no before it does anything, whatever its run did in earlier attempts.
-var refusesAnyway = []string{"locked", "promoted", "not-planned", "nothing-to-undo"}
-
 // concludeError decides between refused, stopped, interrupted, invalid and internal.
 func (a *attempt) concludeError(soft context.Context, err error) {
 	r := a.result
@@ -129,7 +129,7 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 		r.Error.Hint = "nothing was begun"
 	case errors.As(err, &panicked):
 		r.Exit, r.Status = ExitInternal, StatusInternal
-	case errors.As(err, &known) && (!a.changed() || slices.Contains(refusesAnyway, known.code)):
+	case errors.As(err, &known) && (!a.changed() || known.code == "locked" || known.asItIs):
 		r.Exit, r.Status = known.exit, known.status
 	case a.run != nil && a.changed():
 		r.Exit, r.Status = ExitStopped, StatusStopped

@@ -41,10 +41,11 @@ func (p *pair) audit(env engine.Env) []string {
 	var wrong []string
 	requests := map[string]int{}
 	starts := map[string]int{}
-	for _, entry := range p.allChanges() {
+	before := map[string]bool{} // correlation ids of what was done before the run that is looked at, by it or by people
+	for i, entry := range p.allChanges() {
 		requests[entry.Correlation]++
-		if strings.HasSuffix(entry.Path, "/start") && entry.Effect != "" {
-			starts[entry.Path]++
+		if before[entry.Correlation] = i < p.audited; i >= p.audited && strings.HasSuffix(entry.Path, "/start") && entry.Effect != "" {
+			starts[entry.Site+entry.Path]++
 		}
 	}
 	for path, n := range starts {
@@ -92,6 +93,9 @@ func (p *pair) audit(env engine.Env) []string {
 		}
 	}
 	for id, n := range requests {
+		if before[id] {
+			continue
+		}
 		wrong = append(wrong, fmt.Sprintf("%d requests with the correlation id %q and no intent", n, id))
 	}
 	slices.Sort(wrong)

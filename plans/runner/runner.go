@@ -79,6 +79,7 @@ type failure struct {
 	code   string
 	hint   string
 	err    error
+	asItIs bool // the run stays as it is: what it has changed before does not make a stop of the refusal
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -364,13 +365,14 @@ func (a *attempt) look(facts *stdlib.Facts) func(context.Context) (bool, []strin
 	}
 }
 
-// tookOut tells whether this run itself has taken a domain out of a site's engine: then that engine not showing it is no riddle.
+// tookOut tells whether this run itself has taken a domain out of a site's engine, or was cut off while it did: then that engine not
+// showing it is no riddle.
 func (a *attempt) tookOut(site, domainID string) bool {
 	if a.run == nil {
 		return false
 	}
 	subject := engine.Subject{Kind: ovirt.KindStorageDomain, Site: site, ID: domainID}
-	return slices.ContainsFunc([]string{ovirt.OpRemoveDomain, ovirt.OpDestroyDomain}, func(op string) bool { return a.run.Reached(op, subject) })
+	return slices.ContainsFunc([]string{ovirt.OpRemoveDomain, ovirt.OpDestroyDomain}, func(op string) bool { return a.run.Reached(op, subject) || len(a.run.Cut(op, subject)) > 0 })
 }
 
 func (a *attempt) warn(text string) { a.result.Warnings = append(a.result.Warnings, text) }

@@ -51,7 +51,7 @@ func (a *attempt) takeAcceptedLoss(s *stdlib.Session) error {
 		return err
 	}
 	s.AcceptLoss = accepted
-	a.warn(fmt.Sprintf("%s accepts that data may be lost: %s", accepted.Name, accepted.Reason))
+	a.result.Verdicts = append(a.result.Verdicts, fmt.Sprintf("data may be lost: %s has given it up: %s", accepted.Name, accepted.Reason))
 	return nil
 }
 
@@ -91,19 +91,32 @@ func Rollback(soft, hard context.Context, id string, o Options) *Result {
 	o.OnFailure = nil // a person who undoes a run decides by undoing it again, or not
 	a := newAttempt(o)
 	a.rollback, a.result.Action = true, "rollback"
+	if info, err := engine.ReadRun(o.Env, o.StateDir, id); err == nil && info.Status == StatusPartial { // it went on to its end
+		a.result.Run, a.result.Plan = info.ID, info.Head.Plan
+		return a.conclude(soft, tooLate(info.ID, info.Head.Target))
+	}
 	return a.takeUp(soft, hard, id, a.prepareRollback)
+}
+
+// cannotUndo refuses a rollback; the run stays as it is.
+func cannotUndo(code, hint string, err error) error {
+	return &failure{exit: ExitRefused, status: StatusRefused, code: code, hint: hint, err: err, asItIs: true}
+}
+
+func tooLate(run, target string) error {
+	return cannotUndo("promoted", "drrun resume "+run+" takes it to its end; then come back with the opposite action",
+		fmt.Errorf("run %s has gone on to the promotion of the storage on %s: it can only go forward", run, target))
 }
 
 func (a *attempt) prepareRollback(ctx context.Context) error {
 	recorded := a.facts
 	switch {
 	case recorded == nil || !a.run.Changed():
-		return refuse("nothing-to-undo", "drrun abort "+a.run.ID()+" closes it", fmt.Errorf("run %s has changed nothing", a.run.ID()))
+		return cannotUndo("nothing-to-undo", "drrun abort "+a.run.ID()+" closes it", fmt.Errorf("run %s has changed nothing", a.run.ID()))
 	case !recorded.Planned:
-		return refuse("not-planned", "drrun resume "+a.run.ID()+", or drrun abort "+a.run.ID(), fmt.Errorf("run %s is no planned move: what it left at %s cannot be brought back by undoing it", a.run.ID(), recorded.Source))
+		return cannotUndo("not-planned", "drrun resume "+a.run.ID()+", or drrun abort "+a.run.ID(), fmt.Errorf("run %s is no planned move: what it left at %s cannot be brought back by undoing it", a.run.ID(), recorded.Source))
 	case promotionBegan(a.run, recorded):
-		return refuse("promoted", "drrun resume "+a.run.ID()+" takes it to its end; then come back with the opposite action",
-			fmt.Errorf("run %s has gone on to the promotion of the storage on %s: it can only go forward", a.run.ID(), recorded.Target))
+		return tooLate(a.run.ID(), recorded.Target)
 	}
 	facts := recorded.Reversed()
 	a.facts = facts

@@ -27,6 +27,10 @@ type pair struct {
 
 	afterEffect func(effect int) // called when a changing request had its effect and drrun has not seen the answer yet
 	effects     int
+
+	audited int // changing requests that the audit takes for granted
+
+	story int // violations that were there before drrun did anything: an old site that comes back runs its stale VMs
 }
 
 // wire carries requests to the lab. The lab works on goroutines of its own: killing drrun does not cut its operations.

@@ -351,6 +351,8 @@ function steps.promote(ctx)
     local what = "data of group " .. group.name .. " (" .. list .. "): "
     if ctx.planned and not ctx.accepts_loss then
       ctx:verdict("data:" .. group.name, what .. "nothing lost, the copy holds the last write of " .. ctx.source.name)
+    elseif as_of == "in_sync" then
+      ctx:verdict("data:" .. group.name, what .. "the array says that the copy is in sync; whether it holds the last write was not looked at")
     elseif as_of == "unknown" then
       ctx:verdict("data:" .. group.name, what .. "how much was lost is unknown")
     else
@@ -583,7 +585,18 @@ function steps.leave_source(ctx)
   end
 end
 
----Undoing a planned move before its storage was promoted: the storage domains are activated again where they were released.
+-- Waits until a guest that was asked to shut down has done so, or has not and is up again.
+local function await_shutdown(ctx, fact)
+  local vm = ctx.target:vm(fact.id)
+  ctx:log("VM " .. fact.name .. " is still shutting down on " .. ctx.target.name .. ": what becomes of that is waited for")
+  for _ = 1, 40 do -- ten minutes: the grace of a shutdown is shorter
+    if vm:status() ~= "powering_down" then return end
+    pcall(function() vm:wait { status = "down", timeout = "15s" } end)
+  end
+end
+
+---Undoing a planned move before its storage was promoted: the storage domains are activated again where they were released. A shutdown
+---that is under way cannot be taken back, and is waited for.
 function steps.take_back(ctx)
   ctx:stage("take back " .. ctx.target.name)
   local domains = ctx.target:plan_storage_domains()
@@ -595,6 +608,11 @@ function steps.take_back(ctx)
   for i = #domains, 1, -1 do -- masters first: the others need one
     ctx.target:storage_domain(domains[i].id):activate()
   end
+  local there, leaving = vms_at(ctx, ctx.target), {}
+  for _, fact in ipairs(ctx.facts.vms) do
+    if there[fact.id] and there[fact.id].status == "powering_down" then leaving[#leaving + 1] = fact end
+  end
+  ctx:parallel(leaving, function(fact) await_shutdown(ctx, fact) end)
 end
 
 ---Replication in the other direction: by the hook reverse_replication, which returns { ready = true } when it runs.
