@@ -13,7 +13,7 @@ help:
 build:
 	$(GO) build -o $(BIN) ./cmd/drrun
 
-## demo: generate a plan, lose a site, fail over, on the embedded lab
+## demo: generate a plan, lose a site, fail over, come home, on the embedded lab
 demo: build
 	$(BIN) demo
 

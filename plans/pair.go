@@ -236,14 +236,35 @@ func (p *Pair) Next(planFile string) (command, why string) {
 	case AtPrimary:
 		return "drrun check " + planFile, "the storage domains are at home: see whether a failover would work"
 	case AtSecondary:
-		return "", "the storage domains are at secondary and primary is clean: this version of drrun has no failback yet"
+		return "drrun failback " + planFile, "the VMs are away: when the array replicates from secondary to primary, bring them home"
 	case AtBoth:
-		return "", "both engines hold storage domains of the plan. When the VMs run at secondary, primary's copies are stale: stop their VMs there, " +
-			"put the storage domains into maintenance, detach and remove them without formatting"
+		return p.nextOfBoth(planFile)
 	case Nowhere:
 		return "drrun history", "no engine holds the storage domains: a run may have stopped between release and import; look for it and resume it"
 	}
 	return "drrun check " + planFile, "what the engines hold cannot be read"
+}
+
+// nextOfBoth leads on where both engines hold something of the plan. The VMs say which side counts: only one where none of them runs, and
+// whose counterpart holds everything, is stale.
+func (p *Pair) nextOfBoth(planFile string) (command, why string) {
+	runsAt := func(site string) bool {
+		return slices.ContainsFunc(p.VMs, func(vm ObjectState) bool {
+			status := vm.at(site).Status
+			return status != "" && status != "down"
+		})
+	}
+	const both = "both engines hold storage domains of the plan"
+	switch primary, secondary := runsAt(Primary), runsAt(Secondary); {
+	case secondary && !primary && p.heldBy(Secondary):
+		return "drrun failback " + planFile, both + ", and the VMs run at secondary: what primary has is stale. When the array replicates from secondary to primary, " +
+			"failback takes it out first and brings the VMs home; drrun clean " + planFile + " --site primary only takes it out"
+	case primary && !secondary && p.heldBy(Primary):
+		return "drrun clean " + planFile + " --site secondary", both + ", and the VMs run at primary: what secondary has is stale"
+	case primary && secondary:
+		return "", both + ", and VMs run at both: two copies are being written to. Find out which is to be kept, then clean the other site: drrun clean " + planFile + " --site SITE"
+	}
+	return "drrun history", both + ", and no VM says which is the newer: a run may have stopped on its way; look for it and resume it"
 }
 
 // WrongDirection says why an action cannot start from this state, "" when it can: its target holds every storage domain already, with

@@ -29,8 +29,9 @@ func (s *Session) awaitLeases(ctx context.Context) error {
 	if rest <= 0 {
 		return nil
 	}
-	s.Run.Note("log", engine.Subject{}, map[string]any{"text": fmt.Sprintf("waiting until %s, %s after %s fell silent: leases of its hosts on the storage must have expired (lease_expiry)",
-		end.UTC().Format("15:04:05"), wait, s.Source.Name)})
+	s.Run.Note("log", engine.Subject{}, map[string]any{"until": end, "what": "the leases of " + s.Source.Name + "'s hosts to expire",
+		"text": fmt.Sprintf("waiting until %s, %s after %s fell silent: leases of its hosts on the storage must have expired (lease_expiry)",
+			end.UTC().Format("15:04:05"), wait, s.Source.Name)})
 	_, err = s.Env.Clock.Wait(ctx, rest, nil)
 	return err
 }

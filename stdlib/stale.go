@@ -48,8 +48,12 @@ func (s *Session) lookForStale(ctx context.Context) error {
 		return no("bring the engine of "+s.Source.Name+" up", "what %s holds cannot be read: %v", s.Source.Name, err)
 	}
 	for _, domain := range s.Facts.Domains {
-		if held[domain.ID] != "active" {
-			return no("drrun status shows where everything is", "storage domain %q is %s on %s, not active", domain.Name, orWords(held[domain.ID], "not there"), s.Source.Name)
+		switch held[domain.ID] {
+		case "active":
+		case "":
+			return no("drrun status shows where everything is", "%s has no storage domain %q", s.Source.Name, domain.Name)
+		default:
+			return no("drrun status shows where everything is", "storage domain %q is %s on %s, not active", domain.Name, held[domain.ID], s.Source.Name)
 		}
 	}
 	there, err := s.Source.Engine.VMs(ctx, ovirt.VMQuery{})

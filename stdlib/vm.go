@@ -210,7 +210,7 @@ func (v *vmRef) register(ctx context.Context, reassignMACs bool) error {
 	}
 	// A VM that an earlier attempt could not register, or did not find, is as good as any other now.
 	switch status, _ := s.Run.Status(v.subject()); status.State {
-	case "", StatePending, StateMissing, StateFailed:
+	case "", StatePending, StateStopped, StateMissing, StateFailed:
 		s.Run.Mark(engine.Status{Subject: v.subject(), State: StateRegistered, Rank: &v.fact.Rank, Error: engine.None})
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 
 type answerOptions struct {
 	Run, Name, Value string
+	Wait             bool
 	State            string
 	JSON             bool
 }
@@ -29,11 +30,17 @@ A run asks at its terminal, and here at the same time: the first valid answer co
 without a terminal waits only with --wait-for-answers. The question about a source that is silent, confirm_source_down, is
 answered as 'YOUR NAME: HOW YOU KNOW'. Questions for secrets are answered at the terminal of the run only.
 
-RUN is the id that the run printed, or the beginning of it. NAME can be the part before the colon where that is no other's.
+RUN is the id that the run printed, or the beginning of it. It can be left out where exactly one run is unfinished. NAME can be the
+part before the colon where that is no other's.
+
+With --wait it waits until the run asks something, and lists it: as long as a drrun works on the run, and a minute for one to begin.
+
 It ends with 2 where the answer does not fit the question, and with 3 where the run does not wait.
 
 EXAMPLES
 drrun answer 20261120-0312
+drrun answer --wait
+drrun answer promote_storage writable,as_of=2026-11-20T03:10:00Z
 drrun answer 20261120-0312 promote_storage:all writable,as_of=2026-11-20T03:10:00Z
 drrun answer 20261120-0312 confirm_source_down 'Ann Lee: fire in room 2, power is cut'
 `
@@ -41,18 +48,24 @@ drrun answer 20261120-0312 confirm_source_down 'Ann Lee: fire in room 2, power i
 func newAnswerCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
 		Name: "answer", Usage: "answer a question of a run that waits, or list its questions",
-		UsageText: "drrun answer RUN [flags]\ndrrun answer RUN NAME VALUE [flags]", Description: answerHelp,
-		Flags: []cli.Flag{stateFlag(), jsonFlag()},
+		UsageText: "drrun answer [RUN] [flags]\ndrrun answer [RUN] NAME VALUE [flags]", Description: answerHelp,
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "wait", Usage: "wait until the run asks something, then list it"}, stateFlag(), jsonFlag()},
 		Action: func(c *cli.Context) error {
-			o := answerOptions{State: c.String("state"), JSON: inv.json}
-			if c.Args().Len() == 1 {
+			o := answerOptions{Wait: c.Bool("wait"), State: c.String("state"), JSON: inv.json}
+			switch args := c.Args().Slice(); {
+			case len(args) < 2:
 				o.Run = c.Args().First()
-			} else {
+			case len(args) == 2 && !namesRun(args[0]):
+				o.Name, o.Value = args[0], args[1]
+			default:
 				args, err := exactly(c, []string{"drrun", "answer"}, "RUN", "NAME", "VALUE")
 				if err != nil {
 					return err
 				}
 				o.Run, o.Name, o.Value = args[0], args[1], args[2]
+			}
+			if o.Wait && o.Name != "" {
+				return usage("--wait lists what is asked; it takes no answer").of([]string{"drrun", "answer"})
 			}
 			inv.result = runAnswer(c.Context, o, inv)
 			return nil
@@ -72,9 +85,17 @@ func runAnswer(ctx context.Context, o answerOptions, inv *invocation) *runner.Re
 }
 
 func answerRun(ctx context.Context, o answerOptions, inv *invocation, model engine.Env, speed float64, state string) *runner.Result {
-	run, open, err := engine.OpenQuestions(model, state, o.Run)
+	run, open, err := questionsOf(ctx, o, model, speed, state)
 	var ambiguous *engine.AmbiguousError
 	switch {
+	case ctx.Err() != nil:
+		return interrupted(ctx, failure(runner.ExitInterrupted, runner.StatusInterrupted, "interrupted", ctx.Err(), ""))
+	case errors.Is(err, errNoneUnfinished):
+		return failure(runner.ExitRefused, runner.StatusRefused, "not-waiting", err, "drrun history lists the runs")
+	case errors.Is(err, errSeveralUnfinished):
+		return failure(runner.ExitInvalid, runner.StatusInvalid, "no-run", err, "name the one that is meant: drrun answer RUN")
+	case errors.Is(err, errEndedUnasked):
+		return failure(runner.ExitRefused, runner.StatusRefused, "not-waiting", err, "drrun show "+run+" tells how")
 	case errors.Is(err, engine.ErrNoRun), errors.As(err, &ambiguous):
 		return failure(runner.ExitInvalid, runner.StatusInvalid, "no-run", err, "drrun history lists the runs")
 	case errors.Is(err, engine.ErrNotWaiting):
@@ -229,6 +250,8 @@ func answerCommand(run string, q engine.OpenQuestion, state string) string {
 		value = "'YOUR NAME: HOW YOU KNOW'"
 	case len(q.Choices) > 0:
 		value = strings.Join(q.Choices, "|")
+	case strings.HasPrefix(q.Name, "promote_storage:"):
+		value = "writable,as_of=TIME"
 	case len(q.Fields) > 0:
 		value = strings.Join(q.Fields, ",") + ",…"
 	}

@@ -181,7 +181,7 @@ func (d *demo) runChild(ctx context.Context, args []string) (exit int, err error
 	}
 	// At a terminal Ctrl-C reaches the child by itself.
 	stop := context.AfterFunc(ctx, func() {
-		if !d.inv.env.IsTerminal(d.inv.env.Stdin) {
+		if errors.Is(context.Cause(ctx), errOver) || !d.inv.env.IsTerminal(d.inv.env.Stdin) {
 			_ = command.Process.Signal(os.Interrupt) // it may have ended meanwhile
 		}
 	})
@@ -195,6 +195,35 @@ func (d *demo) runChild(ctx context.Context, args []string) (exit int, err error
 		return 0, fmt.Errorf("run drrun %s: %w", args[0], err)
 	}
 	return 0, nil
+}
+
+// errOver is why what answers a run is ended: the run is over.
+var errOver = errors.New("the run is over")
+
+// background is a drrun that runs while others answer it.
+type background struct {
+	while context.Context // until it has ended
+	demo  *demo
+	exit  int
+	err   error
+}
+
+// beside shows a command line and starts it. What is done meanwhile is done under its context while.
+func (d *demo) beside(ctx context.Context, args []string) *background {
+	d.inv.screen.out("$ " + strings.Join(typed(args...), "\n") + " &\n")
+	while, over := context.WithCancelCause(ctx)
+	b := &background{while: while, demo: d}
+	d.model.Go(func() {
+		b.exit, b.err = d.runChild(ctx, args)
+		over(errOver)
+	})
+	return b
+}
+
+// wait returns its exit code when it has ended.
+func (b *background) wait(ctx context.Context) (exit int, err error) {
+	_, _ = b.demo.model.Clock.Wait(context.WithoutCancel(ctx), -1, b.while.Done())
+	return b.exit, b.err
 }
 
 // writer is an io.Writer of a function that takes text.

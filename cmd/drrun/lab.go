@@ -50,7 +50,7 @@ func newLabCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
 		Name: "lab", Usage: "serve two simulated engines to try drrun on", UsageText: "drrun lab [flags]\ndrrun lab COMMAND [flags]", Description: labHelp,
 		Subcommands: []*cli.Command{
-			newLabStatusCommand(inv), newLabDisasterCommand(inv), newLabHealCommand(inv), newLabPromoteCommand(inv), newLabReplicateCommand(inv),
+			newLabStatusCommand(inv), newLabDisasterCommand(inv), newLabHealCommand(inv), newLabPromoteCommand(inv), newLabReplicateCommand(inv), newLabWaitCommand(inv),
 		},
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "vms", Value: 3, Usage: "`N` VMs on the primary site; default: 3"},

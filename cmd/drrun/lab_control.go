@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
-	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"drrun/engine"
 	"drrun/ovirt/lab"
 	"drrun/plans/runner"
 )
@@ -30,36 +32,87 @@ func (env Env) control(flag string) *lab.ControlClient {
 	return lab.Dial(flag)
 }
 
-// labChange is a command that changes one thing of the lab's world.
+// labChange is a command that changes one thing of the lab's world, or waits for it. do says what came of it and what is next.
 type labChange struct {
-	name, usage, argument, help, said string
-	do                                func(*lab.ControlClient, context.Context, string) error
+	name, usage, argument, help string
+	flags                       []cli.Flag
+	do                          func(context.Context, *labTools, string) (said string, err error)
 }
 
-type labChangeOptions struct{ Control, Object string }
+// labTools are what a labChange works with.
+type labTools struct {
+	*lab.ControlClient
+	clock engine.Clock // of the wall
+	now   bool         // --now
+}
+
+type labChangeOptions struct {
+	Control, Object string
+	Now             bool
+}
 
 func (l labChange) command(inv *invocation) *cli.Command {
 	return &cli.Command{
-		Name: l.name, Usage: l.usage, UsageText: "drrun lab " + l.name + " " + l.argument + " [flags]", Description: l.help, Flags: []cli.Flag{controlFlag(), jsonFlag()},
+		Name: l.name, Usage: l.usage, UsageText: "drrun lab " + l.name + " " + l.argument + " [flags]", Description: l.help, Flags: append(l.flags, controlFlag(), jsonFlag()),
 		Action: func(c *cli.Context) error {
 			args, err := exactly(c, []string{"drrun", "lab", l.name}, l.argument)
 			if err != nil {
 				return err
 			}
-			inv.result = l.run(c.Context, labChangeOptions{Control: c.String("control"), Object: args[0]}, inv)
+			inv.result = l.run(c.Context, labChangeOptions{Control: c.String("control"), Object: args[0], Now: c.Bool("now")}, inv)
 			return nil
 		},
 	}
 }
 
 func (l labChange) run(ctx context.Context, o labChangeOptions, inv *invocation) *runner.Result {
-	if err := l.do(inv.env.control(o.Control), ctx, o.Object); err != nil {
-		return labFailure(err)
+	said, err := l.do(ctx, &labTools{ControlClient: inv.env.control(o.Control), clock: inv.env.wall().Clock, now: o.Now}, o.Object)
+	if err != nil {
+		return interrupted(ctx, labFailure(err))
 	}
 	if !inv.json {
-		inv.screen.out(strings.ReplaceAll(l.said, "%", o.Object) + "\n")
+		inv.screen.out(said + "\n")
 	}
 	return done("lab " + l.name)
+}
+
+// labTick is the pause between two looks at the lab's world, in time of the wall.
+const labTick = 100 * time.Millisecond
+
+// until looks at the lab's world until a condition holds.
+func (l *labTools) until(ctx context.Context, holds func(lab.View) (bool, error)) error {
+	for {
+		world, err := l.World(ctx)
+		if err != nil {
+			return err
+		}
+		if ok, err := holds(world); ok || err != nil {
+			return err
+		}
+		if _, err := l.clock.Wait(ctx, labTick, nil); err != nil {
+			return err
+		}
+	}
+}
+
+// labSide is an end of a replication.
+func labSide(world lab.View, export string) lab.ExportView {
+	for _, x := range world.Arrays.Exports {
+		if x.Export == export {
+			return x
+		}
+	}
+	return lab.ExportView{Export: export}
+}
+
+// labReplication finds the replication of a storage domain by its name or id.
+func labReplication(world lab.View, domain string) (lab.ReplicationView, error) {
+	for _, r := range world.Arrays.Replications {
+		if r.Domain == domain || labSide(world, r.Source).DomainID == domain || labSide(world, r.Target).DomainID == domain {
+			return r, nil
+		}
+	}
+	return lab.ReplicationView{}, fmt.Errorf("no replicated storage domain %q", domain)
 }
 
 // labFailure tells a lab that is not there from one that says no.

@@ -140,7 +140,7 @@ func TestAsk(t *testing.T) {
 		{"a name with an equals sign", engine.Question{Name: "cut:a=b"}, []string{"cut:a=b=redo"}, false, "", "redo"},
 		{"one answer for all groups", engine.Question{Name: "promote_storage:db"}, []string{"promote_storage=writable,as_of=unknown"}, false, "", "writable,as_of=unknown"},
 		{"the group's own answer first", engine.Question{Name: "promote_storage:db"}, []string{"promote_storage:db=b", "promote_storage=a"}, false, "", "b"},
-		{"only storage has answers for all", engine.Question{Name: "cut:db"}, []string{"cut=redo"}, false, "", ""},
+		{"a step that was cut has an answer of its own", engine.Question{Name: "cut:db"}, []string{"cut=redo"}, false, "", ""},
 		{"nobody", engine.Question{Name: "go"}, []string{"went=x"}, false, "", ""},
 		{"yes", engine.Question{Name: "go", Choices: []string{"yes", "no"}}, nil, true, "", "yes"},
 		{"yes takes defaults", engine.Question{Name: "go", Default: "soon"}, nil, true, "", "soon"},

@@ -38,6 +38,7 @@ type progress struct {
 	domains  map[string]engine.Status // by id
 	vms      map[string]engine.Status
 	waiting  map[string]bool // VMs that are up and whose boot condition is being waited for
+	leaving  leaving         // what the source was asked to let go of
 	evidence string          // the last verdict shown
 	stop     chan struct{}
 	stopped  chan struct{}
@@ -98,7 +99,8 @@ func (p *progress) observe(e engine.Event) {
 	if text := p.words(e); text != "" {
 		p.say(e.Time, text)
 	}
-	switch e.Kind { // the others change nothing in the live view, and there is one for every request
+	p.leaving.observe(e)
+	switch e.Kind { // the others change nothing in the live view at once, and there is one for every request
 	case "mark", "stage", "boot_condition":
 		p.redraw()
 	}
@@ -224,11 +226,22 @@ func (p *progress) markWords(e engine.Event) string {
 		return ""
 	}
 	delete(p.waiting, status.Subject.ID)
-	name, site := status.Subject.Name, status.Subject.Site
+	name, site := status.Subject.Name, status.Subject.Site // the board's rows are those of the target
 	if status.Subject.Kind == "storage_domain" {
 		name = "storage domain " + name
 	}
 	switch status.State {
+	case stdlib.StateStopped:
+		return name + ": shut down on " + opposite(site)
+	case stdlib.StateReleased:
+		return name + ": in maintenance on " + opposite(site) + ", released"
+	case stdlib.StateQuarantined:
+		return fmt.Sprintf("warning: %s: stays on %s: %s", name, opposite(site), cmp.Or(status.Error, status.Detail))
+	case stdlib.StateLeft:
+		if status.Subject.Kind == "storage_domain" {
+			return "" // the workflow says how
+		}
+		return name + ": no longer on " + site
 	case stdlib.StateStarting:
 		return name + ": start"
 	case stdlib.StateUp:
@@ -262,16 +275,19 @@ func (p *progress) redraw() {
 			parts = append(parts, strconv.Itoa(states[state])+" "+state)
 		}
 	}
-	active := 0
+	domains := map[string]int{}
 	for _, status := range p.domains {
-		if status.State == stdlib.StateActive {
-			active++
+		domains[status.State]++
+	}
+	storage := fmt.Sprintf("storage domains %d/%d active", domains[stdlib.StateActive], p.totals.StorageDomains)
+	for _, state := range []string{stdlib.StateReleased, stdlib.StateLeft} {
+		if domains[state] > 0 {
+			storage += fmt.Sprintf(", %d %s", domains[state], state)
 		}
 	}
 	lines := []string{
 		offset(p.clock.Now().Sub(p.started)) + "  " + p.stage,
-		fmt.Sprintf("        storage domains %d/%d active · %s: %s", active, p.totals.StorageDomains,
-			count(p.totals.VMs, "VM"), cmp.Or(strings.Join(parts, ", "), "none reached yet")),
+		fmt.Sprintf("        %s · %s: %s", storage, count(p.totals.VMs, "VM"), cmp.Or(strings.Join(parts, ", "), "none reached yet")),
 	}
 	if waits := p.waits(); waits != "" {
 		lines = append(lines, "        waiting for "+waits)
@@ -291,11 +307,11 @@ func (p *progress) waits() string {
 		}
 	}
 	for _, status := range p.domains {
-		if status.State != stdlib.StateActive {
+		if status.State == stdlib.StateImported {
 			storage = append(storage, status.Subject.Name)
 		}
 	}
-	var parts []string
+	parts := p.leaving.words(p.clock.Now())
 	for _, group := range []struct {
 		names []string
 		what  string

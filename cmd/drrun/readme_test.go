@@ -1,8 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"encoding/pem"
+	"io/fs"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"drrun/plans"
 )
 
 // readme returns the part of README.md under a heading.
@@ -27,57 +29,91 @@ func readme(t *testing.T, heading string) string {
 	return section
 }
 
-var shellLine = regexp.MustCompile(`(?m)^    (\S(?:.*\\\n)*.*)$`)
-
-// TestReadmeTour runs every command of the five-minute tour as it stands there, on free ports.
+// TestReadmeTour runs every command of the tour as it stands there, on free ports, and judges the lab's world at its end.
 func TestReadmeTour(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("the tour is written for bash")
-	}
-	program, err := exec.LookPath("drrun")
-	if err != nil {
+	tour := newTour(t, t.TempDir())
+	if err := os.Mkdir(filepath.Join(tour.dir, "bin"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
+	if err := os.Symlink(tour.program, filepath.Join(tour.dir, "bin", "drrun")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(program, filepath.Join(dir, "bin", "drrun")); err != nil {
-		t.Fatal(err)
+	tour.add(readme(t, "Five minutes on the lab"))
+	if tour.commands < 20 {
+		t.Fatalf("found %d commands only:\n%s", tour.commands, tour.script.String())
 	}
-	script := "set -euo pipefail\n"
-	commands := 0
-	for _, match := range shellLine.FindAllStringSubmatch(readme(t, "Five minutes on the lab"), -1) {
-		line := match[1]
-		switch {
-		case line == "make build":
-			continue
-		case strings.HasPrefix(line, "bin/drrun lab "):
-			// The lab is ready when its first line is there; it ends with the script.
-			line = "coproc " + line + " --primary 127.0.0.1:0 --secondary 127.0.0.1:0 --control 127.0.0.1:0 --until-stdin-closes\nread -r ready <&${COPROC[0]}"
-		case strings.HasPrefix(line, "drrun "), strings.HasPrefix(line, "source "), strings.HasPrefix(line, "cd "), strings.HasPrefix(line, "export "):
-		default:
-			continue // what a command prints
-		}
-		commands++
-		script += "echo '$ " + strings.ReplaceAll(match[1], "'", `'\''`) + "'\n" + line + "\n"
-	}
-	if commands < 10 {
-		t.Fatalf("found %d commands only:\n%s", commands, script)
-	}
-	command := exec.Command("bash", "-c", script)
-	command.Dir = dir
-	command.Env = append(os.Environ(), "DRRUN_STATE="+filepath.Join(dir, "state"))
-	out, err := command.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for _, want := range []string{"sound, and both sites have what it needs", "failover of Plan_Recovery: done", "NOT ISOLATED: do not power on the primary: only the word of Ann Lee", "violations: none"} {
-		if !bytes.Contains(out, []byte(want)) {
+	out := tour.run()
+	for _, want := range []string{"sound, and both sites have what it needs", "failover of Plan_Recovery: done", "NOT ISOLATED: do not power on the primary: only the word of Ann Lee",
+		"next: drrun failback plan.lua", "failback of Plan_Recovery: done", "nothing lost, the copy holds the last write of secondary", "violations: none", "nothing was changed"} {
+		if !strings.Contains(out, want) {
 			t.Errorf("the tour did not show %q:\n%s", want, out)
 		}
 	}
+	worlds := tour.worlds()
+	promotion, end := worlds[len(worlds)-2], worlds[len(worlds)-1]
+	atHome(t, end, written(promotion, "secondary"))
+	if t.Failed() {
+		t.Log(out)
+	}
+}
+
+// TestWayBackPage runs every command of docs/030-the-way-back.md, and looks up every code that it explains.
+func TestWayBackPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/030-the-way-back.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tour := newTour(t, t.TempDir())
+	tour.script.WriteString(startLab("drrun lab --speed 60") + "\nsource ./lab.env\ndrrun " + strings.Join(labGenerate("primary-ca.pem", "secondary-ca.pem"), " ") + "\n")
+	tour.add(string(page))
+	if tour.commands < 25 {
+		t.Fatalf("found %d commands only:\n%s", tour.commands, tour.script.String())
+	}
+	out := tour.run()
+	for _, want := range []string{"failover of Plan_Recovery: done", "failback of Plan_Recovery: done", "rollback of Plan_Recovery: done", "clean of Plan_Recovery: done"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the page did not show %q:\n%s", want, out)
+		}
+	}
+	worlds := tour.worlds()
+	away, home := worlds[1], worlds[2] // failback asked for its promotion; the rollback was over
+	atHome(t, home, written(away, plans.Secondary))
+	for _, v := range worlds[len(worlds)-1].Violations {
+		t.Errorf("violation: %s: %s", v.Kind, v.Text)
+	}
+
+	source := ownSource(t)
+	codes := regexp.MustCompile("(?m)^\\| (`[a-z-]+`(?:, `[a-z-]+`)*) \\|.*\\|.*\\|$").FindAllStringSubmatch(string(page), -1)
+	if len(codes) < 20 {
+		t.Errorf("found %d codes only", len(codes))
+	}
+	for _, row := range codes {
+		for code := range strings.SplitSeq(row[1], ", ") {
+			if code = strings.Trim(code, "`"); !strings.Contains(source, `"`+code+`"`) && !strings.Contains(source, `= "`+code) {
+				t.Errorf("the page explains the code %q, which drrun does not have", code)
+			}
+		}
+	}
+}
+
+// ownSource is the text of drrun without its tests.
+func ownSource(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		b.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }
 
 var luaBlock = regexp.MustCompile("(?s)```lua\n(.*?)```")

@@ -160,6 +160,8 @@ func outcomeWords(status string, exit int) string {
 		return "not begun"
 	case runner.StatusInternal:
 		return "internal error"
+	case runner.StatusRolledBack:
+		return "rolled back"
 	case "":
 		return "running, or cut off"
 	}

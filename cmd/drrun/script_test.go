@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,6 +31,8 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden sections of the scripts")
 
 func TestMain(m *testing.M) {
+	// The tests here wait for the time of labs more than they work. -parallel given on the command line goes before this.
+	_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0)))
 	testscript.Main(m, map[string]func(){"drrun": main, "drrun-mortal": mortal})
 }
 
@@ -48,6 +51,9 @@ func TestMain(m *testing.M) {
 //	effects SITE TEXT…              the effects of the changing requests at a site since the last look, in order
 //	world 'vm1' 'vm2 vm3'           exactly these VMs are up on the secondary, each group started after the one before was up;
 //	                                the monitor saw no violation
+//	home 'vm1' 'vm2 vm3'            the same for the primary
+//	counters SITE                   notes what the guests have written at a site
+//	kept SITE                       the disks at a site hold at least that
 //	no-secrets DIR…                 no file below these folders holds a password
 //	nothing-there                   the secondary has no VM and only the storage that it began with
 func TestScripts(t *testing.T) {
@@ -61,7 +67,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lab": startScriptLab, "exits": exits, "interrupted": interruptedScript, "starts": starts, "says": says, "kills": kills, "ends": ends, "edit": edit, "changing": changing, "effects": effects,
-			"world": worldScript, "nothing-there": nothingThere, "no-secrets": noSecrets,
+			"world": worldScript, "home": homeScript, "counters": countersScript, "kept": keptScript, "nothing-there": nothingThere, "no-secrets": noSecrets,
 		},
 	})
 }
@@ -74,6 +80,7 @@ type scriptLab struct {
 	seen   int // log entries that were looked at
 	names  []string
 	beside *besides
+	had    map[string]int64 // what the guests had written, by VM id
 }
 
 func labOf(ts *testscript.TestScript) *scriptLab { return ts.Value(labKey{}).(*scriptLab) }
@@ -323,8 +330,12 @@ func worldOf(ts *testscript.TestScript) lab.View {
 }
 
 func worldScript(ts *testscript.TestScript, neg bool, groups []string) {
+	upAt(ts, "secondary", groups)
+}
+
+func upAt(ts *testscript.TestScript, site string, groups []string) {
 	vms := map[string]lab.VMView{}
-	for _, vm := range worldOf(ts).Sites["secondary"].VMs {
+	for _, vm := range worldOf(ts).Sites[site].VMs {
 		if vm.Status == "up" {
 			vms[vm.Name] = vm
 		}
@@ -336,7 +347,7 @@ func worldScript(ts *testscript.TestScript, neg bool, groups []string) {
 		for _, name := range strings.Fields(group) {
 			vm, there := vms[name]
 			if !there || vm.StartedAt == nil || vm.UpAt == nil {
-				ts.Fatalf("VM %s is not up on the secondary; up are: %v", name, vms)
+				ts.Fatalf("VM %s is not up on the %s; up are: %v", name, site, vms)
 			}
 			if vm.StartedAt.Before(upBefore) {
 				ts.Fatalf("VM %s was started at %s, before the group before it was up at %s", name, vm.StartedAt, upBefore)
@@ -349,7 +360,7 @@ func worldScript(ts *testscript.TestScript, neg bool, groups []string) {
 		upBefore = latest
 	}
 	if count != len(vms) {
-		ts.Fatalf("%d VMs are up on the secondary, want %d: %v", len(vms), count, vms)
+		ts.Fatalf("%d VMs are up on the %s, want %d: %v", len(vms), site, count, vms)
 	}
 }
 

@@ -274,8 +274,14 @@ func (s story) next(b *strings.Builder, now time.Time) {
 		b.WriteString("next: nothing, it runs\n")
 	case errors.As(s.info.Err, &broken):
 		b.WriteString("next: it cannot be resumed with a damaged journal; see what the engines say: drrun status " + cmp.Or(s.info.Head.PlanFile, "PLAN.lua") + "\n")
+	case runner.Undone(s.info) && s.info.Unfinished():
+		b.WriteString("next: it is being undone, go on with that: drrun rollback " + s.info.ID + flag + "\n")
 	case s.info.Unfinished():
 		b.WriteString("next: " + resume + ", or close it as it is: " + abort + "\n")
+		var facts stdlib.Facts
+		if json.Unmarshal(s.info.Facts(), &facts) == nil && facts.Planned {
+			b.WriteString("      or, as long as its storage was not promoted, undo it: drrun rollback " + s.info.ID + flag + "\n")
+		}
 	case s.info.Status == runner.StatusPartial:
 		b.WriteString("next: correct what is wrong with what is not up, then: " + resume + "\n")
 	default:

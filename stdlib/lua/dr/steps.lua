@@ -74,6 +74,11 @@ local function vms_at(ctx, site)
   return there
 end
 
+local left_words = {
+  removed = "detached and removed, its content stays",
+  cleared = "cleared from the engine's books, its storage was not touched",
+}
+
 ---What the target still has of the plan from an earlier time leaves its engine, content kept: stale VMs are stopped, their storage
 ---domains detached and removed, or cleared from the books where the storage is gone. It begins only with evidence that the other site
 ---holds everything and that nothing unseen runs here. Does nothing where nothing is left, or where this run has imported already.
@@ -105,7 +110,7 @@ function steps.clean(ctx)
   end, { limit = 8 })
   for _, domain in ipairs(domains) do
     local how = ctx.target:storage_domain(domain.id):leave()
-    ctx:log("storage domain " .. domain.name .. " left " .. ctx.target.name .. ": " .. how)
+    ctx:log("storage domain " .. domain.name .. " left " .. ctx.target.name .. ": " .. (left_words[how] or how))
   end
   if ctx.dry_run then return end
   for id, vm in pairs(vms_at(ctx, ctx.target)) do
@@ -343,7 +348,7 @@ function steps.promote(ctx)
     end
     local judged = ctx:judge_copy(group.name, answer)
     local as_of = answer.in_sync and "in_sync" or tostring(answer.as_of or "unknown")
-    ctx:log("storage of group " .. group.name .. " is writable on " .. ctx.target.name .. ", as of " .. as_of)
+    ctx:log("storage of group " .. group.name .. " is writable on " .. ctx.target.name .. (answer.in_sync and ", in sync" or ", as of " .. as_of))
     local what = "data of group " .. group.name .. " (" .. list .. "): "
     if judged == "holds" then
       ctx:verdict("data:" .. group.name, what .. "nothing lost, the copy holds the last write of " .. ctx.source.name)
