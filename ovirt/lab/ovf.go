@@ -16,20 +16,20 @@ type ovfStore struct {
 // ovfVM is a VM as its OVF tells: networks and cluster by name, disks by id.
 type ovfVM struct {
 	id, name, description, comment string
-	cluster, architecture string
-	templateID            string
-	memory                int64
-	ha                    bool
-	haPriority            int
-	leaseDomainID         string
-	deleteProtected       bool
-	agent                 bool
-	fqdn, ip              string // of the guest: the lab's stand-in for what is inside the disks
-	broken                bool
-	status                string // from the store's status map; down when absent
-	created               time.Time
-	nics                  []ovfNIC
-	disks                 []ovfDisk
+	cluster, architecture          string
+	templateID                     string
+	memory                         int64
+	ha                             bool
+	haPriority                     int
+	leaseDomainID                  string
+	deleteProtected                bool
+	agent                          bool
+	fqdn, ip                       string // of the guest: the lab's stand-in for what is inside the disks
+	broken                         bool
+	status                         string // from the store's status map; down when absent
+	created                        time.Time
+	nics                           []ovfNIC
+	disks                          []ovfDisk
 }
 
 type ovfNIC struct {
