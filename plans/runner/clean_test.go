@@ -221,8 +221,8 @@ func TestCleanIsPatient(t *testing.T) {
 	}
 }
 
-// diskless takes the disks of the second VM away.
-func diskless(w *lab.World) { w.Sites[0].VMs[1].Disks = nil }
+// diskless takes the disks of the second VM away; it would boot from the network, if from anything.
+func diskless(w *lab.World) { w.Sites[0].VMs[1].Disks, w.Sites[0].VMs[1].Running = nil, false }
 
 // TestDisklessVM: a VM without disks leaves no engine with a storage domain. It goes when the other site has it.
 func TestDisklessVM(t *testing.T) {
@@ -238,7 +238,8 @@ func TestDisklessVM(t *testing.T) {
     { name = "vm2", id = "`+p.vmID("vm2")+`", rank = 1 },`)
 		expect(t, p.snapshot(), runner.ExitDone)
 		before := p.described("primary")
-		expect(t, p.planned(plans.ActionFailover, nil, nil), runner.ExitDone)
+		r := p.planned(plans.ActionFailover, nil, nil)
+		expect(t, r, runner.ExitDone)
 		p.nothingOfThePlan("primary")
 		p.replicate()
 		expect(t, p.planned(plans.ActionFailback, nil, nil), runner.ExitDone)
