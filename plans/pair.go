@@ -229,6 +229,8 @@ func (p *Pair) Next(planFile string) (command, why string) {
 		return "drrun failover " + planFile, "primary does not answer; if it is lost, bring the VMs up at secondary"
 	case silentSecondary && p.heldBy(Primary):
 		return "", "the storage domains are at home and secondary does not answer: bring its engine up, there is no way to fail over now"
+	case silentSecondary && p.known(Primary):
+		return "drrun failback " + planFile + " --unplanned", "primary does not hold the storage domains and secondary does not answer; if it is lost, bring the VMs up at primary"
 	case silentSecondary:
 		return "", "secondary does not answer: bring its engine up to see what it holds"
 	}
@@ -236,14 +238,46 @@ func (p *Pair) Next(planFile string) (command, why string) {
 	case AtPrimary:
 		return "drrun check " + planFile, "the storage domains are at home: see whether a failover would work"
 	case AtSecondary:
-		return "", "the storage domains are at secondary and primary is clean: this version of drrun has no failback yet"
+		return "drrun failback " + planFile, "the storage domains are at secondary and primary is clean: when the array replicates to primary, bring the VMs home"
 	case AtBoth:
-		return "", "both engines hold storage domains of the plan. When the VMs run at secondary, primary's copies are stale: stop their VMs there, " +
-			"put the storage domains into maintenance, detach and remove them without formatting"
+		if stale := p.stale(); stale != "" {
+			return "drrun clean " + planFile + " --site " + stale, "the VMs run at " + Other(stale) + ", and " + stale + " still holds storage domains of the plan from before: its copies leave first"
+		}
+		return "", "both engines hold storage domains of the plan, and which copies are stale cannot be told from here. Stop the VMs at the site with the older data, then: " +
+			"drrun clean " + planFile + " --site " + Primary + "|" + Secondary
 	case Nowhere:
 		return "drrun history", "no engine holds the storage domains: a run may have stopped between release and import; look for it and resume it"
 	}
 	return "drrun check " + planFile, "what the engines hold cannot be read"
+}
+
+// known reports whether a site said what it holds.
+func (p *Pair) known(site string) bool {
+	return len(p.StorageDomains) > 0 && !slices.ContainsFunc(p.StorageDomains, func(s ObjectState) bool { return !s.at(site).Known })
+}
+
+// stale names the site whose copies are older when both hold some: the other one has every storage domain active and every VM, and more
+// of them up. "" when that cannot be told. It is a guess for people: drrun clean looks for proof.
+func (p *Pair) stale() string {
+	up := func(site string) (n int) {
+		for _, vm := range p.VMs {
+			if vm.at(site).Status == "up" {
+				n++
+			}
+		}
+		return n
+	}
+	living := func(site string) bool {
+		return !slices.ContainsFunc(p.StorageDomains, func(s ObjectState) bool { return s.at(site).Status != "active" }) &&
+			!slices.ContainsFunc(p.VMs, func(vm ObjectState) bool { return !vm.at(site).Holds })
+	}
+	switch {
+	case living(Secondary) && up(Secondary) > up(Primary):
+		return Primary
+	case living(Primary) && up(Primary) > up(Secondary):
+		return Secondary
+	}
+	return ""
 }
 
 // WrongDirection says why an action cannot start from this state, "" when it can: its target holds every storage domain already, with
