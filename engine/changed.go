@@ -8,21 +8,27 @@ func PromptKey(name string) string { return promptPrefix + name }
 const promptPrefix = "prompt:"
 
 // Changed tells whether the run, in any attempt, changed something, or may have: a request that an engine accepted or whose
-// outcome is open, or a step that ran. A question to a person changes nothing, nor does a look, nor what is beside the plan: locks, events.
+// outcome is open, or a step that ran. A question to a person changes nothing, nor does a look, nor what is beside the plan: locks,
+// events; nor what was taken back.
 func (r *Run) Changed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, in := range r.intents {
-		if in.Look || in.Beside {
-			continue
-		}
-		if in.settled {
-			if in.reached {
-				return true
+	undone := map[*intent]bool{}
+	for _, list := range r.objects {
+		for _, in := range list {
+			if in.Undoes == "" || !in.did() {
+				continue
 			}
-			continue
+			for _, earlier := range r.of(in.Undoes, in.Subject) {
+				if earlier.may() && !undone[earlier] {
+					undone[earlier], undone[in] = true, true
+					break
+				}
+			}
 		}
-		if in.outcome == nil || in.outcome.OK || in.outcome.Unknown {
+	}
+	for _, in := range r.intents {
+		if !in.Look && !in.Beside && !undone[in] && in.may() {
 			return true
 		}
 	}
@@ -32,6 +38,19 @@ func (r *Run) Changed() bool {
 		}
 	}
 	return false
+}
+
+// did tells whether the request is known to have had its effect.
+func (in *intent) did() bool {
+	return in.settled && in.reached || !in.settled && in.outcome != nil && in.outcome.OK
+}
+
+// may tells whether the request had its effect or may have had it.
+func (in *intent) may() bool {
+	if in.settled {
+		return in.reached
+	}
+	return in.outcome == nil || in.outcome.OK || in.outcome.Unknown
 }
 
 // StepWas returns the key that the step with this key of a task had under an older name.

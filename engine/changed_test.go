@@ -31,6 +31,20 @@ func TestChanged(t *testing.T) {
 		{"a look", func(r *engine.Run) {
 			must(r.Begin(background, engine.Intent{Op: "x", Look: true})).Done(engine.Outcome{OK: true})
 		}, false},
+		{"taken back", func(r *engine.Run) { importAndRemove(r, "d1", engine.Outcome{OK: true}) }, false},
+		{"taken back twice", func(r *engine.Run) {
+			importAndRemove(r, "d1", engine.Outcome{OK: true})
+			importAndRemove(r, "d1", engine.Outcome{OK: true})
+		}, false},
+		{"taken back, and done again", func(r *engine.Run) {
+			importAndRemove(r, "d1", engine.Outcome{OK: true})
+			must(r.Begin(background, engine.Intent{Op: "import", Subject: engine.Subject{Kind: "d", Site: "b", ID: "d1"}})).Done(engine.Outcome{OK: true})
+		}, true},
+		{"may be taken back", func(r *engine.Run) { importAndRemove(r, "d1", engine.Outcome{Unknown: true}) }, true},
+		{"another one is taken back", func(r *engine.Run) {
+			must(r.Begin(background, engine.Intent{Op: "import", Subject: engine.Subject{Kind: "d", Site: "b", ID: "d2"}})).Done(engine.Outcome{OK: true})
+			importAndRemove(r, "d1", engine.Outcome{OK: true})
+		}, true},
 		{"settled as reached", func(r *engine.Run) { r.Settle(begin(r).ID(), true, "") }, true},
 		{"settled as not reached", func(r *engine.Run) { r.Settle(begin(r).ID(), false, "") }, false},
 	}
@@ -48,6 +62,13 @@ func TestChanged(t *testing.T) {
 			})
 		})
 	}
+}
+
+// importAndRemove does something, and takes it back with that outcome.
+func importAndRemove(r *engine.Run, id string, back engine.Outcome) {
+	subject := engine.Subject{Kind: "d", Site: "b", ID: id}
+	must(r.Begin(background, engine.Intent{Op: "import", Subject: subject})).Done(engine.Outcome{OK: true})
+	must(r.Begin(background, engine.Intent{Op: "remove", Undoes: "import", Subject: subject})).Done(back)
 }
 
 // A renamed step finds its record, whichever use of its name it was.

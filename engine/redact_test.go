@@ -16,7 +16,7 @@ func TestEveryTextOfARecordIsRedacted(t *testing.T) {
 		"Prev", "Kind", "Schema", "Run", "ID", "Version", "Host", "User", "Note", "Status", "Files[]",
 		"Subject.Kind", "Subject.Site", "Subject.ID", "Subject.Name",
 		"Head.Plan", "Head.PlanFile", "Head.Action", "Head.Source", "Head.Target", "Head.Domains[]", "Head.Version", "Head.Host", "Head.User", "Head.Files[]",
-		"Intent.ID", "Intent.Op", "Intent.Method", "Intent.Digest", "Intent.Task", "Intent.Site",
+		"Intent.ID", "Intent.Op", "Intent.Undoes", "Intent.Method", "Intent.Digest", "Intent.Task", "Intent.Site",
 		"Intent.Subject.Kind", "Intent.Subject.Site", "Intent.Subject.ID", "Intent.Subject.Name",
 		"Step.Key", "Step.Was", "Step.Digest", "Step.OnCut", "Step.Task", "Step.Again",
 		"Step.Subject.Kind", "Step.Subject.Site", "Step.Subject.ID", "Step.Subject.Name",

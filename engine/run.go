@@ -661,7 +661,7 @@ func (r *Run) Reached(op string, s Subject) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, in := range r.of(op, s) {
-		if in.settled && in.reached || !in.settled && in.outcome != nil && in.outcome.OK {
+		if in.did() {
 			return true
 		}
 	}

@@ -87,6 +87,8 @@ type Intent struct {
 	// Beside marks what changes no object of the plan: a lock or an event in an engine. Such a request does not make the run one that
 	// changed something, and it may leave while the run stops, so that locks are given back.
 	Beside bool `json:"beside,omitempty"`
+	// Undoes names the op of an earlier intent for the same subject that this one takes back: with both done, nothing was changed.
+	Undoes string `json:"undoes,omitempty"`
 }
 
 // Outcome is what came of an intent.

@@ -62,6 +62,8 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.VMNICs(ctx, "v1") }},
 	{"UnregisteredVMs", "GET /storagedomains/s1/vms", vmsXML(vmXML(1, "up")),
 		func(ctx context.Context, s *Site) (any, error) { return s.UnregisteredVMs(ctx, "s1") }},
+	{"StorageDomainTemplates", "GET /storagedomains/s1/templates", `<templates><template id="t1"/></templates>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.StorageDomainTemplates(ctx, "s1") }},
 	{"UnregisteredTemplates", "GET /storagedomains/s1/templates", `<templates><template id="t1"/></templates>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.UnregisteredTemplates(ctx, "s1") }},
 	{"StorageDomainVMs", "GET /storagedomains/s1/vms", vmsXML(vmXML(1, "up")),

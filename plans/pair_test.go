@@ -30,11 +30,13 @@ func TestPair(t *testing.T) {
 		{"at home, primary silent", []sides{{"silent", "-"}}, UnknownAt, "drrun failover", false, false},
 		{"at home, secondary silent", []sides{{"active", "silent"}}, UnknownAt, "", false, true},
 		{"away, primary silent", []sides{{"silent", "active"}}, UnknownAt, "", true, false},
-		{"away and clean", []sides{{"-", "active"}}, AtSecondary, "drrun failback", true, false},
-		{"away, primary unattached", []sides{{"unattached", "active"}}, AtSecondary, "drrun failback", true, false},
-		{"both hold", []sides{{"unknown", "active"}}, AtBoth, "drrun history", false, false},
+		{"away and clean", []sides{{"-", "active"}}, AtSecondary, "drrun failback plan.lua", true, false},
+		{"away and secondary silent", []sides{{"-", "silent"}}, UnknownAt, "drrun failback plan.lua --unplanned", false, false},
+		{"away with stale copies, and secondary silent", []sides{{"inactive", "silent"}}, UnknownAt, "", false, true},
+		{"away, primary unattached", []sides{{"unattached", "active"}}, AtSecondary, "drrun failback plan.lua", true, false},
+		{"both hold", []sides{{"unknown", "active"}}, AtBoth, "", false, false},
 		{"released at home", []sides{{"maintenance", "-"}}, Nowhere, "drrun history", false, false},
-		{"one of two moved", []sides{{"-", "active"}, {"active", "-"}}, AtBoth, "drrun history", false, false},
+		{"one of two moved", []sides{{"-", "active"}, {"active", "-"}}, AtBoth, "", false, false},
 		{"both silent", []sides{{"silent", "silent"}}, UnknownAt, "", false, false},
 	}
 	for _, c := range cases {

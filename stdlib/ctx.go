@@ -207,13 +207,16 @@ func contextMethods() []lua.Func {
 		{
 			Name: "stale_evidence", Effect: lua.Observes,
 			Doc: "Requires evidence that what the target still has of the plan is stale and may leave: the source holds every storage domain and VM of the run, and every host of the target booted after " +
-				"the VMs had moved away, or is off. Raises not-stale otherwise. Every removal asks for it again.",
+				"the VMs had moved away, or is off. Raises not-stale otherwise; and vms-outside-plan where something that is not in the plan would leave with a storage domain. Every removal asks for both again.",
 			Run: func(c *lua.Call) (any, error) {
 				s := session(c)
 				err := s.requireStale(c.Ctx)
 				if s.Dry != nil && err != nil {
 					s.Dry.assume("a real run would stop here: %v", err)
-					return nil, nil
+					err = nil
+				}
+				if err == nil {
+					err = s.refuseStrangers(c.Ctx)
 				}
 				if err != nil {
 					return nil, describe(c, err)

@@ -36,7 +36,7 @@ type DryRun struct {
 	// What the calls so far would have made of the objects, by site and id: later primitives go by that.
 	domains map[string]dryDomain
 	vms     map[string][]func(*ovirt.VM)
-	gone    map[string]bool // VMs that would have left an engine with their storage domain
+	gone    map[string]bool // VMs and templates that would have left an engine with their storage domain
 }
 
 // dryDomain is a storage domain as the calls so far would have made it; an empty status is one that the engine does not know.
@@ -90,7 +90,7 @@ func (d *DryRun) assume(format string, args ...any) {
 	d.assumed = append(d.assumed, fmt.Sprintf(format, args...))
 }
 
-// changeDomain remembers what a call would make of a domain. One that leaves takes the VMs of the run with it.
+// changeDomain remembers what a call would make of a domain. One that leaves takes the VMs and templates of the run with it.
 func (d *DryRun) changeDomain(ref *domainRef, status string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -104,6 +104,9 @@ func (d *DryRun) changeDomain(ref *domainRef, status string) {
 	}
 	for i := range ref.site.session.Facts.VMs {
 		d.gone[ref.site.Name+"/"+ref.site.session.Facts.VMs[i].ID] = true
+	}
+	for _, template := range ref.site.session.Facts.Templates {
+		d.gone[ref.site.Name+"/"+template.ID] = true
 	}
 }
 
@@ -133,10 +136,10 @@ func (d *DryRun) applyVM(v *vmRef, vm *ovirt.VM) {
 	}
 }
 
-func (d *DryRun) vmGone(v *vmRef) bool {
+func (d *DryRun) hasGone(site *Site, id string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.gone[v.site.Name+"/"+v.fact.ID]
+	return d.gone[site.Name+"/"+id]
 }
 
 func (d *DryRun) enter(stage string) {
@@ -200,15 +203,10 @@ func (d *domainRef) wouldHold(ctx context.Context) (vms []*FactVM, templates []o
 	}
 	registered := map[string]bool{}
 	for _, vm := range there {
-		registered[vm.ID] = true
-	}
-	for i := range facts.VMs {
-		if d.site.session.Dry.vmGone(&vmRef{site: d.site, fact: &facts.VMs[i]}) {
-			delete(registered, facts.VMs[i].ID)
-		}
+		registered[vm.ID] = !d.site.session.Dry.hasGone(d.site, vm.ID)
 	}
 	for _, template := range known {
-		registered[template.ID] = true
+		registered[template.ID] = !d.site.session.Dry.hasGone(d.site, template.ID)
 	}
 	for i := range facts.VMs {
 		vm := &facts.VMs[i]

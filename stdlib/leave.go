@@ -85,25 +85,26 @@ func (d *domainRef) mayLeave(ctx context.Context) error {
 	return nil
 }
 
-// refuseLosses refuses when VMs would vanish from the engine with the domain that nobody else has: VMs that are not part of the run
-// (I7), and at the source of a move those that did not come up on the target, whose configuration only the source has then.
+// refuseLosses refuses when something would vanish from the engine with the domain that nobody else has: VMs and templates that are not
+// part of the run (I7), and at the source of a move the VMs that did not come up on the target, whose configuration only the source has
+// then. A template takes all VMs along that are based on it, wherever their disks are.
 func (d *domainRef) refuseLosses(ctx context.Context, dataCenterID string) error {
 	if dataCenterID == "" {
 		return nil
 	}
 	s := d.site.session
-	vms, err := d.site.Engine.StorageDomainVMs(ctx, d.fact.ID)
+	leaves, templates, err := d.wouldVanish(ctx)
 	if err != nil {
 		return err
 	}
-	var strangers, only []string
+	strangers, only := templates, []string(nil)
 	arrived := map[string]bool{}
-	if d.site == s.Source && s.Dry == nil && len(vms) > 0 {
+	if d.site == s.Source && s.Dry == nil && len(leaves) > 0 {
 		if arrived, err = s.arrivedVMs(ctx); err != nil {
 			return fmt.Errorf("take storage domain %q out of %s: which VMs %s has cannot be read: %w", d.fact.Name, d.site.Name, s.Target.Name, err)
 		}
 	}
-	for _, vm := range vms {
+	for _, vm := range leaves {
 		switch {
 		case !s.hasVM(vm.ID):
 			strangers = append(strangers, vm.Name)
@@ -115,10 +116,58 @@ func (d *domainRef) refuseLosses(ctx context.Context, dataCenterID string) error
 	slices.Sort(only)
 	switch {
 	case len(strangers) > 0:
-		return &StrangersError{Domain: d.fact.Name, Site: d.site.Name, VMs: strangers}
+		return &StrangersError{Domain: d.fact.Name, Site: d.site.Name, Objects: strangers}
 	case len(only) > 0:
 		return fmt.Errorf("take storage domain %q out of %s: %s does not have VM %s, whose configuration would be lost with it: %w",
 			d.fact.Name, d.site.Name, s.Target.Name, strings.Join(only, ", "), errNotLeft)
+	}
+	return nil
+}
+
+// wouldVanish reads the VMs that leave the engine with the domain, and names the templates that do and are not in the plan.
+func (d *domainRef) wouldVanish(ctx context.Context) (vms []ovirt.VM, strangeTemplates []string, err error) {
+	s := d.site.session
+	on, err := d.site.Engine.StorageDomainVMs(ctx, d.fact.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	templates, err := d.site.Engine.StorageDomainTemplates(ctx, d.fact.ID)
+	if err != nil || len(templates) == 0 {
+		return on, nil, err
+	}
+	going, listed := map[string]bool{}, map[string]bool{}
+	for _, template := range templates {
+		going[template.ID] = true
+		if _, planned := s.Facts.Template(template.ID); !planned {
+			strangeTemplates = append(strangeTemplates, "template "+template.Name)
+		}
+	}
+	for _, vm := range on {
+		listed[vm.ID] = true
+	}
+	all, err := d.site.Engine.VMs(ctx, ovirt.VMQuery{})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, vm := range all {
+		if going[vm.TemplateID] && !listed[vm.ID] {
+			on = append(on, vm)
+		}
+	}
+	return on, strangeTemplates, nil
+}
+
+// refuseStrangers refuses to let go of anything on the target where that would take along what is not in the plan.
+func (s *Session) refuseStrangers(ctx context.Context) error {
+	for i := range s.Facts.Domains {
+		d := &domainRef{site: s.Target, fact: &s.Facts.Domains[i]}
+		_, dataCenterID, err := d.place(ctx)
+		if err == nil {
+			err = d.refuseLosses(ctx, dataCenterID)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -135,15 +184,15 @@ func (s *Session) arrivedVMs(ctx context.Context) (map[string]bool, error) {
 	})
 }
 
-// StrangersError says that a storage domain cannot leave an engine because VMs lie on it that the run does not know.
+// StrangersError says that a storage domain cannot leave an engine because VMs or templates would go with it that the run does not know.
 type StrangersError struct {
 	Domain, Site string
-	VMs          []string
+	Objects      []string
 }
 
-// Error names the VMs.
+// Error names them.
 func (e *StrangersError) Error() string {
-	return fmt.Sprintf("take storage domain %q out of %s: VMs that are not in the plan lie on it and would leave the engine with it: %s", e.Domain, e.Site, strings.Join(e.VMs, ", "))
+	return fmt.Sprintf("take storage domain %q out of %s: what is not in the plan would leave the engine with it: %s", e.Domain, e.Site, strings.Join(e.Objects, ", "))
 }
 
 // mustDestroy tells whether only the books can be cleared: the storage is not there, or the data center has no active master for a

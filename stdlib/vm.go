@@ -157,7 +157,7 @@ func vmMethods() []lua.Func {
 // read returns the VM as the engine shows it now, nil when the engine does not know it.
 func (v *vmRef) read(ctx context.Context) (*ovirt.VM, error) {
 	if dry := v.site.session.Dry; dry != nil {
-		if gone := dry.vmGone(v); gone {
+		if gone := dry.hasGone(v.site, v.fact.ID); gone {
 			return nil, nil
 		}
 	}

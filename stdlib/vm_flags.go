@@ -1,8 +1,9 @@
 package stdlib
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"fmt"
 
 	"drrun/engine"
 	"drrun/lua"
@@ -52,7 +53,7 @@ func flagMethods() []lua.Func {
 		},
 		{
 			Name: "remove_diskless", Effect: lua.Changes,
-			Doc: "Takes a VM without disks that is down out of the engine of the site that is cleaned, once the other site has it. Such a VM does not leave with a storage domain. " +
+			Doc: "Takes a VM without disks that is down out of the engine of the site that is cleaned, or that a planned move leaves, once the other site has it. Such a VM does not leave with a storage domain. " +
 				"A VM with disks is refused. Does nothing when the engine does not have it.",
 			Run: releases(func(c *lua.Call) (any, error) { return nil, self(c).removeDiskless(c.Ctx) }),
 		},
@@ -118,11 +119,12 @@ func (v *vmRef) touch(ctx context.Context, comment string) error {
 
 func (v *vmRef) removeDiskless(ctx context.Context) error {
 	s := v.site.session
-	if v.site != s.Target {
-		return errors.New("VMs are removed only from the site that is cleaned: at the other one they leave with their storage domain")
-	}
-	if err := s.requireStale(ctx); err != nil {
-		return err
+	if v.site == s.Target {
+		if err := s.requireStale(ctx); err != nil {
+			return err
+		}
+	} else if arrived, err := s.arrivedVMs(ctx); err != nil || !arrived[v.fact.ID] {
+		return fmt.Errorf("remove VM %q from %s: %w", v.fact.Name, v.site.Name, cmp.Or(err, errNotLeft))
 	}
 	return v.flag(ovirt.OpRemoveVM, "remove the VM without disks", func(ovirt.VM) bool { return true }, nil, ctx, func(ctx context.Context) (bool, error) {
 		return v.site.Engine.RemoveDisklessVM(ctx, v.fact.ID)

@@ -42,9 +42,9 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 			return nil, &OutsidePlanError{Site: w.Site, Op: w.Op, Subject: w.Subject}
 		}
 		sum := sha256.Sum256(w.Body)
+		subject := engine.Subject{Kind: w.Subject.Kind, Site: w.Site, ID: w.Subject.ID, Name: w.Subject.Name}
 		pending, err := s.Run.Begin(ctx, engine.Intent{
-			Op: w.Op, Method: w.Method, Path: w.Path, Digest: hex.EncodeToString(sum[:8]), Retry: w.Retry, Site: w.Site, Look: looks(w), Beside: beside(w),
-			Subject: engine.Subject{Kind: w.Subject.Kind, Site: w.Site, ID: w.Subject.ID, Name: w.Subject.Name},
+			Op: w.Op, Method: w.Method, Path: w.Path, Digest: hex.EncodeToString(sum[:8]), Retry: w.Retry, Site: w.Site, Look: looks(w), Beside: beside(w), Undoes: s.undoes(w, subject), Subject: subject,
 		})
 		if err != nil {
 			return nil, err
@@ -58,6 +58,14 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 			pending.Done(outcome)
 		}, nil
 	}
+}
+
+// undoes names what a removal takes back: the import of this run, which brought the entry of a storage domain and no more.
+func (s *Session) undoes(w *ovirt.Write, subject engine.Subject) string {
+	if w.Op == ovirt.OpRemoveDomain && w.Site == s.Target.Name && s.Run.Reached(ovirt.OpImportDomain, subject) {
+		return ovirt.OpImportDomain
+	}
+	return ""
 }
 
 // looks tells that a request changes no object: a host looks anew at what it can reach, or at the power of another one.

@@ -13,15 +13,17 @@ import (
 )
 
 type statusOptions struct {
-	Plan string
-	Libs []string
-	JSON bool
+	Plan  string
+	Libs  []string
+	State string
+	JSON  bool
 }
 
 const statusHelp = `Shows where the storage domains and VMs of a plan are, by what both engines say, and the one next command. It changes nothing.
 
 For each object: at primary, at secondary, at both, nowhere, stripped (a VM whose disks are gone from its engine), or unknown
 because an engine that would have to say so does not answer. A storage domain in maintenance is held by nobody.
+A run that is unfinished on these storage domains comes first: the next command is the one that goes on with it.
 
 EXAMPLES
 drrun status plan.lua
@@ -31,13 +33,13 @@ drrun status plan.lua --json | jq .pair.place
 func newStatusCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "where are the storage domains and VMs of a plan, and what is next?", UsageText: "drrun status PLAN.lua [flags]", Description: statusHelp,
-		Flags: []cli.Flag{listFlag("lib", "`DIR` where require looks too; can be given several times"), jsonFlag()},
+		Flags: []cli.Flag{listFlag("lib", "`DIR` where require looks too; can be given several times"), stateFlag(), jsonFlag()},
 		Action: func(c *cli.Context) error {
 			args, err := exactly(c, []string{"drrun", "status"}, "PLAN.lua")
 			if err != nil {
 				return err
 			}
-			inv.result = runStatus(c.Context, statusOptions{Plan: args[0], Libs: listOf(c, "lib"), JSON: inv.json}, inv)
+			inv.result = runStatus(c.Context, statusOptions{Plan: args[0], Libs: listOf(c, "lib"), State: c.String("state"), JSON: inv.json}, inv)
 			return nil
 		},
 	}
@@ -48,14 +50,21 @@ func runStatus(ctx context.Context, o statusOptions, inv *invocation) *runner.Re
 	if problem != nil {
 		return problem.result()
 	}
+	state, problem := inv.env.stateDir(o.State)
+	if problem != nil {
+		return problem.result()
+	}
 	asker, problem := newAsker(inv, model, nil, false)
 	if problem != nil {
 		return problem.result()
 	}
 	result := runner.Status(ctx, hard(ctx), runner.Options{
-		Env: model, PlanFile: o.Plan, LibDirs: o.Libs, Asker: asker, Secrets: asker.resolver(), Speed: speed,
+		Env: model, StateDir: state, PlanFile: o.Plan, LibDirs: o.Libs, Asker: asker, Secrets: asker.resolver(), Speed: speed,
 		Version: versionText(), Host: inv.env.Host, User: inv.env.User,
 	})
+	if result.Pair != nil && o.State != "" {
+		result.Pair.Next = resumeCommand.ReplaceAllString(result.Pair.Next, "$0 --state "+strings.ReplaceAll(shellWord(o.State), "$", "$$"))
+	}
 	if !o.JSON {
 		inv.screen.out(findingsText(result.Findings) + pairText(result.Pair))
 	}

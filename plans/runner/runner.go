@@ -536,7 +536,11 @@ func (a *attempt) refuseUnfinished() error {
 	}
 	for _, run := range runs {
 		if run.Unfinished() && len(run.Touches(a.domainIDs())) > 0 {
-			return refuse("unfinished-run", "drrun show "+run.ID+" tells where it stands; go on with it: drrun resume "+run.ID+", or close it as it is: drrun abort "+run.ID,
+			goOn := "drrun show " + run.ID + " tells where it stands; go on with it: drrun resume " + run.ID + ", or close it as it is: drrun abort " + run.ID
+			if info, err := engine.ReadRun(a.Env, a.StateDir, run.ID); err == nil && Undone(info) {
+				goOn = "it is being undone: drrun rollback " + run.ID
+			}
+			return refuse("unfinished-run", goOn,
 				fmt.Errorf("run %s (%s of plan %q, begun %s) is unfinished and works on the same storage domains", run.ID, run.Head.Action, run.Head.Plan, run.Started.Format(time.RFC3339)))
 		}
 	}

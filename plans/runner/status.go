@@ -46,11 +46,38 @@ func (a *attempt) readPair(ctx context.Context) error {
 	pair := plans.ReadPair(ctx, a.plan, sites[plans.Primary], sites[plans.Secondary], true)
 	pair.Reasons = append(reasons, pair.Reasons...)
 	command, why := pair.Next(a.PlanFile)
+	if waiting, reason := a.waitingRun(); waiting != "" {
+		command, why = waiting, reason
+	}
 	a.result.Pair = &PairResult{Pair: pair, Next: command, Why: why}
 	if len(pair.Silent) == 2 {
 		return refuse("unreachable", "bring one of the engines up, or correct the plan's sites", errors.New("neither site can be read: "+strings.Join(pair.Reasons, "; ")))
 	}
 	return nil
+}
+
+// waitingRun is the command that goes on with a run that is unfinished on storage domains of the plan: nothing else may begin before. ""
+// where the state folder has none, or none is named.
+func (a *attempt) waitingRun() (command, why string) {
+	if a.StateDir == "" {
+		return "", ""
+	}
+	runs, err := engine.ListRuns(a.Env, a.StateDir)
+	if err != nil {
+		a.warn("read the state folder " + a.StateDir + ": " + err.Error())
+		return "", ""
+	}
+	for _, run := range runs {
+		if !run.Unfinished() || len(run.Touches(a.domainIDs())) == 0 {
+			continue
+		}
+		verb := "resume"
+		if info, err := engine.ReadRun(a.Env, a.StateDir, run.ID); err == nil && Undone(info) {
+			verb = "rollback"
+		}
+		return "drrun " + verb + " " + run.ID, fmt.Sprintf("run %s (%s, begun %s) is unfinished on these storage domains", run.ID, run.Head.Action, run.Started.UTC().Format("2006-01-02 15:04"))
+	}
+	return "", ""
 }
 
 // reach makes the clients of both sites, which have no roles here. A site that does not answer is missing from sites and has its reason.

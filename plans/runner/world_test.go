@@ -59,9 +59,17 @@ func (w wire) RoundTrip(request *http.Request) (*http.Response, error) {
 // newPair makes the two-site world and generates the plan of it, with VMs that have been running for a while.
 func newPair(t *testing.T, seed uint64, options lab.TwoSitesOptions) *pair {
 	t.Helper()
+	return newPairOf(t, seed, options, func(*lab.World) {})
+}
+
+// newPairOf is newPair with a change of the world.
+func newPairOf(t *testing.T, seed uint64, options lab.TwoSitesOptions, change func(w *lab.World)) *pair {
+	t.Helper()
+	sites := lab.TwoSites(options)
+	change(&sites)
 	world := sim.New(seed)
 	t.Cleanup(world.Close)
-	p := &pair{t: t, world: world, lab: lab.New(lab.TwoSites(options), world.Clock(), seed), disk: world.Disk(), size: options}
+	p := &pair{t: t, world: world, lab: lab.New(sites, world.Clock(), seed), disk: world.Disk(), size: options}
 	p.generate(options)
 	return p
 }
