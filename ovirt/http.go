@@ -87,12 +87,22 @@ func (s *Site) request(ctx context.Context, c call, token string) (*http.Respons
 
 const userAgent = "drrun"
 
+// repeated marks a context whose reads are repeated each tick.
+type repeated struct{}
+
+// Repeated returns a context under which reads count as polls: for a caller that looks at the same things once a tick as long as others
+// wait or go on.
+func Repeated(ctx context.Context) context.Context { return context.WithValue(ctx, repeated{}, true) }
+
 // read sends a read, repeats it with a back-off while the engine cannot be reached, and decodes the answer. A token that the
 // engine does not accept any more is renewed once.
 func read[T any](ctx context.Context, s *Site, c call, decode decoder[T]) (out T, err error) {
 	c.method = http.MethodGet
 	if c.op == "" {
 		c.op = opRead
+	}
+	if c.class == classRead && ctx.Value(repeated{}) != nil {
+		c.class = classPoll
 	}
 	if c.timeout == 0 {
 		c.timeout = s.o.CallTimeout

@@ -269,6 +269,7 @@ func LookAt(ctx context.Context, source *ovirt.Site, domains []FactDomain, left 
 	unknown := func(err error) (bool, []string, string) {
 		return true, domainNames(domains), fmt.Sprintf("its engine answers, but what it holds cannot be read: %v", err)
 	}
+	ctx = ovirt.Repeated(ctx) // one look a tick for all VMs that start
 	known, err := source.StorageDomains(ctx)
 	if err != nil {
 		return unknown(err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"drrun/engine"
 	"drrun/ovirt/lab"
@@ -89,20 +90,22 @@ func (p *pair) arm(c crashPoint, before string) (died *bool) {
 	return died
 }
 
-// every is which records a crash matrix takes: each third one keeps the tests short, and changes with and without power loss. All
-// effects are taken.
-const every = 3
+// A crash matrix takes each fifth record and each second effect, to keep the tests short. With 1 it takes all.
+const everyRecord, everyEffect = 5, 2
 
 // crashPoints are the points after records and effects of a run; every second one is with power loss.
 func crashPoints(records, effects int) (points []crashPoint) {
-	for n := 1; n <= records; n += every {
-		points = append(points, crashPoint{record: n, torn: n%2 == 0})
+	for n := 1; n <= records; n += everyRecord {
+		points = append(points, crashPoint{record: n, torn: len(points)%2 == 1})
 	}
-	for n := 1; n <= effects; n++ {
-		points = append(points, crashPoint{effect: n, torn: n%2 == 0})
+	for n := 1; n <= effects; n += everyEffect {
+		points = append(points, crashPoint{effect: n, torn: len(points)%2 == 1})
 	}
 	return points
 }
+
+// stale is the way home to a primary that was lost, and is back with its storage domains and HA VMs, on storage that it cannot write.
+const stale = "failback to stale copies"
 
 // ready is the world before a planned action.
 func ready(t *testing.T, action string, size lab.TwoSitesOptions) *pair {
@@ -113,9 +116,22 @@ func ready(t *testing.T, action string, size lab.TwoSitesOptions) *pair {
 plan:on("after_start", function(ctx, vm) return ctx:step("dns", function() return vm.name .. " is known" end) end, { as = "dns" })
 return plan
 `)
-	if action == plans.ActionFailback {
+	switch action {
+	case plans.ActionFailback:
 		expect(t, p.planned(plans.ActionFailover, nil, nil), runner.ExitDone)
 		p.replicate()
+	case stale:
+		p.edit("return plan\n", `plan:on("promote_storage", function(ctx) if ctx.action == "failover" then return { writable = true } end end, { as = "array" })
+return plan
+`)
+		p.wait(forLongEnough)
+		p.lose()
+		expect(t, p.failover(nil), runner.ExitDone)
+		if err := p.lab.Heal("primary"); err != nil {
+			t.Fatal(err)
+		}
+		p.replicate()
+		p.wait(20 * time.Minute)
 	}
 	p.audited = len(p.allChanges())
 	return p
@@ -131,11 +147,13 @@ func (p *pair) wrongs() (wrong []string) {
 // every second time with loss of what was not synced, resumes it, and compares the world with that of an undisturbed run.
 func TestPlannedCrashMatrix(t *testing.T) {
 	t.Parallel()
-	for _, action := range []string{plans.ActionFailover, plans.ActionFailback} {
-		t.Run(action, func(t *testing.T) {
+	for _, c := range []struct{ from, action, target string }{
+		{plans.ActionFailover, plans.ActionFailover, "secondary"}, {plans.ActionFailback, plans.ActionFailback, "primary"}, {stale, plans.ActionFailback, "primary"},
+	} {
+		t.Run(c.from, func(t *testing.T) {
 			t.Parallel()
-			target := map[string]string{plans.ActionFailover: "secondary", plans.ActionFailback: "primary"}[action]
-			reference := ready(t, action, lab.TwoSitesOptions{Domains: 2})
+			action, target := c.action, c.target
+			reference := ready(t, c.from, lab.TwoSitesOptions{Domains: 2})
 			reference.effects = 0
 			expect(t, reference.planned(action, nil, nil), runner.ExitDone)
 			effects := reference.effects
@@ -144,7 +162,7 @@ func TestPlannedCrashMatrix(t *testing.T) {
 			points := crashPoints(records, effects)
 			t.Logf("crash points: %d (%d records, %d effects)", len(points), records, effects)
 			for _, point := range points {
-				p := ready(t, action, lab.TwoSitesOptions{Domains: 2})
+				p := ready(t, c.from, lab.TwoSitesOptions{Domains: 2})
 				written := p.counters(map[string]string{"secondary": "primary", "primary": "secondary"}[target])
 				died := p.arm(point, p.newestJournal())
 				p.planned(action, nil, nil)
