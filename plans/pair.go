@@ -240,15 +240,7 @@ func (p *Pair) Next(planFile string) (command, why string) {
 	case AtSecondary:
 		return "drrun failback " + planFile, "the VMs are away: when the array replicates from secondary to primary, bring them home"
 	case AtBoth:
-		switch p.stale() {
-		case Primary:
-			return "drrun failback " + planFile, "the VMs run at secondary, and what primary still holds of the plan is stale. When the array replicates from secondary to primary, " +
-				"failback takes it out first and brings the VMs home; drrun clean " + planFile + " --site primary only takes it out"
-		case Secondary:
-			return "drrun clean " + planFile + " --site secondary", "the VMs run at primary, and what secondary still holds of the plan is stale"
-		}
-		return "", "both engines hold storage domains of the plan, and which copies are stale cannot be told from here: a run may have stopped on its way (drrun history). " +
-			"Else stop the VMs at the site with the older data, then: drrun clean " + planFile + " --site SITE"
+		return p.nextOfBoth(planFile)
 	case Nowhere:
 		return "drrun history", "no engine holds the storage domains: a run may have stopped between release and import; look for it and resume it"
 	}
@@ -260,28 +252,26 @@ func (p *Pair) known(site string) bool {
 	return len(p.StorageDomains) > 0 && !slices.ContainsFunc(p.StorageDomains, func(s ObjectState) bool { return !s.at(site).Known })
 }
 
-// stale names the site whose copies are older when both hold some: the other one has every storage domain active and every VM, and more
-// of them up. "" when that cannot be told. It is a guess for people: drrun clean looks for proof.
-func (p *Pair) stale() string {
-	up := func(site string) (n int) {
-		for _, vm := range p.VMs {
-			if vm.at(site).Status == "up" {
-				n++
-			}
-		}
-		return n
+// nextOfBoth leads on where both engines hold something of the plan. The VMs say which side counts: only one where none of them runs, and
+// whose counterpart holds everything, is stale.
+func (p *Pair) nextOfBoth(planFile string) (command, why string) {
+	runsAt := func(site string) bool {
+		return slices.ContainsFunc(p.VMs, func(vm ObjectState) bool {
+			status := vm.at(site).Status
+			return status != "" && status != "down"
+		})
 	}
-	living := func(site string) bool {
-		return !slices.ContainsFunc(p.StorageDomains, func(s ObjectState) bool { return s.at(site).Status != "active" }) &&
-			!slices.ContainsFunc(p.VMs, func(vm ObjectState) bool { return !vm.at(site).Holds })
+	const both = "both engines hold storage domains of the plan"
+	switch primary, secondary := runsAt(Primary), runsAt(Secondary); {
+	case secondary && !primary && p.heldBy(Secondary):
+		return "drrun failback " + planFile, both + ", and the VMs run at secondary: what primary has is stale. When the array replicates from secondary to primary, " +
+			"failback takes it out first and brings the VMs home; drrun clean " + planFile + " --site primary only takes it out"
+	case primary && !secondary && p.heldBy(Primary):
+		return "drrun clean " + planFile + " --site secondary", both + ", and the VMs run at primary: what secondary has is stale"
+	case primary && secondary:
+		return "", both + ", and VMs run at both: two copies are being written to. Find out which is to be kept, then clean the other site: drrun clean " + planFile + " --site SITE"
 	}
-	switch {
-	case living(Secondary) && up(Secondary) > up(Primary):
-		return Primary
-	case living(Primary) && up(Primary) > up(Secondary):
-		return Secondary
-	}
-	return ""
+	return "drrun history", both + ", and no VM says which is the newer: a run may have stopped on its way; look for it and resume it"
 }
 
 // WrongDirection says why an action cannot start from this state, "" when it can: its target holds every storage domain already, with

@@ -34,9 +34,9 @@ func TestPair(t *testing.T) {
 		{"away and secondary silent", []sides{{"-", "silent"}}, UnknownAt, "drrun failback plan.lua --unplanned", false, false},
 		{"away with stale copies, and secondary silent", []sides{{"inactive", "silent"}}, UnknownAt, "", false, true},
 		{"away, primary unattached", []sides{{"unattached", "active"}}, AtSecondary, "drrun failback plan.lua", true, false},
-		{"both hold", []sides{{"unknown", "active"}}, AtBoth, "", false, false},
+		{"both hold", []sides{{"unknown", "active"}}, AtBoth, "drrun history", false, false},
 		{"released at home", []sides{{"maintenance", "-"}}, Nowhere, "drrun history", false, false},
-		{"one of two moved", []sides{{"-", "active"}, {"active", "-"}}, AtBoth, "", false, false},
+		{"one of two moved", []sides{{"-", "active"}, {"active", "-"}}, AtBoth, "drrun history", false, false},
 		{"both silent", []sides{{"silent", "silent"}}, UnknownAt, "", false, false},
 	}
 	for _, c := range cases {

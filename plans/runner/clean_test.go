@@ -105,7 +105,7 @@ func TestCleanRefuses(t *testing.T) {
 	t.Run("the other site has nothing", func(t *testing.T) {
 		t.Parallel()
 		p := newPair(t, 3, lab.TwoSitesOptions{})
-		p.refusesToClean("primary", "not-stale", `"nfs_ds" is not there on secondary`)
+		p.refusesToClean("primary", "not-stale", `secondary has no storage domain "nfs_ds"`)
 	})
 	t.Run("the other site has let go of it", func(t *testing.T) {
 		t.Parallel()
