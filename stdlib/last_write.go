@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 )
 
 // InSync is what an operator answers for as_of when the array says that the copy holds everything.
@@ -77,7 +78,7 @@ func (s *Session) copyIsGood(group string, answer map[string]any) error {
 		return stale("as_of %q is no time: write it like %s", text, last.UTC().Format(time.RFC3339))
 	}
 	// The answer has whole seconds.
-	if at.Before(last.Truncate(time.Second)) {
+	if at.Before(last.Truncate(time.Second)) && !sabotage.On(sabotage.AsOfNotCompared) {
 		return stale("it is as of %s, and the source was released at %s", at.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339))
 	}
 	return nil
@@ -127,7 +128,7 @@ func (s *Session) unfitResult(point string, subject engine.Subject, result any) 
 // (event 199), a VM of the facts that does not read down, or is not there, proves that the copy is older than that. present holds the
 // statuses of the unregistered VMs by id, and "" for those that are registered already.
 func (s *Session) storeProof(present map[string]string) error {
-	if !s.Facts.Planned || s.AcceptLoss != nil || s.Dry != nil {
+	if !s.Facts.Planned || s.AcceptLoss != nil || s.Dry != nil || sabotage.On(sabotage.StoreProofSkipped) {
 		return nil
 	}
 	for i := range s.Facts.VMs {
