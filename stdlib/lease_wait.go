@@ -32,6 +32,9 @@ func (s *Session) awaitLeases(ctx context.Context) error {
 	}
 	s.Run.Note("log", engine.Subject{}, map[string]any{"text": fmt.Sprintf("waiting until %s, %s after %s fell silent: leases of its hosts on the storage must have expired (lease_expiry)",
 		end.UTC().Format("15:04:05"), wait, s.Source.Name)})
-	_, err = s.Env.Clock.Wait(ctx, rest, nil)
+	if _, err := s.Env.Clock.Wait(ctx, rest, nil); err != nil {
+		return err
+	}
+	_, err = s.Gate.Require(ctx) // the source may have come back meanwhile, and what is attached next may be active there
 	return err
 }

@@ -34,12 +34,15 @@ type oracle struct {
 	forgot       bool                 // an engine lost its storage domains
 	meddled      bool                 // a person activated storage that a run had released
 	lossAccepted bool                 // an unplanned move was wanted: its copy may be old
-	beyond       int                  // violations that drrun could not have known of
+	oldUntil     time.Time            // copies that were started before may have been old for that reason
+	started      map[string]time.Time // when drrun asked for the last start of a VM, by site and id
+	seen         int                  // violations of the lab that were judged
+	beyond       int                  // those that drrun could not have known of
 	wrong        []string
 }
 
 func newOracle(s *story) *oracle {
-	o := &oracle{s: s, answeredAt: map[string]time.Time{}, answersSince: map[string]time.Time{}, releasedAt: map[string]time.Time{}}
+	o := &oracle{s: s, answeredAt: map[string]time.Time{}, answersSince: map[string]time.Time{}, releasedAt: map[string]time.Time{}, started: map[string]time.Time{}}
 	for _, domain := range s.lab.View().Sites["primary"].StorageDomains {
 		o.domainIDs = append(o.domainIDs, domain.ID)
 	}
@@ -104,6 +107,9 @@ func (o *oracle) sample() {
 			o.releasedAt[site] = o.now()
 		}
 	}
+	for ; o.seen < len(view.Violations); o.seen++ {
+		o.judgeSeen(view.Violations[o.seen])
+	}
 }
 
 // watched is drrun's way to a site, under the eyes of the oracle.
@@ -129,9 +135,12 @@ func (o *oracle) judgeStart(site, path string) {
 	o.s.starts++
 	o.sample()
 	from, now := other(site), o.now()
-	o.s.say("start %s on %s", path[strings.LastIndex(strings.TrimSuffix(path, "/start"), "/")+1:], site)
+	id := strings.TrimSuffix(path, "/start")
+	id = id[strings.LastIndex(id, "/")+1:]
+	o.started[site+" "+id] = now
+	o.s.say("start %s on %s", id, site)
 	if o.undoes { // the other site never had anything
-		for _, domain := range o.s.lab.View().Sites[from].StorageDomains {
+		for _, domain := range o.s.lab.View().Sites[from].StorageDomains { // (a domain in maintenance there runs nothing)
 			if o.s.ours(domain.ID) && domain.Status != "unattached" && domain.Status != "maintenance" {
 				o.violated("a rollback starts a VM on %s while %s has %s %s", site, from, domain.Name, domain.Status)
 			}
@@ -174,27 +183,38 @@ func (o *oracle) judgeMove(action string, planned bool, before map[string]int64)
 		}
 	}
 	for _, label := range o.s.labels() {
-		if strings.HasPrefix(label, target) {
+		if strings.HasPrefix(label, target) && o.answers(target) {
 			o.violated("after the %s there is a lock left: %s", action, label)
 		}
 	}
 }
 
-// judgeEnd looks at what the lab saw, and at the log.
-func (o *oracle) judgeEnd() {
-	view := o.s.lab.View()
-	for _, v := range view.Violations {
-		switch v.Kind {
-		case lab.ViolationSplitBrain, lab.ViolationAttachedTwice, lab.ViolationStaleCopy:
-			// Each start was judged when it left, by what could be known then. What the healed site starts, and what it is told to
-			// start by a person, is not drrun's.
-			if v.Kind == lab.ViolationStaleCopy && (o.lossAccepted || o.meddled) || v.Kind != lab.ViolationStaleCopy {
-				o.beyond++
-				continue
-			}
-		}
-		o.violated("%s on %s: %s", v.Kind, v.Site, v.Text)
+// judgeSeen says of what the lab saw whether drrun did it and could know.
+func (o *oracle) judgeSeen(v lab.Violation) {
+	from := other(v.Site)
+	late := !o.answersSince[from].IsZero() && o.now().Sub(o.answersSince[from]) > grace // drrun should have seen what the other site has
+	known := true
+	switch v.Kind {
+	case lab.ViolationSplitBrain:
+		// What a site that comes back starts by itself is not drrun's.
+		known = late && v.Time.Sub(o.started[v.Site+" "+v.Subject]) < time.Minute
+	case lab.ViolationAttachedTwice:
+		known = late
+	case lab.ViolationStaleCopy:
+		known = !o.lossAccepted && !o.meddled && v.Time.After(o.oldUntil)
 	}
+	if !known {
+		o.s.say("behind drrun's back: %s on %s: %s", v.Kind, v.Site, v.Text)
+		o.beyond++
+		return
+	}
+	o.violated("%s on %s: %s", v.Kind, v.Site, v.Text)
+}
+
+// judgeEnd looks at the log, and at where everything is.
+func (o *oracle) judgeEnd() {
+	o.sample()
+	view := o.s.lab.View()
 	type start struct{ site, run, path string }
 	starts := map[start]int{}
 	for _, entry := range o.s.lab.Log() {

@@ -585,7 +585,7 @@ func (s *story) reverse(from string) bool {
 			return false
 		}
 	}
-	s.lossAccepted = false
+	s.lossAccepted, s.oldUntil = false, s.now()
 	s.say("the array replicates from %s", from)
 	s.wait(time.Minute)
 	return true
