@@ -116,6 +116,7 @@ type attempt struct {
 	replaced      map[string]string    // locks of others that may go, by token, with what to say about it
 	broken        []string             // whose locks a person let go
 	sourceAnswers bool                 // when the evidence was looked at before the run
+	answeredCheck bool                 // the source answered while the check looked
 	survey        *plans.Survey        // what the check read
 	snapshot      map[string][]byte
 	goOn          *goOn // what was decided about the attempt before; nil for the first of this process
@@ -400,7 +401,9 @@ func (a *attempt) check(ctx context.Context, begins bool) (*plans.Survey, error)
 	sites := map[string]*ovirt.Site{}
 	reasons := map[string]error{}
 	for _, site := range []*ovirt.Site{a.source, a.target} {
-		switch reach := site.Probe(ctx); {
+		reach := site.Probe(ctx)
+		a.answeredCheck = a.answeredCheck || reach.Answers && site == a.source
+		switch {
 		case reach.Answers && site == a.source && a.noSourceLogin:
 			reasons[site.Name()] = fmt.Errorf("%s, and its password is not known", reach.Text)
 		case reach.Answers:
@@ -535,6 +538,9 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 	switch {
 	case a.DryRun && errors.As(err, &missing):
 		return confirmation, nil
+	case err == nil && verdict.Ground == stdlib.GroundConfirmed && a.answeredCheck: // the word was older than that answer
+		return nil, refuse("no-evidence", "find out what "+facts.Source+" does; when you are sure that it is off, start it again",
+			fmt.Errorf("no evidence that site %q is down: its engine answered a moment ago, while the check looked, so the confirmation of %s does not count; it is silent now", facts.Source, confirmation.Name))
 	case err == nil:
 		return confirmation, nil
 	case !errors.As(err, &missing):

@@ -28,6 +28,7 @@ type oracle struct {
 	undoes       bool // the attempt is a rollback
 	confirmed    time.Time
 	truly        bool // the confirmation was true when it was given
+	lookedAt     map[string]time.Time // when drrun last began to look
 	answeredAt   map[string]time.Time
 	answersSince map[string]time.Time // since when its engine answers; zero while it does not
 	releasedAt   map[string]time.Time // when it was last known to have let go of everything
@@ -37,12 +38,12 @@ type oracle struct {
 	oldUntil     time.Time            // copies that were started before may have been old for that reason
 	started      map[string]time.Time // when drrun asked for the last start of a VM, by site and id
 	seen         int                  // violations of the lab that were judged
-	beyond       int                  // those that drrun could not have known of
+	beyond       map[string]int       // those that drrun did not do, or could not have known of, by kind
 	wrong        []string
 }
 
 func newOracle(s *story) *oracle {
-	o := &oracle{s: s, answeredAt: map[string]time.Time{}, answersSince: map[string]time.Time{}, releasedAt: map[string]time.Time{}, started: map[string]time.Time{}}
+	o := &oracle{s: s, lookedAt: map[string]time.Time{}, answeredAt: map[string]time.Time{}, answersSince: map[string]time.Time{}, releasedAt: map[string]time.Time{}, started: map[string]time.Time{}, beyond: map[string]int{}}
 	for _, domain := range s.lab.View().Sites["primary"].StorageDomains {
 		o.domainIDs = append(o.domainIDs, domain.ID)
 	}
@@ -123,6 +124,9 @@ func (w watched) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.Method == http.MethodPost && strings.HasSuffix(request.URL.Path, "/start") {
 		w.o.judgeStart(w.site, request.URL.Path)
 	}
+	if strings.HasSuffix(request.URL.Path, "/services/health") { // each look begins with it
+		w.o.lookedAt[w.site] = w.o.now()
+	}
 	answer, err := w.wire.RoundTrip(request)
 	if err == nil {
 		w.o.answeredAt[w.site] = w.o.now()
@@ -151,6 +155,9 @@ func (o *oracle) judgeStart(site, path string) {
 		o.violated("a VM is started on %s, which is left", site)
 		return
 	}
+	if age := now.Sub(o.lookedAt[from]); age > grace {
+		o.violated("a VM is started on %s by a look at %s that began %s ago", site, from, age)
+	}
 	if at := o.releasedAt[from]; !at.IsZero() && now.Sub(at) <= grace {
 		return
 	}
@@ -164,7 +171,7 @@ func (o *oracle) judgeStart(site, path string) {
 	case o.answeredAt[from].After(o.confirmed) && now.Sub(o.answeredAt[from]) > grace:
 		o.violated("a VM is started on %s although %s answered %s after the confirmation", site, from, o.answeredAt[from].Sub(o.confirmed))
 	case !o.truly:
-		o.beyond++ // the operator's fault: it answered then, and fell silent before drrun looked
+		o.beyond["said to be down while it answered, and then silent"]++ // the operator's fault: it answered then, and fell silent before drrun looked
 	}
 }
 
@@ -193,11 +200,13 @@ func (o *oracle) judgeMove(action string, planned bool, before map[string]int64)
 func (o *oracle) judgeSeen(v lab.Violation) {
 	from := other(v.Site)
 	late := !o.answersSince[from].IsZero() && o.now().Sub(o.answersSince[from]) > grace // drrun should have seen what the other site has
-	known := true
+	known, what := true, v.Kind
 	switch v.Kind {
 	case lab.ViolationSplitBrain:
-		// What a site that comes back starts by itself is not drrun's.
-		known = late && v.Time.Sub(o.started[v.Site+" "+v.Subject]) < time.Minute
+		mine := v.Time.Sub(o.started[v.Site+" "+v.Subject]) < time.Minute
+		if known = mine && late; !mine {
+			what += " begun by the site that came back"
+		}
 	case lab.ViolationAttachedTwice:
 		known = late
 	case lab.ViolationStaleCopy:
@@ -205,7 +214,7 @@ func (o *oracle) judgeSeen(v lab.Violation) {
 	}
 	if !known {
 		o.s.say("behind drrun's back: %s on %s: %s", v.Kind, v.Site, v.Text)
-		o.beyond++
+		o.beyond[what]++
 		return
 	}
 	o.violated("%s on %s: %s", v.Kind, v.Site, v.Text)
