@@ -73,7 +73,7 @@ func (a *asker) canAnswer(name string) bool {
 
 // Prepared answers a question from the command line.
 func (a *asker) Prepared(q engine.Question) (engine.Answer, bool) {
-	if sabotage.On(sabotage.YesIsEvidence) && q.Evidence && a.yes {
+	if sabotage.On(sabotage.YesIsEvidence) && a.yes && q.Evidence {
 		return engine.Answer{Text: "drrun: --yes was given", Via: engine.ViaYes, By: a.who()}, true
 	}
 	if q.Evidence {

@@ -27,7 +27,7 @@ type oracle struct {
 	planned      bool
 	undoes       bool // the attempt is a rollback
 	confirmed    time.Time
-	truly        bool // the confirmation was true when it was given
+	truly        bool                 // the confirmation was true when it was given
 	lookedAt     map[string]time.Time // when drrun last began to look
 	answeredAt   map[string]time.Time
 	answersSince map[string]time.Time // since when its engine answers; zero while it does not

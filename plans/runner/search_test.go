@@ -549,7 +549,9 @@ func (s *story) clean(site string) {
 		var result *runner.Result
 		if run != nil && run.Unfinished() && run.Head.Action == plans.ActionClean {
 			s.resumed++
-			result = s.attempt(plans.ActionClean, false, site, func(soft context.Context, o runner.Options) *runner.Result { return runner.Resume(soft, soft, run.ID, o) })
+			result = s.attempt(plans.ActionClean, false, site, func(soft context.Context, o runner.Options) *runner.Result {
+				return runner.Resume(soft, soft, run.ID, o)
+			})
 		} else {
 			result = s.attempt(plans.ActionClean, false, site, func(soft context.Context, o runner.Options) *runner.Result { return runner.Start(soft, soft, o) })
 		}
