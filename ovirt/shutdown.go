@@ -93,7 +93,7 @@ func (s *Site) shutDown(ctx context.Context, subject *Subject, o ShutdownOptions
 		}
 		readAt := s.o.Clock.Now()
 		subject.Name = vm.Name
-		if sabotage.On(sabotage.ShutdownTwice) && vm.Status == "up" {
+		if sabotage.On(sabotage.ShutdownTwice) {
 			asked = false
 		}
 		if vm.Status != "up" || asked {

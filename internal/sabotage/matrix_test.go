@@ -54,8 +54,8 @@ var witnesses = map[sabotage.Switch][]witness{
 	sabotage.RemoveFormats:    {runner("TestPlannedFailoverAndBack")},
 	sabotage.RollbackLate:     {search},
 
-	sabotage.ImportNamed:      {runner("TestFailover"), {"ovirt", "TestImportSendsIDAndNoName"}},
-	sabotage.WrongDomainKept:  {runner("TestDomainDoesNotImport"), {"ovirt", "TestLabWrongDomainAtThePlace"}},
+	sabotage.ImportNamed:      {runner("TestEmptyExportStaysEmpty"), {"ovirt", "TestImportSendsIDAndNoName"}},
+	sabotage.WrongDomainKept:  {{"ovirt", "TestImportOfAnotherDomainIsTakenOut"}},
 	sabotage.StatusTrusted:    {{"ovirt", "TestLabLies"}},
 	sabotage.NICsUnread:       {runner("TestNICsAreRepaired")},
 	sabotage.LeasesNotAwaited: {runner("TestAttachWaitsForLeases")},

@@ -89,8 +89,8 @@ func TestGuestIgnoresItsShutdown(t *testing.T) {
 	if n := p.effectsOf("primary", http.MethodPost, "/shutdown"); n != 1 {
 		t.Errorf("asked %d times to shut down", n)
 	}
-	if vm := p.lab.View().Sites["primary"].VMs[0]; !vm.Running {
-		t.Errorf("vm1 is %s", vm.Status)
+	if vms := p.lab.View().Sites["primary"].VMs; len(vms) != 1 || !vms[0].Running {
+		t.Errorf("at the primary: %+v", vms)
 	}
 }
 
@@ -267,7 +267,7 @@ func TestWordOfAnEarlierAttempt(t *testing.T) {
 		}
 		id = runs[0].ID
 	})
-	r := p.resume(id, func(o *runner.Options) { o.ConfirmSourceDown = "" })
+	r := p.resume(id, func(o *runner.Options) { o.ConfirmSourceDown, o.CanAnswer = "", func(string) bool { return true } })
 	if r.Exit == runner.ExitDone || r.Error.Code != "no-evidence" || p.effectsOf("secondary", http.MethodPost, "/start") > 0 {
 		t.Errorf("exit %d, %+v", r.Exit, r.Error)
 	}
@@ -284,5 +284,25 @@ return plan
 	expect(t, p.failover(nil), runner.ExitDone)
 	if text := p.read(p.journal()); strings.Contains(text, lab.SecondaryPassword) || !strings.Contains(text, "the engine said") {
 		t.Error("the journal holds the password, or lacks the line")
+	}
+}
+
+// TestEmptyExportStaysEmpty gives the plan an export on which nothing lies: the import is refused and creates nothing.
+func TestEmptyExportStaysEmpty(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 1, lab.TwoSitesOptions{VMs: 1})
+	world := lab.TwoSites(p.size)
+	world.Exports = append(world.Exports, lab.Export{Site: "secondary", Address: "192.168.122.210", Path: "/empty", Size: 1 << 40})
+	p.lab = lab.New(world, p.world.Clock(), 1)
+	p.edit("/nfs_ds_replica", "/empty")
+	p.lose()
+	if r := p.failover(nil); r.Exit == runner.ExitDone || r.Error == nil {
+		t.Errorf("exit %d", r.Exit)
+	}
+	if n := p.effectsOf("secondary", http.MethodPost, "/storagedomains"); n > 0 {
+		t.Errorf("%d storage domains were made", n)
+	}
+	for _, violation := range p.lab.View().Violations {
+		t.Errorf("%s: %s", violation.Kind, violation.Text)
 	}
 }

@@ -615,28 +615,33 @@ func TestSearch(t *testing.T) {
 	next, played := *firstSeed, 0
 	total := &story{oracle: &oracle{beyond: map[string]int{}}}
 	violating := map[uint64][]string{}
+	batch := func(t *testing.T) {
+		for range 50 { // what the worlds of a batch hold is free when it ends
+			mu.Lock()
+			seed := next
+			next++
+			stop := seed >= *firstSeed+count || len(violating) > 0 && *stopEarly
+			mu.Unlock()
+			if stop {
+				return
+			}
+			s := play(t, uint64(seed))
+			mu.Lock()
+			played++
+			total.add(s)
+			if len(s.wrong) > 0 {
+				violating[s.seed] = s.wrong
+			}
+			mu.Unlock()
+		}
+	}
+	workers := min(runtime.GOMAXPROCS(0), count)
 	t.Run("seeds", func(t *testing.T) {
-		for worker := range runtime.GOMAXPROCS(0) {
+		for worker := range workers {
 			t.Run(fmt.Sprint(worker), func(t *testing.T) {
 				t.Parallel()
-				for {
-					mu.Lock()
-					seed := next
-					next++
-					stop := seed >= *firstSeed+count || len(violating) > 0 && *stopEarly
-					mu.Unlock()
-					if stop {
-						return
-					}
-					s := play(t, uint64(seed))
-					s.world.Close()
-					mu.Lock()
-					played++
-					total.add(s)
-					if len(s.wrong) > 0 {
-						violating[s.seed] = s.wrong
-					}
-					mu.Unlock()
+				for range (count + 49) / 50 {
+					t.Run("batch", batch)
 				}
 			})
 		}
