@@ -3,7 +3,7 @@ GO   ?= go
 BIN  := bin/drrun
 TEST_TIMEOUT ?= 20m
 
-.PHONY: help build demo test race lint fuzz bench sim crash update clean
+.PHONY: help build demo test race lint fuzz bench sim sabotage search crash update clean
 
 ## help: this list
 help:
@@ -36,6 +36,16 @@ lint:
 SEEDS ?= 200
 sim:
 	$(GO) test ./plans/runner -run 'TestSim' -v -seeds $(SEEDS)
+
+## sabotage: remove each safety behaviour in turn and see which test notices
+sabotage:
+	$(GO) vet -tags sabotage ./internal/sabotage
+	$(GO) test -tags sabotage -timeout 20m -parallel 2 ./internal/sabotage -run TestMatrix
+
+## search: schedules that might do harm, SEARCHES of them
+SEARCHES ?= 10000
+search:
+	$(GO) test -timeout 2h ./plans/runner -run 'TestSearch' -v -seeds $(SEARCHES)
 
 ## crash: the crash matrix of a failover, with its figures
 crash:

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"drrun/internal/sabotage"
 )
 
 // A file lock keeps the processes of one state folder apart. The locks in this file keep machines apart: one for each storage domain in
@@ -307,6 +309,9 @@ func (l *RemoteLocks) Verify(ctx context.Context) error {
 	defer free()
 	if l.lost != nil {
 		return l.lost
+	}
+	if sabotage.On(sabotage.LabelsNotReread) {
+		return nil
 	}
 	for _, site := range l.sites {
 		state := l.states[site.Site()]

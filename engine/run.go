@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"drrun/internal/sabotage"
 )
 
 // Run is one execution of an action of a plan: what it decided, did and saw, kept in a
@@ -588,7 +590,9 @@ func (r *Run) Begin(ctx context.Context, in Intent) (*Pending, error) {
 	if in.Task == "" {
 		in.Task = taskPath(ctx)
 	}
-	if err := r.commit(Record{Kind: kindIntent, Intent: &in}); err != nil {
+	if sabotage.On(sabotage.IntentNotSynced) {
+		r.ride(Record{Kind: kindIntent, Intent: &in})
+	} else if err := r.commit(Record{Kind: kindIntent, Intent: &in}); err != nil {
 		return nil, fmt.Errorf("begin %s: %w", in.Op, err)
 	}
 	p := &Pending{run: r, in: in}

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"drrun/internal/sabotage"
 )
 
 // RegisterVM makes an unregistered VM of an active storage domain a VM of this engine, and returns it with its NICs and disks as
@@ -124,6 +126,8 @@ func (s *Site) register(ctx context.Context, r registration) (changed bool, err 
 	exists := func(ctx context.Context) (bool, error) { return by(ctx, r.read) }
 	now := func(ctx context.Context) (bool, error) {
 		switch {
+		case changed && sabotage.On(sabotage.StatusTrusted):
+			return true, nil
 		case changed && r.verify != nil:
 			return by(ctx, r.verify)
 		case r.absent:

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"drrun/internal/sabotage"
 )
 
 // Codes of events about a storage domain that was to leave (ovirt-engine AuditLogType.java).
@@ -251,6 +253,9 @@ func (s *Site) dropDomain(ctx context.Context, c change, allowed func(context.Co
 	defer cancel()
 	sdID := c.subject.ID
 	c.method, c.path, c.accept = http.MethodDelete, "/storagedomains/"+segment(sdID), acceptAction
+	if sabotage.On(sabotage.RemoveFormats) && c.op == OpRemoveDomain {
+		c.query.Set("format", "true")
+	}
 	e := &ensurance{change: c}
 	var readAt time.Time
 	e.look = func(ctx context.Context, sent bool) (bool, error) {

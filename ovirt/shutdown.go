@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"drrun/internal/sabotage"
 )
 
 // Codes of events about the end of a VM (ovirt-engine AuditLogType.java).
@@ -91,6 +93,9 @@ func (s *Site) shutDown(ctx context.Context, subject *Subject, o ShutdownOptions
 		}
 		readAt := s.o.Clock.Now()
 		subject.Name = vm.Name
+		if sabotage.On(sabotage.ShutdownTwice) {
+			asked = false
+		}
 		if vm.Status != "up" || asked {
 			waited, err := s.waitDown(ctx, *subject, vm, o, asked)
 			if err != nil {

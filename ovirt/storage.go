@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"drrun/internal/sabotage"
 )
 
 // replicaHint is the first thing to check when a host cannot import from a place.
@@ -29,6 +31,13 @@ func (s *Site) ImportDomain(ctx context.Context, spec ImportSpec) (sd StorageDom
 	body := importXML{ID: spec.ID, Type: "data", Host: refXML{ID: spec.HostID}}
 	body.Storage.Type, body.Storage.Address, body.Storage.Path = spec.Type, spec.Address, spec.Path
 	body.Storage.VFSType, body.Storage.MountOptions, body.Storage.NFSVersion = spec.VFSType, spec.MountOptions, spec.NFSVersion
+	var request any = body
+	if sabotage.On(sabotage.ImportNamed) {
+		request = struct {
+			importXML
+			Name string `xml:"name"`
+		}{body, spec.Name}
+	}
 	ctx = patiently(ctx)
 	retry, cleaned := "", false
 	for repeats := 0; ; {
@@ -44,10 +53,12 @@ func (s *Site) ImportDomain(ctx context.Context, spec ImportSpec) (sd StorageDom
 		}
 		var added StorageDomain
 		failure := s.perform(ctx, change{
-			op: OpImportDomain, subject: subject, method: http.MethodPost, path: "/storagedomains", body: body,
+			op: OpImportDomain, subject: subject, method: http.MethodPost, path: "/storagedomains", body: request,
 			accept: acceptInto(decodeDomain, &added), retry: retry,
 		})
 		switch {
+		case failure == nil && added.ID != spec.ID && sabotage.On(sabotage.WrongDomainKept):
+			return added, true, nil
 		case failure == nil && added.ID != spec.ID:
 			return StorageDomain{}, true, s.takeOut(ctx, spec, added)
 		case failure == nil:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 	"drrun/ovirt"
 )
 
@@ -165,7 +166,11 @@ func (g *Gate) Require(ctx context.Context) (Verdict, error) {
 	}()
 	began := g.clock.Now()
 	// What such a look finds out after that time would be too old to start anything on.
-	limit, cancel := g.clock.WithTimeout(ctx, EvidenceAge)
+	bound := EvidenceAge
+	if sabotage.On(sabotage.LookUnbounded) {
+		bound = time.Hour
+	}
+	limit, cancel := g.clock.WithTimeout(ctx, bound)
 	answers, held, words := g.look(limit)
 	cut := limit.Err() != nil
 	cancel()
@@ -192,7 +197,10 @@ func (g *Gate) fresh() bool {
 		return false
 	}
 	now := g.clock.Now()
-	if confirmed := g.last.Confirmation; confirmed != nil && now.Sub(confirmed.At) > ConfirmationLifetime {
+	if sabotage.On(sabotage.EvidenceNotRenewed) && g.last.Holds {
+		return true
+	}
+	if confirmed := g.last.Confirmation; confirmed != nil && now.Sub(confirmed.At) > ConfirmationLifetime && !sabotage.On(sabotage.ConfirmedForEver) {
 		return false
 	}
 	return now.Sub(g.seen) <= g.tick && now.Sub(g.last.At) <= EvidenceAge
@@ -208,9 +216,12 @@ func (g *Gate) conclude(began time.Time, answers bool, held []string, words stri
 	case g.silentSince.IsZero():
 		g.silentSince = now // the look itself was the last moment in which it may have written
 	}
+	if sabotage.On(sabotage.AnswerOverruled) && g.confirmation != nil {
+		answers = false
+	}
 	if answers {
 		// A source that answers is never overruled by a person, and a confirmation it contradicts is void for good.
-		if g.confirmation != nil {
+		if g.confirmation != nil && !sabotage.On(sabotage.ContradictionPasses) {
 			g.voided = fmt.Sprintf("it answered again at %s, so the confirmation of %s is void", now.Format("15:04:05"), g.confirmation.Name)
 			g.confirmation, g.contradicted = nil, true
 		}
@@ -226,11 +237,13 @@ func (g *Gate) conclude(began time.Time, answers bool, held []string, words stri
 		return verdict
 	}
 	switch {
+	case sabotage.On(sabotage.SilenceIsProof):
+		verdict.Holds, verdict.Ground = true, GroundReleased
 	case g.confirmation == nil && g.voided != "":
 		verdict.Why = "it is silent now, but " + g.voided
 	case g.confirmation == nil:
 		verdict.Why = "its engine does not answer (" + words + "), which is no proof, and nobody has confirmed that it is down"
-	case now.Sub(g.confirmation.At) > ConfirmationLifetime:
+	case now.Sub(g.confirmation.At) > ConfirmationLifetime && !sabotage.On(sabotage.ConfirmedForEver):
 		g.voided = fmt.Sprintf("the confirmation of %s is older than %s", g.confirmation.Name, ConfirmationLifetime)
 		g.confirmation = nil
 		verdict.Why = g.voided
@@ -267,6 +280,9 @@ func LookAt(ctx context.Context, source *ovirt.Site, domains []FactDomain, left 
 		return false, nil, reach.Text
 	}
 	unknown := func(err error) (bool, []string, string) {
+		if sabotage.On(sabotage.FaultIsSilence) {
+			return false, nil, err.Error()
+		}
 		return true, domainNames(domains), fmt.Sprintf("its engine answers, but what it holds cannot be read: %v", err)
 	}
 	ctx = ovirt.Repeated(ctx) // one look a tick for all VMs that start
@@ -300,7 +316,10 @@ func LookAt(ctx context.Context, source *ovirt.Site, domains []FactDomain, left 
 			}
 			status = cmp.Or(statuses[domain.ID], "attached, without a status")
 		}
-		if status == "not shown" && left != nil && left(domain.ID) {
+		if status == "not shown" && (left != nil && left(domain.ID) || sabotage.On(sabotage.NotShownIsReleased)) {
+			continue
+		}
+		if sabotage.On(sabotage.UnreleasedAccepted) && status != "active" && status != "not shown" {
 			continue
 		}
 		if status != "unattached" && status != "maintenance" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 )
 
 // InSync is what an operator answers for as_of when the array says that the copy holds everything.
@@ -149,7 +150,7 @@ func (s *Session) copyHoldsLastWrite(group string, answer map[string]any) error 
 		return stale("as_of %s lies in the future: it is %s", at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	// The answer has whole seconds.
-	if at.Before(last.Truncate(time.Second)) {
+	if at.Before(last.Truncate(time.Second)) && !sabotage.On(sabotage.AsOfNotCompared) {
 		return stale("it is as of %s, and the source was released at %s", at.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339))
 	}
 	return nil
@@ -238,7 +239,7 @@ func (s *Session) markOn(domainID string) (there, known bool) {
 // older, and so does everywhere one that does not read down. present holds the statuses of the unregistered VMs by id, and "" for those
 // that are registered already.
 func (s *Session) storeProof(present map[string]string) error {
-	if !s.Facts.Planned || s.Dry != nil {
+	if !s.Facts.Planned || s.Dry != nil || sabotage.On(sabotage.StoreProofSkipped) {
 		return nil
 	}
 	stale := func(domain *FactDomain, format string, args ...any) error {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 )
 
 // awaitLeases waits until no lease on the storage can be alive any more. Hosts that were lost without letting go of it keep their
@@ -14,7 +15,7 @@ import (
 // holds none.
 func (s *Session) awaitLeases(ctx context.Context) error {
 	wait := time.Duration(s.Facts.LeaseExpiry * float64(time.Second))
-	if wait <= 0 || s.Dry != nil {
+	if wait <= 0 || s.Dry != nil || sabotage.On(sabotage.LeasesNotAwaited) {
 		return nil
 	}
 	verdict, err := s.Gate.Require(ctx)
@@ -32,6 +33,9 @@ func (s *Session) awaitLeases(ctx context.Context) error {
 	s.Run.Note("log", engine.Subject{}, map[string]any{"until": end, "what": "the leases of " + s.Source.Name + "'s hosts to expire",
 		"text": fmt.Sprintf("waiting until %s, %s after %s fell silent: leases of its hosts on the storage must have expired (lease_expiry)",
 			end.UTC().Format("15:04:05"), wait, s.Source.Name)})
-	_, err = s.Env.Clock.Wait(ctx, rest, nil)
+	if _, err := s.Env.Clock.Wait(ctx, rest, nil); err != nil {
+		return err
+	}
+	_, err = s.Gate.Require(ctx) // the source may have come back meanwhile, and what is attached next may be active there
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 	"drrun/ovirt"
 )
 
@@ -79,7 +80,7 @@ func (d *domainRef) mayLeave(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("take storage domain %q out of %s: whether %s has it cannot be read: %w", d.fact.Name, d.site.Name, s.Target.Name, err)
 	}
-	if dataCenterID == "" || status != "active" {
+	if (dataCenterID == "" || status != "active") && !sabotage.On(sabotage.LeaveUnheld) {
 		return fmt.Errorf("take storage domain %q out of %s: on %s it is %s, not active: %w", d.fact.Name, d.site.Name, s.Target.Name, orWords(status, "not there"), errNotLeft)
 	}
 	return nil
@@ -115,7 +116,7 @@ func (d *domainRef) refuseLosses(ctx context.Context, dataCenterID string) error
 	slices.Sort(strangers)
 	slices.Sort(only)
 	switch {
-	case len(strangers) > 0:
+	case len(strangers) > 0 && !sabotage.On(sabotage.StrangersIgnored):
 		return &StrangersError{Domain: d.fact.Name, Site: d.site.Name, Objects: strangers}
 	case len(only) > 0:
 		return fmt.Errorf("take storage domain %q out of %s: %s does not have VM %s, whose configuration would be lost with it: %w",

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 	"drrun/lua"
 	"drrun/ovirt"
 )
@@ -64,12 +65,18 @@ func (v *vmRef) shutdown(ctx context.Context, o ovirt.ShutdownOptions) (ovirt.Sh
 	defer s.permit(v.site, v.fact.ID, ops...)()
 	// The engine restarts an HA VM that it finds down, and a shutdown that ends by an error looks like that.
 	o.MayAsk = func(vm ovirt.VM) error {
-		if vm.HAEnabled {
+		if vm.HAEnabled && !sabotage.On(sabotage.HALeftOn) {
 			return fmt.Errorf("VM %q on %s is not shut down: its high availability is on, so the engine could start it again; switch it off first: vm:set_ha { enabled = false }", v.fact.Name, v.site.Name)
 		}
 		return nil
 	}
+	if sabotage.On(sabotage.ReleaseWhileUp) {
+		o.Grace = time.Second
+	}
 	result, err := v.site.Engine.ShutdownVM(ctx, v.fact.ID, o)
+	if sabotage.On(sabotage.ReleaseWhileUp) && ovirt.HasCode(err, ovirt.CodeTimeout) {
+		err = nil
+	}
 	if err != nil {
 		return result, err
 	}

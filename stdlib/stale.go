@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"drrun/ovirt"
+
+	"drrun/internal/sabotage"
 )
 
 // ActionClean is the action that takes what is stale out of a site's engine.
@@ -48,12 +50,12 @@ func (s *Session) lookForStale(ctx context.Context) error {
 		return no("bring the engine of "+s.Source.Name+" up", "what %s holds cannot be read: %v", s.Source.Name, err)
 	}
 	for _, domain := range s.Facts.Domains {
-		switch held[domain.ID] {
-		case "active":
-		case "":
+		switch state := held[domain.ID]; {
+		case state == "active", sabotage.On(sabotage.CleanBlindly):
+		case state == "":
 			return no("drrun status shows where everything is", "%s has no storage domain %q", s.Source.Name, domain.Name)
 		default:
-			return no("drrun status shows where everything is", "storage domain %q is %s on %s, not active", domain.Name, held[domain.ID], s.Source.Name)
+			return no("drrun status shows where everything is", "storage domain %q is %s on %s, not active", domain.Name, state, s.Source.Name)
 		}
 	}
 	there, err := s.Source.Engine.VMs(ctx, ovirt.VMQuery{})
@@ -79,7 +81,7 @@ func (s *Session) lookForStale(ctx context.Context) error {
 			only = append(only, vm.Name)
 		}
 	}
-	if len(only) > 0 && s.AcceptLoss == nil {
+	if len(only) > 0 && s.AcceptLoss == nil && !sabotage.On(sabotage.CleanBlindly) {
 		return no("export them there, or give them up by name: --accept-loss 'YOUR NAME: WHY'",
 			"%s has no VM %s, which %s still has: it would be lost with its storage domain", s.Source.Name, strings.Join(only, ", "), s.Target.Name)
 	}
@@ -91,7 +93,7 @@ func (s *Session) lookForStale(ctx context.Context) error {
 		status := stale[domain.ID]
 		running = running || status != "" && status != "unattached" && status != "maintenance"
 	}
-	if !running {
+	if !running || sabotage.On(sabotage.CleanUnrebooted) {
 		return nil
 	}
 	return s.hostsWereRebooted(ctx, no)

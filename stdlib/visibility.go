@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 	"drrun/lua"
 	"drrun/ovirt"
 )
@@ -127,7 +128,7 @@ func (e *BlindError) Code() string { return "hosts-blind" }
 
 func (site *Site) requireVisible(t *engine.Task, ctx context.Context) error {
 	s := site.session
-	if s.Dry != nil || s.allActive() { // what is not imported yet cannot be asked for
+	if s.Dry != nil || s.allActive() || sabotage.On(sabotage.BlindHosts) { // what is not imported yet cannot be asked for
 		return nil
 	}
 	type look struct {

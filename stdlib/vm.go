@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 	"drrun/lua"
 	"drrun/ovirt"
 )
@@ -205,6 +206,9 @@ func (v *vmRef) register(ctx context.Context, reassignMACs bool) error {
 		return err
 	}
 	s.settleByState(cut, changed)
+	if sabotage.On(sabotage.NICsUnread) {
+		registered.NICs = nil
+	}
 	if err := v.repairNICs(ctx, registered.NICs); err != nil {
 		return err
 	}
@@ -278,13 +282,13 @@ func (v *vmRef) start(ctx context.Context, timeout time.Duration) (ovirt.StartRe
 	result, err := v.site.Engine.StartVM(ctx, v.fact.ID, ovirt.StartOptions{
 		Timeout: timeout,
 		MayStart: func(ctx context.Context) error {
-			if reachedBefore {
+			if reachedBefore && !sabotage.On(sabotage.StartRepeated) {
 				return &WentDownError{VM: v.fact.Name, Site: v.site.Name}
 			}
 			if task != nil && task.Ctx().Err() != nil { // it waited for its turn meanwhile
 				return fmt.Errorf("%w: %w", engine.ErrStopping, context.Cause(task.Ctx()))
 			}
-			if _, err := s.Gate.Require(ctx); err != nil {
+			if _, err := s.Gate.Require(ctx); err != nil && !sabotage.On(sabotage.StartWithoutGate) {
 				return err
 			}
 			s.Run.Mark(engine.Status{Subject: subject, State: StateStarting, Rank: &v.fact.Rank})

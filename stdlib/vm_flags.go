@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 	"drrun/lua"
 	"drrun/ovirt"
 )
@@ -89,6 +90,9 @@ func (v *vmRef) flag(op, text string, needed func(ovirt.VM) bool, dry func(*ovir
 }
 
 func (v *vmRef) setHA(ctx context.Context, goal ovirt.HA) error {
+	if sabotage.On(sabotage.HALeftOn) && !goal.Enabled {
+		return nil
+	}
 	text := map[bool]string{true: "switch HA on for", false: "switch HA off for"}[goal.Enabled]
 	return v.flag(ovirt.OpSetHA, text, func(vm ovirt.VM) bool {
 		return vm.HAEnabled != goal.Enabled || goal.Priority != 0 && vm.HAPriority != goal.Priority || goal.LeaseDomainID != "" && vm.LeaseDomainID != goal.LeaseDomainID

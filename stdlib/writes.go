@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 	"drrun/ovirt"
 )
 
@@ -116,8 +117,11 @@ func (s *Session) mayChange(w *ovirt.Write) bool {
 	if w.Site == s.Target.Name && w.Op == ovirt.OpRemoveDomain && w.Subject.Kind == ovirt.KindStorageDomain && s.importsUnderWay() {
 		return true
 	}
-	if !s.inFacts(w) {
+	if !s.inFacts(w) && !sabotage.On(sabotage.WriteAnything) {
 		return false
+	}
+	if sabotage.On(sabotage.PermitsIgnored) {
+		return true
 	}
 	return w.Site == s.Target.Name && slices.Contains(takingOver, w.Op) || s.permitted(w)
 }

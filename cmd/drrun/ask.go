@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 	"drrun/plans"
 )
 
@@ -69,6 +70,9 @@ func (a *asker) canAnswer(name string) bool {
 
 // Prepared answers a question from the command line.
 func (a *asker) Prepared(q engine.Question) (engine.Answer, bool) {
+	if sabotage.On(sabotage.YesIsEvidence) && a.yes && q.Evidence {
+		return engine.Answer{Text: "drrun: --yes was given", Via: engine.ViaYes, By: a.who()}, true
+	}
 	if q.Evidence {
 		return engine.Answer{}, false
 	}

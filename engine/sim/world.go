@@ -30,6 +30,8 @@ type World struct {
 	Horizon time.Duration
 	// Steps is how many times one Run may choose a goroutine. 0 means 50 million.
 	Steps int
+	// Quiet leaves the steps out of the trace, for those who play many worlds and read none.
+	Quiet bool
 
 	seed     uint64
 	order    *rand.Rand // who goes on
@@ -225,7 +227,9 @@ func (w *World) run(group *Group, main func()) {
 			i = w.order.IntN(len(ready))
 		}
 		g := ready[i]
-		w.trace = append(w.trace, fmt.Sprintf("+%s %s %s %d/%d", w.now.Sub(Start), g, g.ready(), i+1, len(ready)))
+		if !w.Quiet {
+			w.trace = append(w.trace, fmt.Sprintf("+%s %s %s %d/%d", w.now.Sub(Start), g, g.ready(), i+1, len(ready)))
+		}
 		w.step(g)
 		if f := w.failure; f != nil {
 			w.failure = nil

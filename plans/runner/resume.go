@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 	"drrun/stdlib"
 )
 
@@ -130,6 +131,9 @@ func (a *attempt) prepareResume(ctx context.Context) error {
 	a.recall()
 	if err := a.lockEngines(ctx); err != nil {
 		return err
+	}
+	if sabotage.On(sabotage.ConfirmationKept) && confirmation == nil {
+		confirmation = a.oldConfirmation()
 	}
 	if confirmation != nil {
 		return a.session.TakeConfirmation(*confirmation)

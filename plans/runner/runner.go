@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 	"drrun/lua"
 	"drrun/ovirt"
 	"drrun/plans"
@@ -118,6 +119,7 @@ type attempt struct {
 	replaced      map[string]string    // locks of others that may go, by token, with what to say about it
 	broken        []string             // whose locks a person let go
 	sourceAnswers bool                 // when the evidence was looked at before the run
+	answeredCheck bool                 // the source answered while the check looked
 	survey        *plans.Survey        // what the check read
 	snapshot      map[string][]byte
 	goOn          *goOn // what was decided about the attempt before; nil for the first of this process
@@ -414,6 +416,9 @@ const shortestRedacted = 6
 
 // redact is the second net under secrets: no revealed password passes into journal, report or output.
 func (a *attempt) redact(text string) string {
+	if sabotage.On(sabotage.SecretsWritten) {
+		return text
+	}
 	for _, secret := range a.secrets {
 		text = strings.ReplaceAll(text, secret, "<secret>")
 	}
@@ -433,7 +438,9 @@ func (a *attempt) check(ctx context.Context, begins bool) (*plans.Survey, error)
 	sites := map[string]*ovirt.Site{}
 	reasons := map[string]error{}
 	for _, site := range []*ovirt.Site{a.source, a.target} {
-		switch reach := site.Probe(ctx); {
+		reach := site.Probe(ctx)
+		a.answeredCheck = a.answeredCheck || reach.Answers && site == a.source
+		switch {
 		case reach.Answers && site == a.source && a.noSourceLogin:
 			reasons[site.Name()] = fmt.Errorf("%s, and its password is not known", reach.Text)
 		case reach.Answers:
@@ -572,6 +579,9 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 	switch {
 	case a.DryRun && errors.As(err, &missing):
 		return confirmation, nil
+	case err == nil && verdict.Ground == stdlib.GroundConfirmed && a.answeredCheck: // the word was older than that answer
+		return nil, refuse("no-evidence", "find out what "+facts.Source+" does; when you are sure that it is off, start it again",
+			fmt.Errorf("no evidence that site %q is down: its engine answered a moment ago, while the check looked, so the confirmation of %s does not count; it is silent now", facts.Source, confirmation.Name))
 	case err == nil:
 		return confirmation, nil
 	case !errors.As(err, &missing):

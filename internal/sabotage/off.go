@@ -1,0 +1,6 @@
+//go:build !sabotage
+
+package sabotage
+
+// On reports whether a behaviour is removed. In this build none can be.
+func On(Switch) bool { return false }
