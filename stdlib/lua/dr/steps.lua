@@ -432,37 +432,51 @@ function steps.register(ctx)
   end, { limit = 8 })
 end
 
+-- What a VM on the target lacks of what it had at the source.
+local function lacks_ha(fact, now) return fact.ha and (not now.ha or fact.lease ~= nil and now.lease ~= fact.lease) end
+local function lacks_protection(fact, now) return fact.delete_protected and not now.delete_protected end
+local function has_mark(ctx, fact, now)
+  local comment = now.comment or ""
+  return comment ~= (fact.comment or "") and comment:find("[drrun " .. ctx.run.id .. "/", 1, true) ~= nil
+end
+local function lacks(ctx, fact, now) return lacks_ha(fact, now) or lacks_protection(fact, now) or has_mark(ctx, fact, now) end
+
 -- Gives a VM back what it had before its shutdown.
 local function restore_one(ctx, fact, now)
   local vm = ctx.target:vm(fact.id)
-  if fact.ha and (not now.ha or fact.lease and now.lease ~= fact.lease) then
-    vm:set_ha { enabled = true, priority = fact.ha_priority, lease = fact.lease }
+  if lacks_ha(fact, now) then vm:set_ha { enabled = true, priority = fact.ha_priority, lease = fact.lease } end
+  if lacks_protection(fact, now) then vm:set_delete_protection(true) end
+  if has_mark(ctx, fact, now) then vm:touch(fact.comment or "") end
+end
+
+local function restore_all(ctx, there)
+  local todo = {}
+  for _, fact in ipairs(ctx.facts.vms) do
+    local now = there[fact.id]
+    if now and lacks(ctx, fact, now) then todo[#todo + 1] = { id = fact.id, fact = fact, now = now } end
   end
-  if fact.delete_protected and not now.delete_protected then vm:set_delete_protection(true) end
-  local comment = now.comment or ""
-  if comment ~= (fact.comment or "") and comment:find("[drrun " .. (ctx.run.id) .. "/", 1, true) then vm:touch(fact.comment or "") end
+  ctx:parallel(todo, function(one)
+    local ok, err = pcall(restore_one, ctx, one.fact, one.now)
+    if ok then return end
+    if must_stop(err) then error(err) end
+    ctx:skipped("VM " .. one.fact.name .. " does not have back its high availability, delete protection or comment: " .. message_of(err))
+  end, { limit = 8 })
 end
 
 ---Planned: high availability with its lease, delete protection and comment become on the target what they were at the source.
 function steps.repair(ctx)
   if not ctx.planned and ctx.action ~= "rollback" then return end
   ctx:stage "repair"
-  local there, touched = vms_at(ctx, ctx.target), {}
-  if ctx.dry_run then
+  local there = vms_at(ctx, ctx.target)
+  if ctx.dry_run then -- registered by then, as their OVFs were written
+    there = {}
+    for _, fact in ipairs(ctx.facts.vms) do there[fact.id] = {} end
     for _, domain in ipairs(ctx.facts.storage_domains) do
       local fact = vm_to_touch(ctx, domain, vms_at(ctx, ctx.source))
-      if fact then touched[fact.id] = { comment = "[drrun " .. ctx.run.id .. "/" } end
+      if fact then there[fact.id] = { comment = "[drrun " .. ctx.run.id .. "/" } end
     end
   end
-  ctx:parallel(ctx.facts.vms, function(fact)
-    local now = there[fact.id]
-    if ctx.dry_run then now = touched[fact.id] or {} end -- registered by then, as its OVF was written
-    if not now then return end
-    local ok, err = pcall(restore_one, ctx, fact, now)
-    if ok then return end
-    if must_stop(err) then error(err) end
-    ctx:skipped("VM " .. fact.name .. " does not have back its high availability, delete protection or comment: " .. message_of(err))
-  end, { limit = 8 })
+  restore_all(ctx, there)
 end
 
 local bad_before_start = { missing = true, failed = true }
@@ -550,8 +564,10 @@ local running = { up = true, powering_up = true, reboot_in_progress = true, migr
 function steps.verify(ctx)
   if ctx.dry_run then return end
   ctx:stage "verify"
-  local now = {}
-  for _, vm in ipairs(ctx.target:vms()) do now[vm.id] = vm.status end
+  local there, now = vms_at(ctx, ctx.target), {}
+  for id, vm in pairs(there) do now[id] = vm.status end
+  -- The copy of an unplanned move can be that of a planned stop which was undone.
+  if not ctx.planned then restore_all(ctx, there) end
   local states = ctx:states()
   for _, fact in ipairs(ctx.facts.vms) do
     if (states[fact.id] == "up" or states[fact.id] == "unverified") and not running[now[fact.id]] then
