@@ -53,6 +53,7 @@ func (d *domainRef) updateStore(ctx context.Context) (ovirt.UpdateResult, error)
 	if d.site != s.Source {
 		return ovirt.UpdateResult{}, fmt.Errorf("write the OVF store of %q on %s: only the source of a planned move does that", d.fact.Name, d.site.Name)
 	}
+	marked := s.markedOn(d.fact.ID) // now: what is marked while the engine writes need not be in it
 	cut := s.cut(ovirt.OpUpdateOVFStore, d.subject())
 	defer s.permit(d.site, d.fact.ID, ovirt.OpUpdateOVFStore)()
 	result, err := d.site.Engine.UpdateOVFStore(ctx, d.fact.ID)
@@ -60,7 +61,7 @@ func (d *domainRef) updateStore(ctx context.Context) (ovirt.UpdateResult, error)
 		err = s.settleByEvent(ctx, cut, d.site.Engine.UpdateReached) // by now an earlier one has ended
 	}
 	if err == nil && result.Written {
-		err = s.noteRelease(noteStoreWritten, d.fact, release{Written: true, Marked: s.markedOn(d.fact.ID)})
+		err = s.noteRelease(noteStoreWritten, d.fact, release{Written: true, Marked: marked})
 	}
 	return result, err
 }
