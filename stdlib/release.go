@@ -54,6 +54,7 @@ func (d *domainRef) updateStore(ctx context.Context) (ovirt.UpdateResult, error)
 	if d.site != s.Source {
 		return ovirt.UpdateResult{}, fmt.Errorf("write the OVF store of %q on %s: only the source of a planned move does that", d.fact.Name, d.site.Name)
 	}
+	marked := s.markedOn(d.fact.ID) // now: what is marked while the engine writes need not be in it
 	if sabotage.On(sabotage.StoreNotWritten) {
 		return ovirt.UpdateResult{Written: true}, nil
 	}
@@ -64,7 +65,7 @@ func (d *domainRef) updateStore(ctx context.Context) (ovirt.UpdateResult, error)
 		err = s.settleByEvent(ctx, cut, d.site.Engine.UpdateReached) // by now an earlier one has ended
 	}
 	if err == nil && result.Written {
-		err = s.noteRelease(noteStoreWritten, d.fact, release{Written: true, Marked: s.markedOn(d.fact.ID)})
+		err = s.noteRelease(noteStoreWritten, d.fact, release{Written: true, Marked: marked})
 	}
 	return result, err
 }

@@ -163,3 +163,21 @@ func TestPlannedWithAnUnreadableOVF(t *testing.T) {
 		t.Errorf("left at the primary: %+v %+v", left.StorageDomains, left.VMs)
 	}
 }
+
+// TestMarkOfAVMOnTwoDomains: a VM with a disk on each of two storage domains is marked for both, and the copy is good.
+func TestMarkOfAVMOnTwoDomains(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(8) {
+		p := newPairOf(t, seed, lab.TwoSitesOptions{VMs: 4, Domains: 2}, func(w *lab.World) {
+			for i, domain := range []int{1, 0} { // vm1 and vm2 lie on both
+				other := w.Sites[0].VMs[domain].Disks[0]
+				other.ID, other.Alias, other.Bootable = "5d0b3066-7302-42e9-b120-a0ca635385f"+string(rune('0'+i)), "extra"+string(rune('0'+i)), false
+				w.Sites[0].VMs[i].Disks = append(w.Sites[0].VMs[i].Disks, other)
+			}
+		})
+		written := p.counters("primary")
+		expect(t, p.planned(plans.ActionFailover, nil, nil), runner.ExitDone)
+		p.sound("secondary", written)
+		p.nothingOfThePlan("primary")
+	}
+}
