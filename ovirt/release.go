@@ -254,7 +254,7 @@ func (s *Site) dropDomain(ctx context.Context, c change, allowed func(context.Co
 	sdID := c.subject.ID
 	c.method, c.path, c.accept = http.MethodDelete, "/storagedomains/"+segment(sdID), acceptAction
 	if sabotage.On(sabotage.RemoveFormats) && c.op == OpRemoveDomain {
-		c.query.Set("format", "true")
+		sabotage.Spoil(c.query)
 	}
 	e := &ensurance{change: c}
 	var readAt time.Time

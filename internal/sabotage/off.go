@@ -4,3 +4,6 @@ package sabotage
 
 // On reports whether a behaviour is removed. In this build none can be.
 func On(Switch) bool { return false }
+
+// Spoil does nothing in this build.
+func Spoil(map[string][]string) {}

@@ -21,7 +21,7 @@ func TestAbort(t *testing.T) {
 	}{
 		{"before its facts", 2, "it had changed nothing"},
 		{"before its first change", 12, "it had changed nothing"},
-		{"in the middle", 45, "on secondary: 1 of 1 storage domains active"},
+		{"in the middle", 46, "on secondary: 1 of 1 storage domains active"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
