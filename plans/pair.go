@@ -268,10 +268,31 @@ func (p *Pair) nextOfBoth(planFile string) (command, why string) {
 			"failback takes it out first and brings the VMs home; drrun clean " + planFile + " --site primary only takes it out"
 	case primary && !secondary && p.heldBy(Primary):
 		return "drrun clean " + planFile + " --site secondary", both + ", and the VMs run at primary: what secondary has is stale"
+	case primary && secondary && p.lives(Secondary, Primary):
+		return "drrun clean " + planFile + " --site primary", both + ", and VMs run at both, most of them at secondary: what primary has looks stale; drrun clean looks for proof before it stops anything"
+	case primary && secondary && p.lives(Primary, Secondary):
+		return "drrun clean " + planFile + " --site secondary", both + ", and VMs run at both, most of them at primary: what secondary has looks stale; drrun clean looks for proof before it stops anything"
 	case primary && secondary:
 		return "", both + ", and VMs run at both: two copies are being written to. Find out which is to be kept, then clean the other site: drrun clean " + planFile + " --site SITE"
 	}
 	return "drrun history", both + ", and no VM says which is the newer: a run may have stopped on its way; look for it and resume it"
+}
+
+// lives tells that a site has every storage domain active and every VM, and more of them up than the other one, which has none in a state
+// that its engine cannot tell.
+func (p *Pair) lives(site, other string) bool {
+	up := map[string]int{}
+	for _, vm := range p.VMs {
+		if !vm.at(site).Holds || vm.at(other).Status == "unknown" {
+			return false
+		}
+		for _, at := range []string{site, other} {
+			if vm.at(at).Status == "up" {
+				up[at]++
+			}
+		}
+	}
+	return up[site] > up[other] && !slices.ContainsFunc(p.StorageDomains, func(s ObjectState) bool { return s.at(site).Status != "active" })
 }
 
 // WrongDirection says why an action cannot start from this state, "" when it can: its target holds every storage domain already, with

@@ -89,7 +89,7 @@ func TestStoryOfDirections(t *testing.T) {
 	}
 	p.wait(20 * time.Minute)
 	p.story = len(p.lab.View().Violations)
-	next("both hold, and VMs run at both", "")
+	next("both hold, and VMs run at both", "drrun clean /site/plan.lua --site primary")
 	refused("planned failover while both hold", "not-stale", over)
 	refused("clean of the living site", "not-stale", func() *runner.Result { return p.clean("secondary", nil) })
 	expect(t, p.clean("primary", nil), runner.ExitDone)
