@@ -34,9 +34,12 @@ type Options struct {
 	Site string
 	// AcceptLoss is 'NAME: REASON', a person's word that data which the copy may lack is given up; "" for none.
 	AcceptLoss string
-	StateDir   string
-	LibDirs    []string
-	Params     map[string]any // over the plan's own
+	// ConfirmStale is 'NAME: REASON', a person's word that what the target still has of the plan is stale; "" for none. It is needed
+	// where the state folder knows of no move that took the VMs away from there.
+	ConfirmStale string
+	StateDir     string
+	LibDirs      []string
+	Params       map[string]any // over the plan's own
 	// ParamsFile is the JSON text of a file of parameters, ParamOverrides are NAME=VALUE: both are laid over the plan's own, whose
 	// types the overrides take. A resumed run has those that it began with.
 	ParamsFile     []byte
@@ -514,7 +517,7 @@ func (a *attempt) gatherChecked(ctx context.Context) (*stdlib.Facts, error) {
 		return nil, refuse("facts", "run drrun check "+a.PlanFile, err)
 	}
 	a.survey, facts.Quarantine = survey, a.Quarantine
-	if facts.MovedAt, err = a.movedAt(survey); err != nil {
+	if err = a.recallMoves(facts, survey); err != nil {
 		return nil, refuse("state", "", err)
 	}
 	return facts, nil
@@ -587,6 +590,9 @@ func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
 		return nil
 	}
 	for _, domain := range facts.Domains {
+		if domain.Arrived {
+			continue
+		}
 		if name := "replication:" + domain.Group; facts.Planned && !a.canAnswer(name) {
 			return refuse("needs-answer", "when the array does, add: --answer replication=yes",
 				fmt.Errorf("nobody can be asked whether the array replicates the storage of group %q from %s to %s", domain.Group, facts.Source, facts.Target))
@@ -671,6 +677,9 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	if err := a.takeAcceptedLoss(s); err != nil {
 		return err
 	}
+	if err := a.takeStaleConfirmation(s); err != nil {
+		return err
+	}
 	for _, hook := range a.plan.Hooks {
 		s.Hooks[hook.Point] = append(s.Hooks[hook.Point], stdlib.Handler{
 			Point: hook.Point, Name: hook.Handler, Func: hook.Func, Timeout: hook.Timeout, OnCut: hook.OnCut, OnError: hook.OnError, Options: hook.Options,
@@ -696,6 +705,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs)})
 	}
 	a.session = s
+	s.Begin()
 	a.goOn.begin(a)
 	return nil
 }

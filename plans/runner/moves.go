@@ -1,0 +1,128 @@
+package runner
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"drrun/engine"
+	"drrun/ovirt"
+	"drrun/plans"
+	"drrun/stdlib"
+)
+
+// lastMove is where the newest ended run that knows took a storage domain, or left it.
+type lastMove struct {
+	run  string
+	site string
+	seen time.Time // when the run saw it there
+	// left is when the VMs had left the other site: when that let go of the domain, else when the run ended.
+	left time.Time
+}
+
+// lastMoves reads from the state folder where each storage domain of the plan was last taken, by id. Only a run that reached an import
+// moved anything; a domain that such a run left in quarantine is where it came from.
+func (a *attempt) lastMoves() (map[string]lastMove, error) {
+	runs, err := engine.ListRuns(a.Env, a.StateDir)
+	if err != nil {
+		return nil, fmt.Errorf("read the state folder %s: %w", a.StateDir, err)
+	}
+	moves := map[string]lastMove{}
+	for _, run := range runs {
+		ended := run.Status == StatusDone || run.Status == StatusPartial || run.Status == StatusAborted
+		if !ended || run.Head.Action == plans.ActionClean || len(run.Touches(a.domainIDs())) == 0 {
+			continue
+		}
+		info, err := engine.ReadRun(a.Env, a.StateDir, run.ID)
+		if err != nil {
+			return nil, fmt.Errorf("read the journal of run %s, which tells where the VMs were taken: %w", run.ID, err)
+		}
+		for id, move := range movesOf(info) {
+			if known, found := moves[id]; !found || move.seen.After(known.seen) {
+				moves[id] = move
+			}
+		}
+	}
+	return moves, nil
+}
+
+// movesOf returns what one run did with each storage domain, by id; nothing when it reached no import.
+func movesOf(info *engine.RunInfo) map[string]lastMove {
+	moves := map[string]lastMove{}
+	released := map[string]time.Time{}
+	imported := false
+	for _, record := range info.Records {
+		if record.Note == stdlib.NoteReleased && record.Subject != nil {
+			var data stdlib.Released
+			if json.Unmarshal(record.Data, &data) == nil {
+				released[record.Subject.ID] = data.At
+			}
+		}
+		if record.Mark == nil || record.Mark.Subject.Kind != ovirt.KindStorageDomain || record.Mark.Subject.Site != info.Head.Target {
+			continue
+		}
+		id := record.Mark.Subject.ID
+		switch record.Mark.State {
+		case stdlib.StateImported, stdlib.StateActive:
+			imported = true
+			moves[id] = lastMove{run: info.ID, site: info.Head.Target, seen: record.Time, left: info.Ended}
+		case stdlib.StateQuarantined:
+			moves[id] = lastMove{run: info.ID, site: info.Head.Source, seen: record.Time, left: info.Ended}
+		}
+	}
+	if !imported {
+		return nil
+	}
+	for id, move := range moves {
+		if at := released[id]; !at.IsZero() && move.site == info.Head.Target {
+			move.left = at
+			moves[id] = move
+		}
+	}
+	return moves
+}
+
+// recallMoves puts into the facts what the state folder knows of earlier moves: which storage domains came to the target and have not
+// left it since, and when the VMs of the others had left it. Where nothing is known, that is when the first of them started at the source.
+func (a *attempt) recallMoves(facts *stdlib.Facts, survey *plans.Survey) error {
+	moves, err := a.lastMoves()
+	if err != nil {
+		return err
+	}
+	for i := range facts.Domains {
+		domain := &facts.Domains[i]
+		move, known := moves[domain.ID]
+		switch {
+		case !known:
+			domain.Unrecorded = true
+		case move.site == facts.Target:
+			domain.CameBy = move.run
+		case move.left.After(facts.MovedAt):
+			facts.MovedAt = move.left
+		}
+	}
+	if facts.MovedAt.IsZero() {
+		facts.MovedAt = survey.FirstStart()
+	}
+	if facts.Planned {
+		survey.FindArrived(facts)
+	}
+	return nil
+}
+
+// takeStaleConfirmation journals the word of a person that what the target still has is stale, and gives it to the session. It counts
+// for this attempt.
+func (a *attempt) takeStaleConfirmation(s *stdlib.Session) error {
+	if a.ConfirmStale == "" {
+		return nil
+	}
+	confirmed, err := stdlib.ParseConfirmation(a.ConfirmStale, a.Env.Clock.Now())
+	if err != nil {
+		return invalid("confirm-stale", "--confirm-stale 'YOUR NAME: HOW YOU KNOW'", err)
+	}
+	if err := a.run.NoteSynced("confirm_stale", engine.Subject{Kind: "run", ID: a.run.ID()}, confirmed); err != nil {
+		return err
+	}
+	s.ConfirmStale = confirmed
+	return nil
+}
