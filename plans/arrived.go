@@ -35,4 +35,6 @@ func (s *Survey) FindArrived(facts *stdlib.Facts) {
 }
 
 // movedEarlier tells of what the target has whether a planned move may find it moved already: the source, which was read, does not hold it.
-func (c *checker) movedEarlier(source Holding) bool { return c.o.Planned && source.Known && !source.Holds }
+func (c *checker) movedEarlier(source Holding) bool {
+	return c.o.Planned && source.Known && !source.Holds
+}

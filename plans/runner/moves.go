@@ -2,7 +2,7 @@ package runner
 
 import (
 	"encoding/json"
-	"fmt"
+	"slices"
 	"time"
 
 	"drrun/engine"
@@ -20,30 +20,21 @@ type lastMove struct {
 	left time.Time
 }
 
-// lastMoves reads from the state folder where each storage domain of the plan was last taken, by id. Only a run that reached an import
+// lastMoves tells by the ended runs where each storage domain of the plan was last taken, by id. Only a run that reached an import
 // moved anything; a domain that such a run left in quarantine is where it came from.
-func (a *attempt) lastMoves() (map[string]lastMove, error) {
-	runs, err := engine.ListRuns(a.Env, a.StateDir)
-	if err != nil {
-		return nil, fmt.Errorf("read the state folder %s: %w", a.StateDir, err)
-	}
+func lastMoves(runs []*engine.RunInfo) map[string]lastMove {
 	moves := map[string]lastMove{}
 	for _, run := range runs {
-		ended := run.Status == StatusDone || run.Status == StatusPartial || run.Status == StatusAborted
-		if !ended || run.Head.Action == plans.ActionClean || len(run.Touches(a.domainIDs())) == 0 {
+		if !slices.Contains([]string{StatusDone, StatusPartial, StatusAborted}, run.Status) {
 			continue
 		}
-		info, err := engine.ReadRun(a.Env, a.StateDir, run.ID)
-		if err != nil {
-			return nil, fmt.Errorf("read the journal of run %s, which tells where the VMs were taken: %w", run.ID, err)
-		}
-		for id, move := range movesOf(info) {
+		for id, move := range movesOf(run) {
 			if known, found := moves[id]; !found || move.seen.After(known.seen) {
 				moves[id] = move
 			}
 		}
 	}
-	return moves, nil
+	return moves
 }
 
 // movesOf returns what one run did with each storage domain, by id; nothing when it reached no import.
@@ -82,13 +73,17 @@ func movesOf(info *engine.RunInfo) map[string]lastMove {
 	return moves
 }
 
-// recallMoves puts into the facts what the state folder knows of earlier moves: which storage domains came to the target and have not
+// recallMoves puts into the facts what the state folder knows of earlier moves: what they took from VMs and did not give back, which storage domains came to the target and have not
 // left it since, and when the VMs of the others had left it. Where nothing is known, that is when the first of them started at the source.
 func (a *attempt) recallMoves(facts *stdlib.Facts, survey *plans.Survey) error {
-	moves, err := a.lastMoves()
+	runs, err := a.endedRuns()
 	if err != nil {
 		return err
 	}
+	if err := a.inherit(facts, runs); err != nil {
+		return err
+	}
+	moves := lastMoves(runs)
 	for i := range facts.Domains {
 		domain := &facts.Domains[i]
 		move, known := moves[domain.ID]

@@ -38,8 +38,10 @@ type Options struct {
 	// where the state folder knows of no move that took the VMs away from there.
 	ConfirmStale string
 	StateDir     string
-	LibDirs      []string
-	Params       map[string]any // over the plan's own
+	// LeaveAsIs lets Abort close a run that could be undone.
+	LeaveAsIs bool
+	LibDirs   []string
+	Params    map[string]any // over the plan's own
 	// ParamsFile is the JSON text of a file of parameters, ParamOverrides are NAME=VALUE: both are laid over the plan's own, whose
 	// types the overrides take. A resumed run has those that it began with.
 	ParamsFile     []byte
@@ -100,6 +102,7 @@ func invalid(code, hint string, err error) error {
 type attempt struct {
 	Options
 	started  time.Time
+	history  string // the state folder with the runs of before, which a dry run has beside its own
 	result   *Result
 	runtime  *lua.Runtime
 	plan     *plans.Plan
@@ -127,7 +130,7 @@ type attempt struct {
 }
 
 func newAttempt(o Options) *attempt {
-	a := &attempt{Options: o, started: o.Env.Clock.Now(), readFile: o.Env.FS.ReadFile}
+	a := &attempt{Options: o, history: o.StateDir, started: o.Env.Clock.Now(), readFile: o.Env.FS.ReadFile}
 	a.result = &Result{Schema: ResultSchema, Action: o.Action, Started: a.started,
 		StorageDomains: []ObjectResult{}, VMs: []ObjectResult{}, Findings: []plans.Finding{}, Requests: map[string]Counters{}}
 	return a
