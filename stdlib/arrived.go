@@ -1,6 +1,7 @@
 package stdlib
 
 import (
+	"context"
 	"fmt"
 
 	"drrun/engine"
@@ -56,4 +57,16 @@ func (s *Session) Begin() {
 			s.Run.Mark(engine.Status{Subject: row.Subject, State: StatePending, Error: engine.None})
 		}
 	}
+}
+
+// hasArrived returns nil when a VM may leave the source of a planned move: the target has it registered.
+func (s *Session) hasArrived(ctx context.Context, vm *FactVM) error {
+	there, err := s.arrivedVMs(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("remove VM %q from %s: which VMs %s has cannot be read: %w", vm.Name, s.Source.Name, s.Target.Name, err)
+	case !there[vm.ID]:
+		return fmt.Errorf("remove VM %q from %s: %s does not have it, so its configuration would be lost: %w", vm.Name, s.Source.Name, s.Target.Name, errNotLeft)
+	}
+	return nil
 }

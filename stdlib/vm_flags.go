@@ -2,7 +2,6 @@ package stdlib
 
 import (
 	"context"
-	"errors"
 
 	"drrun/engine"
 	"drrun/lua"
@@ -52,7 +51,7 @@ func flagMethods() []lua.Func {
 		},
 		{
 			Name: "remove_diskless", Effect: lua.Changes,
-			Doc: "Takes a VM without disks that is down out of the engine of the site that is cleaned, once the other site has it. Such a VM does not leave with a storage domain. " +
+			Doc: "Takes a VM without disks that is down out of the engine of the site that is cleaned or left, once the other site has it. Such a VM does not leave with a storage domain. " +
 				"A VM with disks is refused. Does nothing when the engine does not have it.",
 			Run: releases(func(c *lua.Call) (any, error) { return nil, self(c).removeDiskless(c.Ctx) }),
 		},
@@ -118,10 +117,11 @@ func (v *vmRef) touch(ctx context.Context, comment string) error {
 
 func (v *vmRef) removeDiskless(ctx context.Context) error {
 	s := v.site.session
-	if v.site != s.Target {
-		return errors.New("VMs are removed only from the site that is cleaned: at the other one they leave with their storage domain")
-	}
-	if err := s.requireStale(ctx); err != nil {
+	if v.site == s.Target {
+		if err := s.requireStale(ctx); err != nil {
+			return err
+		}
+	} else if err := s.hasArrived(ctx, v.fact); err != nil {
 		return err
 	}
 	return v.flag(ovirt.OpRemoveVM, "remove the VM without disks", func(ovirt.VM) bool { return true }, nil, ctx, func(ctx context.Context) (bool, error) {

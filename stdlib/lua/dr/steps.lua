@@ -620,8 +620,13 @@ function steps.leave_source(ctx)
     attempt("storage domain " .. domain.name, function() ctx.source:storage_domain(domain.id):leave() end)
   end
   if ctx.dry_run then return end
-  for id, vm in pairs(vms_at(ctx, ctx.source)) do
-    attempt("VM " .. vm.name, function() ctx.source:vm(id):remove_diskless() end)
+  local there = vms_at(ctx, ctx.source)
+  for _, fact in ipairs(ctx.facts.vms) do
+    if there[fact.id] and #(fact.storage_domains or {}) > 0 then
+      ctx:skipped("VM " .. fact.name .. " is still known to " .. ctx.source.name .. ": it leaves with the last storage domain of its disks")
+    elseif there[fact.id] then
+      attempt("VM " .. fact.name, function() ctx.source:vm(fact.id):remove_diskless() end)
+    end
   end
 end
 
