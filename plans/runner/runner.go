@@ -102,7 +102,8 @@ func invalid(code, hint string, err error) error {
 type attempt struct {
 	Options
 	started  time.Time
-	history  string // the state folder with the runs of before, which a dry run has beside its own
+	hard     context.Context // cancelled by the second Ctrl-C; nil before the attempt has begun
+	history  string          // the state folder with the runs of before, which a dry run has beside its own
 	result   *Result
 	runtime  *lua.Runtime
 	plan     *plans.Plan
@@ -245,6 +246,7 @@ func (a *attempt) knowsAction() error {
 }
 
 func (a *attempt) within(soft, hard context.Context, name string, main func(*engine.Task) error) error {
+	a.hard = hard
 	return engine.NewScheduler(a.Env).Run(soft, hard, name, main)
 }
 
