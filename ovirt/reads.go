@@ -156,6 +156,11 @@ func (s *Site) StorageDomainVMs(ctx context.Context, sdID string) ([]VM, error) 
 	return read(ctx, s, call{subject: Subject{Kind: "vms of storage domain", ID: sdID}, path: "/storagedomains/" + segment(sdID) + "/vms"}, decodeVMs)
 }
 
+// StorageDomainTemplates reads the templates of this engine that have a disk on a storage domain.
+func (s *Site) StorageDomainTemplates(ctx context.Context, sdID string) ([]Template, error) {
+	return read(ctx, s, call{subject: Subject{Kind: "templates of storage domain", ID: sdID}, path: "/storagedomains/" + segment(sdID) + "/templates"}, decodeTemplates)
+}
+
 // UnregisteredVMs reads the VMs whose configuration an attached storage domain carries and which this engine does not have, as far
 // as the engine could read them: a configuration that it cannot parse is missing without a word (ovirt-engine
 // AttachStorageDomainToPoolCommand.java). A VM that is

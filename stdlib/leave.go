@@ -85,8 +85,8 @@ func (d *domainRef) mayLeave(ctx context.Context) error {
 	return nil
 }
 
-// refuseLosses refuses when VMs would vanish from the engine with the domain that nobody else has: VMs that are not part of the run
-// (I7), and at the source of a move those that did not come up on the target, whose configuration only the source has then.
+// refuseLosses refuses when VMs or templates would vanish from the engine with the domain that nobody else has: those that are not part of
+// the run (I7), and at the source of a move those that did not come up on the target, whose configuration only the source has then.
 func (d *domainRef) refuseLosses(ctx context.Context, dataCenterID string) error {
 	if dataCenterID == "" {
 		return nil
@@ -96,7 +96,16 @@ func (d *domainRef) refuseLosses(ctx context.Context, dataCenterID string) error
 	if err != nil {
 		return err
 	}
-	var strangers, only []string
+	templates, err := d.site.Engine.StorageDomainTemplates(ctx, d.fact.ID)
+	if err != nil {
+		return err
+	}
+	var strangers, foreign, only []string
+	for _, template := range templates {
+		if _, planned := s.Facts.Template(template.ID); !planned {
+			foreign = append(foreign, template.Name)
+		}
+	}
 	arrived := map[string]bool{}
 	if d.site == s.Source && s.Dry == nil && len(vms) > 0 {
 		if arrived, err = s.arrivedVMs(ctx); err != nil {
@@ -112,10 +121,11 @@ func (d *domainRef) refuseLosses(ctx context.Context, dataCenterID string) error
 		}
 	}
 	slices.Sort(strangers)
+	slices.Sort(foreign)
 	slices.Sort(only)
 	switch {
-	case len(strangers) > 0:
-		return &StrangersError{Domain: d.fact.Name, Site: d.site.Name, VMs: strangers}
+	case len(strangers) > 0 || len(foreign) > 0:
+		return &StrangersError{Domain: d.fact.Name, Site: d.site.Name, VMs: strangers, Templates: foreign}
 	case len(only) > 0:
 		return fmt.Errorf("take storage domain %q out of %s: %s does not have VM %s, whose configuration would be lost with it: %w",
 			d.fact.Name, d.site.Name, s.Target.Name, strings.Join(only, ", "), errNotLeft)
@@ -135,15 +145,22 @@ func (s *Session) arrivedVMs(ctx context.Context) (map[string]bool, error) {
 	})
 }
 
-// StrangersError says that a storage domain cannot leave an engine because VMs lie on it that the run does not know.
+// StrangersError says that a storage domain cannot leave an engine because VMs or templates lie on it that the run does not know.
 type StrangersError struct {
-	Domain, Site string
-	VMs          []string
+	Domain, Site   string
+	VMs, Templates []string // names
 }
 
-// Error names the VMs.
+// Error names them.
 func (e *StrangersError) Error() string {
-	return fmt.Sprintf("take storage domain %q out of %s: VMs that are not in the plan lie on it and would leave the engine with it: %s", e.Domain, e.Site, strings.Join(e.VMs, ", "))
+	var parts []string
+	if len(e.VMs) > 0 {
+		parts = append(parts, "VMs that are not in the plan lie on it and would leave the engine with it: "+strings.Join(e.VMs, ", "))
+	}
+	if len(e.Templates) > 0 {
+		parts = append(parts, "templates that are not in the plan lie on it and would leave the engine with it: "+strings.Join(e.Templates, ", "))
+	}
+	return fmt.Sprintf("take storage domain %q out of %s: %s", e.Domain, e.Site, strings.Join(parts, "; "))
 }
 
 // mustDestroy tells whether only the books can be cleared: the storage is not there, or the data center has no active master for a
