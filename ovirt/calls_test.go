@@ -68,6 +68,8 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.UnregisteredTemplates(ctx, "s1") }},
 	{"StorageDomainVMs", "GET /storagedomains/s1/vms", vmsXML(vmXML(1, "up")),
 		func(ctx context.Context, s *Site) (any, error) { return s.StorageDomainVMs(ctx, "s1") }},
+	{"StorageDomainTemplates", "GET /storagedomains/s1/templates", `<templates><template id="t1"><name>rhel9</name></template></templates>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.StorageDomainTemplates(ctx, "s1") }},
 	{"MasterDomain", "GET /datacenters/d1/storagedomains", `<storage_domains>` + strings.Replace(sdXML(sdID, "active", "d1"), "<type>", "<master>true</master><type>", 1) + sdXML("s2", "active", "d1") + `</storage_domains>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.MasterDomain(ctx, "d1") }},
 	{"AffinityLabels", "GET /affinitylabels", `<affinity_labels><affinity_label id="l1"><name>drrun.1</name></affinity_label></affinity_labels>`,

@@ -17,6 +17,9 @@ const (
 	eventStoppedInstead    = 76 // USER_STOPPED_VM_INSTEAD_OF_SHUTDOWN: neither ACPI nor agent
 )
 
+// shutdownEvents are those that a shutdown request makes.
+var shutdownEvents = []int{eventShutdownRequested, eventStoppedInstead, eventStopped}
+
 // Defaults of ShutdownVM.
 const (
 	defaultGrace = 5 * time.Minute
@@ -77,13 +80,9 @@ var errMoved = errors.New("the VM's state has changed since it was looked at")
 func (s *Site) shutDown(ctx context.Context, subject *Subject, o ShutdownOptions) (result ShutdownResult, err error) {
 	vmID := subject.ID
 	asked := false // somebody's request of this run reached the engine
-	for _, earlier := range o.Earlier {
-		if asked, err = s.ShutdownReached(ctx, earlier); err != nil {
-			return result, s.during(OpShutdownVM, *subject, err)
-		}
-		if asked {
-			break
-		}
+	earlier, err := s.earlierAsking(ctx, o.Earlier)
+	if err != nil {
+		return result, s.during(OpShutdownVM, *subject, err)
 	}
 	retry, correlation := "", ""
 	for repeats := 0; ; {
@@ -93,6 +92,7 @@ func (s *Site) shutDown(ctx context.Context, subject *Subject, o ShutdownOptions
 		}
 		readAt := s.o.Clock.Now()
 		subject.Name = vm.Name
+		asked = asked || earlier.counts(vm)
 		if sabotage.On(sabotage.ShutdownTwice) {
 			asked = false
 		}
@@ -282,5 +282,5 @@ func (s *Site) powerOff(ctx context.Context, subject *Subject, mayAsk func(VM) e
 // ShutdownReached reports whether the engine has an event of a shutdown request with that correlation id. It settles a shutdown
 // that was cut off, together with the VM's status; no event is no proof that nothing happened when the engine has just been asked.
 func (s *Site) ShutdownReached(ctx context.Context, correlation string) (bool, error) {
-	return s.hasEvent(ctx, correlation, eventShutdownRequested, eventStoppedInstead, eventStopped)
+	return s.hasEvent(ctx, correlation, shutdownEvents...)
 }

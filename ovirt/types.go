@@ -266,7 +266,7 @@ type ShutdownOptions struct {
 	// MayAsk is called with the VM as it was just seen, before each request leaves. An error keeps the request from being sent.
 	MayAsk func(vm VM) error
 	// Earlier are the correlation ids of shutdown requests that earlier attempts sent for this VM without learning their outcome:
-	// when the engine has an event of one of them, no other is sent, because a second one could be a power-off.
+	// when the engine has an event of one of them since the VM was started, no other is sent, because a second one could be a power-off.
 	Earlier []string
 }
 

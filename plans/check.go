@@ -568,7 +568,7 @@ func (c *checker) meet(d StorageDomain, side DomainSide, dc *ovirt.DataCenter, t
 			add(SeverityError, "domain-elsewhere", "remove it there without formatting, or correct the plan", d.Pos, "site %q knows storage domain %q (%s) already, at %s instead of %s", c.targetName, there.Name, there.ID, place, side.Place)
 		case there.DataCenterID != "" && dc != nil && there.DataCenterID != dc.ID:
 			add(SeverityError, "domain-in-other-data-center", "detach it there, or correct the plan", d.Pos, "storage domain %q is attached to data center %q of site %q, not to %q", there.Name, c.target.dataCenterName(there.DataCenterID), c.targetName, side.DataCenter)
-		case c.o.cleans():
+		case c.o.cleans() && !(there.Status == "active" && c.movedEarlier(c.source.holdsDomain(c.sourceName, d.ID))):
 			add(SeverityInfo, "domain-stale", "", d.Pos, "storage domain %q is still known to site %q (%s): what is stale there leaves first, its content stays", there.Name, c.targetName, textOr(there.Status, "unattached"))
 		case there.DataCenterID == "":
 			add(SeverityInfo, "domain-known", "", d.Pos, "storage domain %q is known to site %q already, unattached: it will be attached as it is", there.Name, c.targetName)
@@ -661,7 +661,7 @@ func (c *checker) vms() {
 		add := func(severity, code, hint, format string, args ...any) {
 			c.add(finding(severity, ScopeVM, code, format, args...).on(c.targetName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("%s", hint))
 		}
-		if there := byID[vm.ID]; there != nil && vm.ID != "" && c.o.cleans() {
+		if there := byID[vm.ID]; there != nil && vm.ID != "" && c.o.cleans() && !c.movedEarlier(c.source.holdsVM(c.sourceName, vm.ID)) {
 			add(SeverityInfo, "vm-stale", "", "VM %q is still registered at site %q and is %s: it leaves with its storage domain first", there.Name, c.targetName, textOr(there.Status, "in an unknown state"))
 			continue
 		}

@@ -56,6 +56,12 @@ type FactDomain struct {
 	Group  string    `json:"group"` // consistency group for storage hooks
 	Source FactPlace `json:"source"`
 	Target FactPlace `json:"target"`
+	// CameBy is the run that took it to the target last, or left it there; "" where none is known or a later one took it away.
+	CameBy string `json:"came_by,omitempty"`
+	// Unrecorded is set where the state folder knows of no move of it, so that nothing proves which site's copy is the older one.
+	Unrecorded bool `json:"unrecorded,omitempty"`
+	// Arrived is set where a planned move does not have to move it: it is at the target already, by the run CameBy.
+	Arrived bool `json:"arrived,omitempty"`
 }
 
 // FactPlace is where a storage domain lives on one site.
@@ -93,6 +99,7 @@ type FactVM struct {
 	NICs            []FactNIC     `json:"nics,omitempty"`
 	Disks           []string      `json:"disks,omitempty"` // ids
 	Domains         []string      `json:"storage_domains,omitempty"`
+	Arrived         string        `json:"arrived,omitempty"` // its status at the target, where it was before a planned move began
 }
 
 // FactNIC is a NIC of a VM with the vNIC profile that it gets on the target.

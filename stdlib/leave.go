@@ -200,8 +200,9 @@ func (e *StrangersError) Error() string {
 // detach (ovirt-engine DetachStorageDomainFromPoolCommand.java lets only the last domain go without one).
 func (d *domainRef) mustDestroy(ctx context.Context, status, dataCenterID string) (bool, error) {
 	switch {
-	case dataCenterID == "":
-		return false, nil
+	case dataCenterID == "": // what is in no data center is in the books alone, and leaves them where no host can look at it
+		_, err := d.remover(ctx, "")
+		return errors.Is(err, errNoHostUp), ignoring(err, errNoHostUp)
 	case status == "inactive" || status == "unknown":
 		return true, nil
 	}
@@ -254,7 +255,7 @@ func (d *domainRef) removePatiently(ctx context.Context, status, dataCenterID st
 
 func (d *domainRef) remove(ctx context.Context, status, dataCenterID string) error {
 	s := d.site.session
-	hosts, err := d.site.upHosts(ctx, d.homeDataCenter(dataCenterID))
+	host, err := d.remover(ctx, dataCenterID)
 	if err != nil {
 		return err
 	}
@@ -275,7 +276,7 @@ func (d *domainRef) remove(ctx context.Context, status, dataCenterID string) err
 		s.settleByState(cut, changed)
 	}
 	cut := s.cut(ovirt.OpRemoveDomain, d.subject())
-	changed, err := d.site.Engine.RemoveDomain(ctx, d.fact.ID, hosts[0].ID)
+	changed, err := d.site.Engine.RemoveDomain(ctx, d.fact.ID, host)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func releaseMethods() []lua.Func {
 			Name: "leave", Effect: lua.Changes, Returns: "string",
 			Doc: "Takes the storage domain, with the registered copies of its VMs, out of the engine of a site that no longer holds it; its content stays. At the source of a planned move only when " +
 				"the target has it active; on a site that is cleaned only with evidence that what is there is stale. In maintenance it is detached and removed; where its storage or its master is " +
-				"not there for that, only the engine's books are cleared. A domain with VMs on it that are not part of the run is refused. Returns how it left.",
+				"not there for that, only the engine's books are cleared. A domain with VMs or templates on it that are not part of the run is refused. Returns how it left.",
 			Run: releases(func(c *lua.Call) (any, error) { return self(c).leave(c.Ctx) }),
 		},
 	}

@@ -38,9 +38,11 @@ type Session struct {
 	Gate       *Gate
 	// AcceptLoss is a person's word that data which the copy may lack is given up; nil for none.
 	AcceptLoss *Confirmation
-	Dry        *DryRun       // set in a dry run: nothing is changed, asked or called
-	Locks      Locks         // of the run in the engines (invariant I4); nil means that there are none, as in a dry run
-	Tick       time.Duration // pause between two looks at a condition, model time
+	// ConfirmStale is a person's word that what the target still has is stale; nil for none.
+	ConfirmStale *Confirmation
+	Dry          *DryRun       // set in a dry run: nothing is changed, asked or called
+	Locks        Locks         // of the run in the engines (invariant I4); nil means that there are none, as in a dry run
+	Tick         time.Duration // pause between two looks at a condition, model time
 
 	ctx     *lua.Object
 	classes classes

@@ -119,7 +119,7 @@ func describe(c *lua.Call, err error) error {
 	case errors.As(err, &copied):
 		d.Code, d.Hint = copied.Code(), copied.Hint()
 	case errors.As(err, &strangers):
-		d.Code, d.Hint = "vms-outside-plan", "add them to the plan, or move their disks to another storage domain"
+		d.Code, d.Hint = "vms-outside-plan", "add them to the plan, or bring their disks to another storage domain"
 	case errors.As(err, &down):
 		d.Code, d.Hint = "vm-went-down", "look why it stopped (its console, the engine's events), then start it by hand in the engine"
 	case errors.Is(err, engine.ErrStopping):

@@ -29,8 +29,8 @@ func (e *StaleError) Error() string {
 // Code is the stable code of the error.
 func (e *StaleError) Code() string { return "not-stale" }
 
-// requireStale returns nil when the other site holds every storage domain and VM of the run, and nothing unseen can run on the target:
-// what is there is an older copy then and may leave. One look serves a minute.
+// requireStale returns nil when the other site holds every storage domain and VM that the target still has of the run, no move known here
+// took them to the target last, and nothing unseen can run there: they are an older copy then and may leave. One look serves a minute.
 //
 // The engine of a site that comes back shows VMs as down although a host that it cannot see still runs them, so each host must have
 // booted after the VMs moved away, or be off. That is not asked where every storage domain is released and every VM reads down.
@@ -49,14 +49,13 @@ func (s *Session) lookForStale(ctx context.Context) error {
 	if err != nil {
 		return no("bring the engine of "+s.Source.Name+" up", "what %s holds cannot be read: %v", s.Source.Name, err)
 	}
-	for _, domain := range s.Facts.Domains {
-		switch state := held[domain.ID]; {
-		case state == "active", sabotage.On(sabotage.CleanBlindly):
-		case state == "":
-			return no("drrun status shows where everything is", "%s has no storage domain %q", s.Source.Name, domain.Name)
-		default:
-			return no("drrun status shows where everything is", "storage domain %q is %s on %s, not active", domain.Name, state, s.Source.Name)
-		}
+	stale, err := heldStatuses(ctx, s.Target.Engine, s.Facts.Domains)
+	if err != nil {
+		return err
+	}
+	running, unrecorded, err := s.mayAllLeave(held, stale, no)
+	if err != nil {
+		return err
 	}
 	there, err := s.Source.Engine.VMs(ctx, ovirt.VMQuery{})
 	if err != nil {
@@ -70,10 +69,9 @@ func (s *Session) lookForStale(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	running := false
 	var only []string
 	for _, vm := range here {
-		if !s.hasVM(vm.ID) {
+		if fact, known := s.Facts.VM(vm.ID); !known || fact.Arrived != "" {
 			continue
 		}
 		running = running || vm.Status != "down"
@@ -85,18 +83,40 @@ func (s *Session) lookForStale(ctx context.Context) error {
 		return no("export them there, or give them up by name: --accept-loss 'YOUR NAME: WHY'",
 			"%s has no VM %s, which %s still has: it would be lost with its storage domain", s.Source.Name, strings.Join(only, ", "), s.Target.Name)
 	}
-	stale, err := heldStatuses(ctx, s.Target.Engine, s.Facts.Domains)
-	if err != nil {
-		return err
-	}
-	for _, domain := range s.Facts.Domains {
-		status := stale[domain.ID]
-		running = running || status != "" && status != "unattached" && status != "maintenance"
-	}
 	if !running || sabotage.On(sabotage.CleanUnrebooted) {
 		return nil
 	}
+	if unrecorded != "" && s.ConfirmStale == nil {
+		return no("when you know that the copy on "+s.Target.Name+" is the one to give up, say so by name: --confirm-stale 'YOUR NAME: HOW YOU KNOW'",
+			"both sites hold storage domain %q, and the state folder here knows of no run that moved it: nothing tells which copy is the older one", unrecorded)
+	}
 	return s.hostsWereRebooted(ctx, no)
+}
+
+// mayAllLeave looks at the storage domains that the target has, by their statuses at the source and at the target: each must be active
+// at the source, and none may be there by the last move. unrecorded names one of which no move is known.
+func (s *Session) mayAllLeave(held, stale map[string]string, no func(hint, format string, args ...any) error) (running bool, unrecorded string, err error) {
+	for _, domain := range s.Moving() {
+		status, here := stale[domain.ID]
+		if !here {
+			continue
+		}
+		if domain.CameBy != "" && status != "unattached" {
+			return false, "", no("is "+s.Target.Name+" the right site? drrun status shows where everything is. Where a drrun with another state folder took it away since, go on from there",
+				"run %s took storage domain %q there, or left it there, and no run known here has taken it away since: it is not an older copy", domain.CameBy, domain.Name)
+		}
+		if held[domain.ID] == "" && !sabotage.On(sabotage.CleanBlindly) {
+			return false, "", no("drrun status shows where everything is", "%s has no storage domain %q", s.Source.Name, domain.Name)
+		}
+		if held[domain.ID] != "active" && !sabotage.On(sabotage.CleanBlindly) {
+			return false, "", no("drrun status shows where everything is", "storage domain %q is %s on %s, not active", domain.Name, held[domain.ID], s.Source.Name)
+		}
+		if domain.Unrecorded {
+			unrecorded = domain.Name
+		}
+		running = running || status != "unattached" && status != "maintenance"
+	}
+	return running, unrecorded, nil
 }
 
 // hostsWereRebooted looks whether every host of the target's data centers booted after the VMs had moved away, or is off.

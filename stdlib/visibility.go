@@ -194,17 +194,18 @@ func (site *Site) requireVisible(t *engine.Task, ctx context.Context) error {
 	if len(blind.Hosts) == 0 {
 		return nil
 	}
-	return errors.Join(blind, site.takeOut(ctx))
+	return errors.Join(blind, site.takeOut(ctx, known))
 }
 
-// takeOut removes the entries of the domains that this run has imported and not attached. Their content stays.
-func (site *Site) takeOut(ctx context.Context) error {
+// takeOut removes the entries of the domains that this run has imported and not attached, by what the engine knows. Their content stays.
+func (site *Site) takeOut(ctx context.Context, known []ovirt.StorageDomain) error {
 	s := site.session
 	var failed []error
 	for i := range s.Facts.Domains {
 		domain := &s.Facts.Domains[i]
 		d := &domainRef{site: site, fact: domain}
-		if !s.Run.Reached(ovirt.OpImportDomain, d.subject()) {
+		attached := slices.ContainsFunc(known, func(one ovirt.StorageDomain) bool { return one.ID == domain.ID && one.DataCenterID != "" })
+		if attached || !s.Run.Reached(ovirt.OpImportDomain, d.subject()) { // an earlier attempt has attached it
 			continue
 		}
 		hosts, err := site.upHosts(ctx, domain.Target.DataCenterID)

@@ -1,9 +1,7 @@
 package stdlib
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 
 	"drrun/engine"
 	"drrun/internal/sabotage"
@@ -127,8 +125,8 @@ func (v *vmRef) removeDiskless(ctx context.Context) error {
 		if err := s.requireStale(ctx); err != nil {
 			return err
 		}
-	} else if arrived, err := s.arrivedVMs(ctx); err != nil || !arrived[v.fact.ID] {
-		return fmt.Errorf("remove VM %q from %s: %w", v.fact.Name, v.site.Name, cmp.Or(err, errNotLeft))
+	} else if err := s.hasArrived(ctx, v.fact); err != nil {
+		return err
 	}
 	return v.flag(ovirt.OpRemoveVM, "remove the VM without disks", func(ovirt.VM) bool { return true }, nil, ctx, func(ctx context.Context) (bool, error) {
 		return v.site.Engine.RemoveDisklessVM(ctx, v.fact.ID)

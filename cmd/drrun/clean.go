@@ -12,8 +12,10 @@ const cleanHelp = `Takes what a site still has of the plan out of its engine, wh
 storage domains detached and removed without formatting. Where the storage is gone, only the engine's books are cleared.
 Nothing outside the plan is touched.
 
-It begins only when the other site shows every storage domain active and every VM registered, and when each host of the site
-booted after the VMs had moved away, or is off: VMs of before could run on it unseen. failback does this by itself first.
+It begins only when the other site shows every storage domain active and every VM registered that this one still has, and when
+each host of the site booted after the VMs had moved away, or is off: VMs of before could run on it unseen. The site to which the
+last run known here took them is never cleaned. Where no run is known, --confirm-stale says by name which copy is the older one.
+failback does this by itself first.
 
 EXAMPLES
 drrun clean plan.lua --site primary

@@ -22,6 +22,7 @@ type runOptions struct {
 	Answers           []string
 	ConfirmSourceDown string
 	AcceptLoss        string
+	ConfirmStale      string
 	BreakLock         bool
 	JSON              bool
 }
@@ -30,6 +31,7 @@ func runFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "confirm-source-down", Usage: "`'NAME: REASON'`: you, by name, know that the source site is down, and why; counts while it stays silent, for 30 minutes"},
 		&cli.StringFlag{Name: "accept-loss", Usage: "`'NAME: REASON'`: you, by name, give up what the copy of the storage may lack"},
+		&cli.StringFlag{Name: "confirm-stale", Usage: "`'NAME: REASON'`: you, by name, know that what the target still has of the plan is the older copy; needed where no run known here moved it"},
 		listFlag("answer", "`NAME=VALUE`: the answer to the prompt NAME; can be given several times"),
 		&cli.BoolFlag{Name: "yes", Usage: "answer plain questions with their default, yes or continue; never those about evidence or loss of data"},
 		&cli.BoolFlag{Name: "wait-for-answers", Usage: "without a terminal, let questions wait until somebody answers them with drrun answer"},
@@ -45,7 +47,7 @@ func stateFlag() cli.Flag {
 func runOptionsOf(c *cli.Context, inv *invocation) runOptions {
 	return runOptions{
 		State: c.String("state"), Yes: c.Bool("yes"), WaitForAnswers: c.Bool("wait-for-answers"), Answers: listOf(c, "answer"), ConfirmSourceDown: c.String("confirm-source-down"),
-		AcceptLoss: c.String("accept-loss"), BreakLock: c.Bool("break-lock"), JSON: inv.json,
+		AcceptLoss: c.String("accept-loss"), ConfirmStale: c.String("confirm-stale"), BreakLock: c.Bool("break-lock"), JSON: inv.json,
 	}
 }
 
@@ -92,6 +94,11 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 			return options, nil, usage("--accept-loss: %v", err).hinted("--accept-loss 'YOUR NAME: WHY'")
 		}
 	}
+	if o.ConfirmStale != "" {
+		if _, err := stdlib.ParseConfirmation(o.ConfirmStale, model.Clock.Now()); err != nil {
+			return options, nil, usage("--confirm-stale: %v", err).hinted("--confirm-stale 'YOUR NAME: HOW YOU KNOW'")
+		}
+	}
 	asker.wait = o.WaitForAnswers
 	inv.running.Store(true)
 	shown := newProgress(inv.screen, model, speed)
@@ -109,7 +116,7 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 	}
 	return runner.Options{
 		OnFailure: onFailure, OnEdit: asker.edited,
-		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown, AcceptLoss: o.AcceptLoss, BreakLock: o.BreakLock,
+		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown, AcceptLoss: o.AcceptLoss, ConfirmStale: o.ConfirmStale, BreakLock: o.BreakLock,
 		Asker: asker, CanAnswer: asker.canAnswer, WaitForAnswers: o.WaitForAnswers, Secrets: asker.resolver(), Speed: speed,
 		Observe: shown.observe, Findings: shown.findings, Began: shown.began,
 		Version: versionText(), Host: inv.env.Host, User: inv.env.User,

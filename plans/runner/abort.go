@@ -14,8 +14,9 @@ import (
 // StatusAborted is how a run ends that was closed by drrun abort. It is the status of the run, not of a command.
 const StatusAborted = "aborted"
 
-// Abort closes an unfinished run, so that its storage domains are free for another action. It undoes nothing; of the engines it asks only
-// those in which the run may have locks, to take these away. The result says what the run had reached, and with a warning which locks
+// Abort closes an unfinished run, so that its storage domains are free for another action. It undoes nothing, and so refuses a run
+// that could be undone unless o.LeaveAsIs; of the engines it asks only those in which the run may have locks, to take these away. The
+// result says what the run had reached and what it leaves at the source, and with a warning which locks
 // are left. A run that is being worked on is refused.
 func Abort(soft, hard context.Context, o Options, id string) *Result {
 	a := newAttempt(o)
@@ -64,6 +65,10 @@ func (a *attempt) abort(t *engine.Task, id string) error {
 	if err := a.lock(info.Head.Domains); err != nil {
 		return err
 	}
+	leaves, err := a.leaves(info)
+	if err != nil {
+		return err
+	}
 	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact), engine.WithBy(engine.By{Version: a.Version, Host: a.Host, User: a.User}))
 	if err != nil {
 		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
@@ -82,6 +87,9 @@ func (a *attempt) abort(t *engine.Task, id string) error {
 		return context.Cause(t.Ctx())
 	}
 	a.result.Verdicts = append(a.result.Verdicts, fmt.Sprintf("run %s is closed and cannot be resumed; nothing was undone: %s", info.ID, a.reached()))
+	if leaves != "" {
+		a.result.Verdicts = append(a.result.Verdicts, leaves)
+	}
 	if a.session != nil {
 		a.result.Warnings = append(a.result.Warnings, a.session.Warnings()...)
 	}

@@ -70,7 +70,7 @@ func TestCleanAfterAnEngineOutage(t *testing.T) {
 		t.Fatal("nothing runs twice")
 	}
 	p.refusesToClean("primary", "not-stale", "has been up since")
-	p.refusesToClean("secondary", "not-stale", "has been up since")
+	p.refusesToClean("secondary", "not-stale", "it is not an older copy")
 	r := p.planned(plans.ActionFailback, nil, nil)
 	expect(t, r, runner.ExitRefused)
 	if r.Error.Code != "not-stale" {

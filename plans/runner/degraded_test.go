@@ -70,6 +70,7 @@ func TestIsolatedHost(t *testing.T) {
 
 func testIsolatedHost(t *testing.T, vm string, size lab.TwoSitesOptions) {
 	p := newPair(t, 4, size)
+	p.groups()
 	host, unseen := p.hostOf(vm)
 	p.dark(lab.FaultHostIsolated, host)
 	stay := map[string]bool{}

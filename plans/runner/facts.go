@@ -91,7 +91,9 @@ func domainFact(survey *plans.Survey, domain plans.StorageDomain) (stdlib.FactDo
 	fact.Source = stdlib.FactPlace{DataCenter: from.DataCenter, Address: from.Place.Address, Path: from.Place.Path, DataCenterID: survey.AttachedIn(survey.Source, domain.ID)}
 	fact.Target = stdlib.FactPlace{DataCenter: to.DataCenter, Address: to.Place.Address, Path: to.Place.Path}
 	if survey.Action == plans.ActionClean {
-		fact.Target.DataCenterID = survey.AttachedIn(survey.Target, domain.ID)
+		if fact.Target.DataCenterID = survey.AttachedIn(survey.Target, domain.ID); fact.Target.DataCenterID == "" {
+			fact.Target.DataCenterID, _ = survey.DataCenterID(to.DataCenter)
+		}
 		return fact, nil
 	}
 	id, known := survey.DataCenterID(to.DataCenter)

@@ -218,8 +218,13 @@ func placeOf(domains []ovirt.StorageDomain, id string) string {
 
 // releaseLocks gives the locks back of a run that nobody goes on with: those of this attempt, or, where it got not so far as to take
 // any, those of earlier ones.
-func (a *attempt) releaseLocks(ctx context.Context) {
-	ctx = context.WithoutCancel(ctx)
+//
+// The first Ctrl-C does not keep them from being given back, the second one does: then they are left, and named.
+func (a *attempt) releaseLocks(soft context.Context) {
+	ctx := a.hard
+	if ctx == nil {
+		ctx = context.WithoutCancel(soft)
+	}
 	if a.locks == nil {
 		if a.run == nil || len(a.run.LockTokens()) == 0 || a.source == nil || a.target == nil {
 			return
@@ -233,6 +238,16 @@ func (a *attempt) releaseLocks(ctx context.Context) {
 		}
 		a.locks = a.newEngineLocks()
 		a.session.Locks = a.locks
+	}
+	tokens := a.run.LockTokens()
+	switch {
+	case ctx.Err() != nil:
+		for _, lock := range tokens {
+			a.warn(fmt.Sprintf("interrupted: the run's lock %s of storage domain %s may be left in the engine of %s", lock.Token, a.domainName(lock.Domain), lock.Site))
+		}
+		return
+	case soft.Err() != nil && len(tokens) > 0:
+		a.run.Emit(engine.Event{Kind: "log", Level: "info", Text: "giving the locks back; Ctrl-C leaves them"})
 	}
 	a.locks.Release(ctx)
 }

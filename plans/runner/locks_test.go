@@ -628,7 +628,7 @@ func TestRaceOfDirections(t *testing.T) {
 					o.Action, o.Observe = actions[i], nil
 					if actions[i] == "failback" {
 						p.byAdmin(nil, &o)
-						o.Planned = true
+						o.Planned, o.ConfirmStale = true, "Ann: the VMs are at the secondary, by another machine"
 					}
 					results[i] = runner.Start(context.Background(), context.Background(), o)
 				})

@@ -25,7 +25,7 @@ type storageAdmin struct {
 
 func (s *storageAdmin) Ask(ctx context.Context, q engine.Question) (string, error) {
 	s.asked = append(s.asked, q.Name)
-	switch name, _, _ := strings.Cut(q.Name, ":"); name {
+	switch name, group, _ := strings.Cut(q.Name, ":"); name {
 	case "replication":
 		if s.refuses {
 			return "no", nil
@@ -37,6 +37,9 @@ func (s *storageAdmin) Ask(ctx context.Context, q engine.Question) (string, erro
 		}
 		if !s.idle {
 			for _, name := range s.p.domains() {
+				if group != "all" && group != name { // pair.groups gives each its own
+					continue
+				}
 				if err := s.p.lab.Promote(name); err != nil {
 					return "", err
 				}

@@ -35,9 +35,14 @@ type Options struct {
 	Site string
 	// AcceptLoss is 'NAME: REASON', a person's word that data which the copy may lack is given up; "" for none.
 	AcceptLoss string
-	StateDir   string
-	LibDirs    []string
-	Params     map[string]any // over the plan's own
+	// ConfirmStale is 'NAME: REASON', a person's word that what the target still has of the plan is stale; "" for none. It is needed
+	// where the state folder knows of no move that took the VMs away from there.
+	ConfirmStale string
+	StateDir     string
+	// LeaveAsIs lets Abort close a run that could be undone.
+	LeaveAsIs bool
+	LibDirs   []string
+	Params    map[string]any // over the plan's own
 	// ParamsFile is the JSON text of a file of parameters, ParamOverrides are NAME=VALUE: both are laid over the plan's own, whose
 	// types the overrides take. A resumed run has those that it began with.
 	ParamsFile     []byte
@@ -98,6 +103,8 @@ func invalid(code, hint string, err error) error {
 type attempt struct {
 	Options
 	started  time.Time
+	hard     context.Context // cancelled by the second Ctrl-C; nil before the attempt has begun
+	history  string          // the state folder with the runs of before, which a dry run has beside its own
 	result   *Result
 	runtime  *lua.Runtime
 	plan     *plans.Plan
@@ -126,7 +133,7 @@ type attempt struct {
 }
 
 func newAttempt(o Options) *attempt {
-	a := &attempt{Options: o, started: o.Env.Clock.Now(), readFile: o.Env.FS.ReadFile}
+	a := &attempt{Options: o, history: o.StateDir, started: o.Env.Clock.Now(), readFile: o.Env.FS.ReadFile}
 	a.result = &Result{Schema: ResultSchema, Action: o.Action, Started: a.started,
 		StorageDomains: []ObjectResult{}, VMs: []ObjectResult{}, Findings: []plans.Finding{}, Requests: map[string]Counters{}}
 	return a
@@ -241,6 +248,7 @@ func (a *attempt) knowsAction() error {
 }
 
 func (a *attempt) within(soft, hard context.Context, name string, main func(*engine.Task) error) error {
+	a.hard = hard
 	return engine.NewScheduler(a.Env).Run(soft, hard, name, main)
 }
 
@@ -521,7 +529,7 @@ func (a *attempt) gatherChecked(ctx context.Context) (*stdlib.Facts, error) {
 		return nil, refuse("facts", "run drrun check "+a.PlanFile, err)
 	}
 	a.survey, facts.Quarantine = survey, a.Quarantine
-	if facts.MovedAt, err = a.movedAt(survey); err != nil {
+	if err = a.recallMoves(facts, survey); err != nil {
 		return nil, refuse("state", "", err)
 	}
 	return facts, nil
@@ -601,6 +609,9 @@ func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
 		return nil
 	}
 	for _, domain := range facts.Domains {
+		if domain.Arrived {
+			continue
+		}
 		if name := "replication:" + domain.Group; facts.Planned && !a.canAnswer(name) {
 			return refuse("needs-answer", "when the array does, add: --answer replication=yes",
 				fmt.Errorf("nobody can be asked whether the array replicates the storage of group %q from %s to %s", domain.Group, facts.Source, facts.Target))
@@ -685,6 +696,9 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	if err := a.takeAcceptedLoss(s); err != nil {
 		return err
 	}
+	if err := a.takeStaleConfirmation(s); err != nil {
+		return err
+	}
 	for _, hook := range a.plan.Hooks {
 		s.Hooks[hook.Point] = append(s.Hooks[hook.Point], stdlib.Handler{
 			Point: hook.Point, Name: hook.Handler, Func: hook.Func, Timeout: hook.Timeout, OnCut: hook.OnCut, OnError: hook.OnError, Options: hook.Options,
@@ -710,6 +724,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs)})
 	}
 	a.session = s
+	s.Begin()
 	a.goOn.begin(a)
 	return nil
 }

@@ -6,37 +6,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"drrun/engine"
 	"drrun/internal/sabotage"
 	"drrun/ovirt"
-	"drrun/plans"
 	"drrun/stdlib"
 )
 
 func (a *attempt) targetName() string {
 	_, target := a.directions()
 	return target
-}
-
-// movedAt says when the VMs had left the target: when the last run that took them to the source began, and where no run is known here,
-// when the first of them started there.
-func (a *attempt) movedAt(survey *plans.Survey) (at time.Time, err error) {
-	runs, err := engine.ListRuns(a.Env, a.StateDir)
-	if err != nil {
-		return at, fmt.Errorf("read the state folder %s: %w", a.StateDir, err)
-	}
-	for _, run := range runs {
-		ended := run.Status == StatusDone || run.Status == StatusPartial || run.Status == StatusAborted
-		if ended && run.Head.Target == survey.Source && run.Head.Action != plans.ActionClean && len(run.Touches(a.domainIDs())) > 0 && run.Started.After(at) {
-			at = run.Started
-		}
-	}
-	if at.IsZero() {
-		at = survey.FirstStart()
-	}
-	return at, nil
 }
 
 // takeAcceptedLoss journals the word of a person who gives data up, and gives it to the session. It counts for this attempt.

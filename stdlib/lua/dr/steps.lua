@@ -104,7 +104,7 @@ function steps.clean(ctx)
     if vm.ha then ctx.target:vm(vm.id):set_ha { enabled = false } end
   end, { limit = 8 })
   ctx:parallel(running, function(vm)
-    ctx:warn("VM " .. vm.name .. " is " .. vm.status .. " on " .. ctx.target.name .. ", on an older copy of its disks: it is stopped there")
+    ctx:warn("VM " .. vm.name .. " is " .. vm.status .. " on " .. ctx.target.name .. ", on the copy of its disks that is given up: it is stopped there")
     -- One that is not up cannot shut down by itself, and its copy is given up.
     if vm.status == "up" then ctx.target:vm(vm.id):shutdown() else ctx.target:vm(vm.id):shutdown { grace = "30s", force = true } end
   end, { limit = 8 })
@@ -132,8 +132,46 @@ local function nobody_needs(vms)
   return free, rest
 end
 
+-- What stays takes with it what cannot be parted from it: its consistency group, which the array promotes as a whole, and the storage
+-- domains of the VMs that lie on it. What this run has released already cannot be kept back any more.
+local function keep_whole(ctx, stay, released)
+  local grown = true
+  local function keep(domain, why)
+    if stay[domain.id] then return end
+    if released[domain.id] then
+      ctx:fail("storage domain " .. domain.name .. " is released at " .. ctx.source.name .. " already, and cannot be parted from what must stay: " .. why
+        .. ". Mend what keeps it there, and go on")
+    end
+    stay[domain.id] = why
+    grown = true
+  end
+  while grown do
+    grown = false
+    local groups, domains = {}, {}
+    for _, domain in ipairs(ctx.facts.storage_domains) do
+      domains[domain.id] = domain
+      if stay[domain.id] and not groups[domain.group] then groups[domain.group] = domain.name end
+    end
+    for _, domain in ipairs(ctx.facts.storage_domains) do
+      local with = groups[domain.group]
+      if with then keep(domain, "storage domain " .. with .. " of its group " .. domain.group .. " stays, and a group is moved as a whole") end
+    end
+    for _, fact in ipairs(ctx.facts.vms) do
+      local on = { fact.lease }
+      for _, id in ipairs(fact.storage_domains or {}) do on[#on + 1] = id end
+      local tied
+      for _, id in ipairs(on) do
+        if stay[id] then tied = true end
+      end
+      for _, id in ipairs(on) do
+        if tied and domains[id] then keep(domains[id], "VM " .. fact.name .. " also lies on a storage domain that stays") end
+      end
+    end
+  end
+end
+
 -- VMs that their engine cannot see are taken for down where their host is off, and stay where they are otherwise, with all that shares
--- their storage domains: what they write cannot be stopped. What stays is decided once for the whole run.
+-- their storage domains: what they write cannot be stopped. Each attempt decides anew what stays of that which is not released yet.
 local function quarantine_unseen(ctx, there)
   local hosts, order = {}, {}
   for _, fact in ipairs(ctx.facts.vms) do
@@ -166,16 +204,23 @@ local function quarantine_unseen(ctx, there)
       end
     end
   end
+  local released, here = {}, ctx.source:plan_storage_domains()
+  for _, domain in ipairs(ctx.facts.storage_domains) do released[domain.id] = true end
+  for _, domain in ipairs(here) do released[domain.id] = domain.status == "maintenance" end
+  for id in pairs(released) do
+    if released[id] then stay[id] = nil end
+  end
   -- A lost SPM takes its data center down with it; one that was confirmed as rebooted is replaced after a while.
-  ctx:parallel(ctx.source:plan_storage_domains(), function(domain)
+  ctx:parallel(here, function(domain)
     if domain.status == "active" or domain.status == "maintenance" or stay[domain.id] then return end
     local object = ctx.source:storage_domain(domain.id)
     if object:wait { status = "active" } then return end
     stay[domain.id] = "it is " .. tostring(object:status()) .. " there and cannot be put into maintenance"
   end)
-  local decided = ctx:step("quarantine", function() return stay end)
-  if ctx.dry_run then decided = stay end
-  for id, why in pairs(decided or {}) do ctx:quarantine(id, why) end
+  keep_whole(ctx, stay, released)
+  for _, domain in ipairs(ctx.facts.storage_domains) do
+    if stay[domain.id] then ctx:quarantine(domain.id, stay[domain.id]) end
+  end
   if #ctx.facts.storage_domains == 0 then
     ctx:fail("nothing can be moved: " .. ctx.source.name .. " can release none of the storage domains")
   end
@@ -590,8 +635,13 @@ function steps.leave_source(ctx)
     attempt("storage domain " .. domain.name, function() ctx.source:storage_domain(domain.id):leave() end)
   end
   if ctx.dry_run then return end
-  for id, vm in pairs(vms_at(ctx, ctx.source)) do
-    attempt("VM " .. vm.name, function() ctx.source:vm(id):remove_diskless() end)
+  local there = vms_at(ctx, ctx.source)
+  for _, fact in ipairs(ctx.facts.vms) do
+    if there[fact.id] and #(fact.storage_domains or {}) > 0 then
+      ctx:skipped("VM " .. fact.name .. " is still known to " .. ctx.source.name .. ": it leaves with the last storage domain of its disks")
+    elseif there[fact.id] then
+      attempt("VM " .. fact.name, function() ctx.source:vm(fact.id):remove_diskless() end)
+    end
   end
 end
 
