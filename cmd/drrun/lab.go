@@ -130,10 +130,13 @@ func labText(o labOptions, server *lab.Server) string {
 		b.WriteString("  " + line + "\n")
 	}
 	b.WriteString("  drrun check plan.lua\n  drrun lab disaster primary\n")
+	back := "  drrun lab heal primary"
 	for i := range o.Domains {
 		fmt.Fprintf(&b, "  drrun lab promote %s\n", lab.DomainName(i))
+		back += " && drrun lab replicate " + lab.DomainName(i)
 	}
-	fmt.Fprintf(&b, "  drrun failover plan.lua --confirm-source-down 'YOUR NAME: HOW YOU KNOW' --answer 'promote_storage=writable,as_of=unknown'\n\nCtrl-C ends the lab\n")
+	fmt.Fprintf(&b, "  drrun failover plan.lua --confirm-source-down 'YOUR NAME: HOW YOU KNOW' --answer 'promote_storage=writable,as_of=unknown'\n")
+	fmt.Fprintf(&b, "%s\n  drrun lab wait primary\n  drrun failback plan.lua\n\nCtrl-C ends the lab\n", back)
 	return b.String()
 }
 

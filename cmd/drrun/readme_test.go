@@ -29,7 +29,7 @@ func readme(t *testing.T, heading string) string {
 	return section
 }
 
-// TestReadmeTour runs every command of the tour as it stands there, on free ports, and judges the lab's world at its end.
+// TestReadmeTour runs every command of the tour as it stands there, on free ports and twice as fast, and judges the lab's world at its end.
 func TestReadmeTour(t *testing.T) {
 	t.Parallel()
 	tour := newTour(t, t.TempDir())
@@ -39,7 +39,7 @@ func TestReadmeTour(t *testing.T) {
 	if err := os.Symlink(tour.program, filepath.Join(tour.dir, "bin", "drrun")); err != nil {
 		t.Fatal(err)
 	}
-	tour.add(readme(t, "Five minutes on the lab"))
+	tour.add(strings.Replace(readme(t, "Five minutes on the lab"), "--speed 30", "--speed 60", 1))
 	if tour.commands < 20 {
 		t.Fatalf("found %d commands only:\n%s", tour.commands, tour.script.String())
 	}
