@@ -222,15 +222,17 @@ func acceptInto[T any](decode decoder[T], into *T) func(*document) error {
 
 // settle finds out by reading whether a request whose outcome is unknown took effect. It looks until it did, or until the engine
 // has answered "no" for settleWindow: a request that the engine still works on shows late. An engine that does not answer
-// meanwhile is waited for, as long as ctx allows.
+// meanwhile is waited for, as long as ctx allows and for actionTimeout at most: then the outcome stays unknown, and the error is its
+// silence.
 func (s *Site) settle(ctx context.Context, look func(context.Context) (reached bool, err error)) (bool, error) {
 	var since time.Time
+	end := s.o.Clock.Now().Add(actionTimeout)
 	for n := 0; ; n++ {
 		reached, err := look(ctx)
 		switch {
 		case err == nil && reached:
 			return true, nil
-		case err != nil && !passing(err):
+		case err != nil && (!passing(err) || !s.o.Clock.Now().Before(end)):
 			return false, err
 		case err == nil && since.IsZero():
 			since = s.o.Clock.Now()

@@ -79,15 +79,22 @@ func (s *story) must(err error) {
 }
 
 // play plays the story of a seed to its end.
-func play(t *testing.T, seed uint64) *story {
+func play(t *testing.T, seed uint64) (s *story) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 0x736561726368))
 	lags := []time.Duration{5 * time.Second, 5 * time.Second, 2 * time.Minute, 10 * time.Minute}
 	size := lab.TwoSitesOptions{VMs: 2 + random.IntN(3), Domains: 1 + random.IntN(2), Lag: lags[random.IntN(len(lags))]}
 	p := newPair(t, seed, size)
 	p.world.Quiet = true
-	s := &story{pair: p, seed: seed, random: random, kind: "planned", begun: p.world.Clock().Now()}
+	s = &story{pair: p, seed: seed, random: random, kind: "planned", begun: p.world.Clock().Now()}
 	s.oracle = newOracle(s)
+	defer func() { // a run without an end, a deadlock, a panic: the seed is as good as a violation
+		if fault := recover(); fault != nil {
+			text, _, _ := strings.Cut(fmt.Sprint(fault), "\n")
+			s.violated("%s", text)
+		}
+	}()
+	p.world.Horizon = 30 * 24 * time.Hour
 	s.plan()
 	s.say("%d VMs on %d storage domains, lag %s", size.VMs, size.Domains, size.Lag)
 	switch n := random.IntN(100); {
