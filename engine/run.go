@@ -376,7 +376,7 @@ type insideStep struct{}
 // to be done again, or that all is to stop (*CutError). retried tells fn that an earlier
 // try may have had effects: the step was cut, or failed, or was named to Redo.
 //
-// The context given to fn is ctx with d.Timeout. An error of fn after ctx itself is
+// The context given to fn is ctx with d.Timeout, which does not count what PauseTimeouts takes out. An error of fn after ctx itself is
 // done is recorded as unknown, like a cut. A panic of fn is a failure (*PanicError). A call
 // with a key that is running waits for it.
 func (r *Run) Durable(ctx context.Context, d Durable, fn func(ctx context.Context, retried bool) (any, error)) (json.RawMessage, error) {
@@ -500,14 +500,16 @@ func (r *Run) decide(ctx context.Context, d Durable, digest string) (again strin
 type stepFrame struct {
 	key   string
 	outer *stepFrame
+	box   *timebox // nil without a time-out
 }
 
 func (r *Run) execute(ctx context.Context, d Durable, digest string, retried bool, fn func(context.Context, bool) (any, error)) (json.RawMessage, error) {
 	outer, _ := ctx.Value(insideStep{}).(*stepFrame)
-	fnCtx := context.WithValue(ctx, insideStep{}, &stepFrame{d.Key, outer})
+	frame := &stepFrame{key: d.Key, outer: outer}
+	fnCtx := context.WithValue(ctx, insideStep{}, frame)
 	cancel := func() {}
 	if d.Timeout > 0 {
-		fnCtx, cancel = r.env.Clock.WithTimeout(fnCtx, d.Timeout)
+		fnCtx, frame.box, cancel = r.newTimebox(fnCtx, d.Timeout)
 	}
 	var value any
 	err := protect("step "+d.Key, func() (err error) {

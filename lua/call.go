@@ -15,6 +15,7 @@ import (
 // Call is one call of a primitive.
 type Call struct {
 	Ctx  context.Context // ends with the first Ctrl-C for Pure and Observes, with the second for Changes and Durable
+	Lua  context.Context // of the Lua code that calls: inside a hook with the hook's time-out, whatever the effect
 	Task *engine.Task
 	Self any // the Go value of the object whose method is called
 
@@ -158,7 +159,7 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 		return nil, check.findings
 	}
 	// The Lua thread's own context may be narrower than the task's: a hook has a time-out.
-	call := &Call{Ctx: L.Context(), Task: task, Self: self, rt: rt, fn: fn, name: name, values: values, site: site, found: check.findings}
+	call := &Call{Ctx: L.Context(), Lua: L.Context(), Task: task, Self: self, rt: rt, fn: fn, name: name, values: values, site: site, found: check.findings}
 	if fn.Effect == Changes || fn.Effect == Durable {
 		call.Ctx = task.OpCtx()
 	}

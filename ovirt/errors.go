@@ -210,7 +210,7 @@ func (e *Error) transport(parent, call context.Context, err error, caFile string
 // given makes the error one of a call that its caller gave up, or gave no more time.
 func (e *Error) given(ctx context.Context) {
 	e.Code, e.Retryable = CodeCancelled, false
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		e.Code, e.Retryable = CodeTimeout, true
 	}
 	e.Err = fmt.Errorf("given up: %w", context.Cause(ctx))

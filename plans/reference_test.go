@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 	"strings"
@@ -53,7 +54,7 @@ Calls that **change** an engine first look, and do nothing where the goal holds.
 			writeFunc(&b, name+".", &sub.Funcs[i])
 		}
 	}
-	b.WriteString("### dr.steps\n\nThe stages of the built-in workflows, each called with ctx: preflight, evidence, promote, import, register, boot, verify, reprotect.\n\n")
+	writeSteps(&b)
 	b.WriteString("## The plan\n\nWhat `dr.plan` returns; it is `ctx.plan` in a run.\n\n")
 	writeClass(&b, "plan", planClass)
 	b.WriteString("## Hook points\n\nA handler is called as `function(ctx, subject, options)`; options are those of the library that brought it. What it returns is recorded, " +
@@ -61,7 +62,7 @@ Calls that **change** an engine first look, and do nothing where the goal holds.
 	for _, point := range stdlib.HookPoints {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", point.Name, point.Doc, map[string]string{"ask": "a person is asked whether it was done", "retry": "it is called again, with ctx.retried"}[point.OnCut])
 	}
-	b.WriteString("\nThis version reaches the points of a failover: not those of fencing, demotion, tests and stopping.\n\n")
+	b.WriteString("\n")
 	for _, class := range stdlib.Classes() {
 		b.WriteString("## " + class.Name + "\n\n" + class.Doc + "\n\n")
 		writeClass(&b, class.Name, class)
@@ -111,3 +112,27 @@ func writeParams(b *strings.Builder, params []lua.Param, indent string) {
 }
 
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+
+// writeSteps writes the stages of the built-in workflows from the comments above their functions.
+func writeSteps(b *strings.Builder) {
+	source, err := stdlib.Embedded().Open("dr/steps.lua")
+	if err != nil {
+		panic(err)
+	}
+	defer source.Close()
+	b.WriteString("### dr.steps\n\nThe stages of the built-in workflows, each called with ctx. " +
+		"A workflow of your own calls those that it wants, in its order: `local steps = dr.steps`.\n\n")
+	var doc []string
+	for lines := bufio.NewScanner(source); lines.Scan(); {
+		line := lines.Text()
+		if text, isDoc := strings.CutPrefix(line, "---"); isDoc {
+			doc = append(doc, text)
+			continue
+		}
+		if name, isStep := strings.CutPrefix(line, "function steps."); isStep {
+			fmt.Fprintf(b, "- `steps.%s`: %s\n", name, strings.Join(doc, " "))
+		}
+		doc = nil
+	}
+	b.WriteString("\n")
+}

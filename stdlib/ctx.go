@@ -437,7 +437,7 @@ func promptFunc() lua.Func {
 			{Name: "text", Type: lua.String, Doc: "The question."},
 			{Name: "choices", Type: lua.List(lua.String), Optional: true, Doc: "The answers that are allowed."},
 			{Name: "default", Type: lua.String, Optional: true, Doc: "The answer to an empty line, of --yes, and when timeout is over."},
-			{Name: "timeout", Type: lua.Duration, Optional: true, Doc: "How long to wait for an answer; after it the default is taken, and without one the error prompt-timeout raised. The time-out of a hook goes on meanwhile. Default: no limit."},
+			{Name: "timeout", Type: lua.Duration, Optional: true, Doc: "How long to wait for an answer; after it the default is taken, and without one the error prompt-timeout raised. The time-out of a hook that asks stands still meanwhile. Default: no limit."},
 			{Name: "danger", Type: lua.Enum(engine.DangerDataLoss), Optional: true, Doc: "What an answer can do: neither --yes, an empty line nor a timeout answers a question with a danger."},
 			{Name: "refuses", Type: lua.String, Optional: true, Doc: "An answer that is not recorded, so that a resumed run asks again; it returns { refused = true }."},
 			{Name: "needs", Type: lua.List(lua.String), Optional: true, Doc: "Parts that the answer must have; one without them is an error and is not recorded."},
@@ -514,6 +514,7 @@ func (s *Session) askUnless(c *lua.Call, question engine.Question, refuses strin
 		Key: engine.PromptKey(question.Name), Args: args, OnCut: "retry", Title: "prompt " + question.Name,
 		Subject: engine.Subject{Kind: "prompt", ID: question.Name, Name: question.Name},
 	}, func(context.Context, bool) (any, error) {
+		defer engine.PauseTimeouts(c.Lua)()
 		// A question is no operation that must be brought to an end: the first Ctrl-C ends it.
 		question.Check = func(answer string) error { return s.unfitAnswer(question, answer) }
 		answer, err := s.Run.Ask(c.Task.Ctx(), question)

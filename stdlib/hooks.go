@@ -24,17 +24,19 @@ type HookPoint struct {
 	OnCut string // what to do with a handler that was cut between start and end: "ask" or "retry"
 }
 
+const ownWorkflow = " No built-in workflow does that in this version; a workflow of your own calls it with ctx:hook."
+
 // HookPoints lists every hook point in the order in which a run can reach them.
 var HookPoints = []HookPoint{
 	{"before_run", "Before the first stage of an action; the subject is the run.", "retry"},
 	{"confirm_source_down", "When the source does not answer; an observation for the report, it cannot waive the evidence rules.", "retry"},
-	{"before_fence", "Before a host is fenced.", "ask"},
-	{"after_fence", "After a host was fenced.", "ask"},
+	{"before_fence", "Before a host is fenced." + ownWorkflow, "ask"},
+	{"after_fence", "After a host was fenced." + ownWorkflow, "ask"},
 	{"promote_storage", "Makes the target's copy of a consistency group writable; returns { writable = true, as_of = TIME }.", "ask"},
 	{"demote_storage", "Makes the source's copy of a consistency group read-only.", "ask"},
 	{"reverse_replication", "Starts replication of a consistency group in the other direction; returns { ready = true } when it runs.", "ask"},
-	{"snapshot_replica", "Tests: makes a writable clone of a consistency group.", "ask"},
-	{"discard_snapshot", "Tests: removes that clone.", "ask"},
+	{"snapshot_replica", "Tests: makes a writable clone of a consistency group." + ownWorkflow, "ask"},
+	{"discard_snapshot", "Tests: removes that clone." + ownWorkflow, "ask"},
 	{"before_import", "Before a storage domain is imported on the target.", "retry"},
 	{"after_import", "After a storage domain is active on the target.", "retry"},
 	{"before_register", "Before a VM is registered on the target.", "retry"},

@@ -13,7 +13,7 @@ import (
 //go:embed lua
 var embedded embed.FS
 
-// Embedded returns the built-in Lua modules: dr/steps, dr/failover.
+// Embedded returns the built-in Lua modules, such as dr/steps and dr/failover.
 func Embedded() fs.FS {
 	sub, err := fs.Sub(embedded, "lua")
 	if err != nil {

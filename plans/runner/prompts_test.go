@@ -91,6 +91,38 @@ return plan
 	}
 }
 
+// TestPromptInsideAHook answers later than the time-out of the hook that asks: only the hook's own work counts.
+func TestPromptInsideAHook(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		work string
+		exit int
+	}{
+		"a late answer": {"1m", 0}, "too much work": {"3m", 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, 5, lab.TwoSitesOptions{})
+			p.edit("return plan\n", `plan:on("after_import", function(ctx)
+  local ds = ctx:site("secondary"):storage_domain("nfs_ds")
+  ds:wait { status = "maintenance", timeout = "30s" }
+  ctx:prompt { name = "go", text = "Go?", default = "yes", timeout = "15m" }
+  ds:wait { status = "maintenance", timeout = "`+tt.work+`" }
+end, { timeout = "2m" })
+return plan
+`)
+			p.lose()
+			r := p.failover(func(o *runner.Options) {
+				o.Asker, o.CanAnswer = silence{o.Env, writable}, func(string) bool { return true }
+			})
+			expect(t, r, tt.exit)
+			if tt.exit != 0 && !strings.Contains(p.read(p.journal()), "no end after 2m0s") {
+				t.Errorf("%+v", r.Error)
+			}
+		})
+	}
+}
+
 // TestAwaitedAnswer runs without a terminal and waits for what another process answers.
 func TestAwaitedAnswer(t *testing.T) {
 	t.Parallel()
