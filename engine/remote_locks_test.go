@@ -71,11 +71,11 @@ func (l *lockTable) Release(_ context.Context, locks []engine.LockToken) ([]engi
 	return nil, nil
 }
 
-func (l *lockTable) Foreign(_ context.Context, lock engine.LockToken) error {
+func (l *lockTable) Foreign(ctx context.Context, lock engine.LockToken) error {
 	if lock.Token == l.replace {
 		return nil
 	}
-	return &engine.LockedError{Domain: lock.Domain, Holder: l.Holder(nil, lock), Site: l.site}
+	return &engine.LockedError{Domain: lock.Domain, Holder: l.Holder(ctx, lock), Site: l.site}
 }
 
 func (l *lockTable) Holder(_ context.Context, lock engine.LockToken) string {

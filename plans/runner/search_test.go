@@ -64,8 +64,6 @@ func (s *story) within(limit time.Duration) time.Duration {
 	return time.Duration(s.random.Int64N(int64(limit/time.Second))) * time.Second
 }
 
-func (s *story) pick(words ...string) string { return words[s.random.IntN(len(words))] }
-
 // happens puts a happening into the story.
 func (s *story) happens(at time.Duration, what string, do func()) {
 	s.events = append(s.events, happening{at, what, do})
