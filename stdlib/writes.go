@@ -42,6 +42,12 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 		if !s.mayChange(w) {
 			return nil, &OutsidePlanError{Site: w.Site, Op: w.Op, Subject: w.Subject}
 		}
+		// Each attach, also one that the client repeats after an outage of the engine: what was seen before it is too old by then.
+		if w.Op == ovirt.OpAttachDomain && !sabotage.On(sabotage.AttachNotJudged) {
+			if _, err := s.Gate.Require(ctx); err != nil {
+				return nil, err
+			}
+		}
 		sum := sha256.Sum256(w.Body)
 		subject := engine.Subject{Kind: w.Subject.Kind, Site: w.Site, ID: w.Subject.ID, Name: w.Subject.Name}
 		pending, err := s.Run.Begin(ctx, engine.Intent{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"drrun/engine"
 	"drrun/engine/sim"
@@ -31,7 +32,9 @@ func inRun(t *testing.T, fn func(s *Session, world *sim.World)) {
 			Templates: []FactEntity{{ID: "t1", Name: "rhel9"}},
 			VMs:       []FactVM{{ID: "v1", Name: "vm1"}},
 		}
-		fn(NewSession(env, run, facts, nil, nil), world)
+		s := NewSession(env, run, facts, nil, nil)
+		s.Gate = NewGate(env.Clock, "primary", time.Second, func(context.Context) (bool, []string, string) { return true, nil, "" }, nil)
+		fn(s, world)
 	})
 }
 
@@ -97,6 +100,11 @@ func TestWriteHook(t *testing.T) {
 			t.Error("the wrong domain that an import brought can be attached")
 		}
 		s.importing(-1)
+		s.Gate = NewGate(s.Env.Clock, "primary", time.Second, func(context.Context) (bool, []string, string) { return true, []string{"nfs_ds"}, `"nfs_ds" is active` }, nil)
+		var missing *EvidenceError
+		if _, err := hook(context.Background(), &ovirt.Write{Site: "secondary", Op: ovirt.OpAttachDomain, Subject: subject(ovirt.KindStorageDomain, "d1", "nfs_ds")}); !errors.As(err, &missing) {
+			t.Errorf("a storage domain that the source has active can be attached: %v", err)
+		}
 		if _, err := WriteHook(func() *Session { return nil })(context.Background(), &ovirt.Write{Site: "secondary"}); err == nil {
 			t.Error("a write passed before there was a run")
 		}

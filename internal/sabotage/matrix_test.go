@@ -37,6 +37,7 @@ var witnesses = map[sabotage.Switch][]witness{
 	sabotage.SilenceIsProof:      {runner("TestSourceIsSilentAndNobodyConfirms"), search},
 	sabotage.ConfirmationKept:    {runner("TestWordOfAnEarlierAttempt"), search},
 	sabotage.StartWithoutGate:    {runner("TestStartWithoutTheStage"), search},
+	sabotage.AttachNotJudged:     {runner("TestRepeatedAttachLooksAgain"), search},
 	sabotage.YesIsEvidence:       {{"cmd/drrun", "TestAsk"}},
 
 	sabotage.HALeftOn:          {runner("TestHAIsOffBeforeAShutdown")},

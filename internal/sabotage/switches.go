@@ -21,6 +21,7 @@ const (
 	SilenceIsProof      Switch = "evidence-silence-is-proof"
 	ConfirmationKept    Switch = "evidence-confirmation-kept-on-resume"
 	StartWithoutGate    Switch = "start-without-gate"
+	AttachNotJudged     Switch = "attach-without-gate"
 	YesIsEvidence       Switch = "yes-answers-evidence"
 
 	HALeftOn          Switch = "ha-left-on"
@@ -77,6 +78,7 @@ func All() []Behaviour {
 		{SilenceIsProof, "silence alone is no proof", "I1", "stdlib/evidence.go"},
 		{ConfirmationKept, "a resumed run starts without the old confirmation", "I1", "plans/runner/resume.go"},
 		{StartWithoutGate, "no start request leaves without the gate", "I1", "stdlib/vm.go"},
+		{AttachNotJudged, "no attach request leaves without the gate, repeated or not", "I1", "stdlib/writes.go"},
 		{YesIsEvidence, "--yes answers nothing about evidence", "I1", "cmd/drrun/ask.go"},
 
 		{HALeftOn, "high availability is off before a shutdown", "I1", "stdlib/shutdown.go"},

@@ -36,6 +36,7 @@ type oracle struct {
 	meddled      bool                 // a person activated storage that a run had released
 	lossAccepted bool                 // an unplanned move was wanted: its copy may be old
 	oldUntil     time.Time            // copies that were started before may have been old for that reason
+	attachable   map[string]time.Time // when the last attach request that the source did not speak against left, by site
 	started      map[string]time.Time // when drrun asked for the last start of a VM, by site and id
 	seen         int                  // violations of the lab that were judged
 	beyond       map[string]int       // those that drrun did not do, or could not have known of, by kind
@@ -43,7 +44,7 @@ type oracle struct {
 }
 
 func newOracle(s *story) *oracle {
-	o := &oracle{s: s, lookedAt: map[string]time.Time{}, answeredAt: map[string]time.Time{}, answersSince: map[string]time.Time{}, releasedAt: map[string]time.Time{}, started: map[string]time.Time{}, beyond: map[string]int{}}
+	o := &oracle{s: s, lookedAt: map[string]time.Time{}, answeredAt: map[string]time.Time{}, answersSince: map[string]time.Time{}, releasedAt: map[string]time.Time{}, attachable: map[string]time.Time{}, started: map[string]time.Time{}, beyond: map[string]int{}}
 	for _, domain := range s.lab.View().Sites["primary"].StorageDomains {
 		o.domainIDs = append(o.domainIDs, domain.ID)
 	}
@@ -124,6 +125,9 @@ func (w watched) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.Method == http.MethodPost && strings.HasSuffix(request.URL.Path, "/start") {
 		w.o.judgeStart(w.site, request.URL.Path)
 	}
+	if request.Method == http.MethodPost && strings.Contains(request.URL.Path, "/datacenters/") && strings.HasSuffix(request.URL.Path, "/storagedomains") {
+		w.o.judgeAttach(w.site)
+	}
 	if strings.HasSuffix(request.URL.Path, "/services/health") { // each look begins with it
 		w.o.lookedAt[w.site] = w.o.now()
 	}
@@ -175,6 +179,20 @@ func (o *oracle) judgeStart(site, path string) {
 	}
 }
 
+// judgeAttach says whether an attach request may leave now. What a person activates at the source after the last look that it may
+// rest on, drrun could not have known of.
+func (o *oracle) judgeAttach(site string) {
+	o.sample()
+	from, now := other(site), o.now()
+	o.attachable[site] = o.releasedAt[from]
+	if age := now.Sub(o.lookedAt[from]); age > grace {
+		o.violated("a storage domain is attached to %s by a look at %s that began %s ago", site, from, age)
+	}
+	if at := o.releasedAt[from]; !at.IsZero() && now.Sub(at) <= grace {
+		o.attachable[site] = now
+	}
+}
+
 // judgeMove holds the end of a move that is done against what was there before it.
 func (o *oracle) judgeMove(action string, planned bool, before map[string]int64) {
 	target := plans.Secondary
@@ -208,7 +226,7 @@ func (o *oracle) judgeSeen(v lab.Violation) {
 			what += " begun by the site that came back"
 		}
 	case lab.ViolationAttachedTwice:
-		known = late
+		known = late && v.Time.Sub(o.attachable[v.Site]) > grace
 	case lab.ViolationStaleCopy:
 		known = !o.lossAccepted && !o.meddled && v.Time.After(o.oldUntil)
 	}
