@@ -42,6 +42,12 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 		if !s.mayChange(w) {
 			return nil, &OutsidePlanError{Site: w.Site, Op: w.Op, Subject: w.Subject}
 		}
+		// A storage domain that is active at the source must not be attached here: what was seen may be old by now, as for a start.
+		if w.Op == ovirt.OpAttachDomain && w.Site == s.Target.Name && s.Gate != nil {
+			if _, err := s.Gate.Require(ctx); err != nil {
+				return nil, err
+			}
+		}
 		sum := sha256.Sum256(w.Body)
 		pending, err := s.Run.Begin(ctx, engine.Intent{
 			Op: w.Op, Method: w.Method, Path: w.Path, Digest: hex.EncodeToString(sum[:8]), Retry: w.Retry, Site: w.Site, Look: looks(w), Beside: beside(w),

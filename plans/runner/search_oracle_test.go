@@ -208,7 +208,7 @@ func (o *oracle) judgeSeen(v lab.Violation) {
 			what += " begun by the site that came back"
 		}
 	case lab.ViolationAttachedTwice:
-		known = late
+		known = late && o.now().Sub(o.releasedAt[from]) > grace
 	case lab.ViolationStaleCopy:
 		known = !o.lossAccepted && !o.meddled && v.Time.After(o.oldUntil)
 	}
