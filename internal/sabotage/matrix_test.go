@@ -37,7 +37,7 @@ var witnesses = map[sabotage.Switch][]witness{
 	sabotage.SilenceIsProof:      {runner("TestSourceIsSilentAndNobodyConfirms"), search},
 	sabotage.ConfirmationKept:    {runner("TestWordOfAnEarlierAttempt"), search},
 	sabotage.StartWithoutGate:    {runner("TestStartWithoutTheStage"), search},
-	sabotage.AttachNotJudged:     {runner("TestRepeatedAttachLooksAgain"), search},
+	sabotage.AttachNotJudged:     {runner("TestRepeatedAttachLooksAgain|TestAttachAsksTheGate"), search},
 	sabotage.YesIsEvidence:       {{"cmd/drrun", "TestAsk"}},
 
 	sabotage.HALeftOn:          {runner("TestHAIsOffBeforeAShutdown")},
