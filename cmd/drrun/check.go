@@ -10,13 +10,6 @@ import (
 	"drrun/plans/runner"
 )
 
-type checkOptions struct {
-	Plan    string
-	Libs    []string
-	Offline bool
-	JSON    bool
-}
-
 const checkHelp = `Checks a plan: its text, and, unless --offline, that both sites have what it needs. It changes nothing anywhere.
 
 Every finding names its place in the plan and what to do. Exit code 2: the text is wrong; 3: the sites do not fit; 0: the
@@ -41,30 +34,24 @@ func newCheckCommand(inv *invocation) *cli.Command {
 			if err != nil {
 				return err
 			}
-			inv.result = runCheck(c.Context, checkOptions{Plan: args[0], Libs: listOf(c, "lib"), Offline: c.Bool("offline"), JSON: inv.json}, inv)
+			inv.result = runCheck(c.Context, readingOf(c, args[0]), c.Bool("offline"), inv)
 			return nil
 		},
 	}
 }
 
-func runCheck(ctx context.Context, o checkOptions, inv *invocation) *runner.Result {
-	model, speed, problem := inv.env.model()
+func runCheck(ctx context.Context, o reading, offline bool, inv *invocation) *runner.Result {
+	options, problem := o.options(inv)
 	if problem != nil {
 		return problem.result()
 	}
-	asker, problem := newAsker(inv, model, nil, false)
-	if problem != nil {
-		return problem.result()
-	}
-	result := runner.Check(ctx, hard(ctx), runner.Options{
-		Env: model, PlanFile: o.Plan, Action: plans.ActionFailover, LibDirs: o.Libs, Asker: asker, Secrets: asker.resolver(), Speed: speed,
-		Version: versionText(), Host: inv.env.Host, User: inv.env.User,
-	}, o.Offline)
+	options.Action = plans.ActionFailover
+	result := runner.Check(ctx, hard(ctx), options, offline)
 	result.Action = "check"
-	if !o.JSON {
+	if !inv.json {
 		text := findingsText(result.Findings) + strings.Join(append(warned(result.Warnings), ""), "\n")
 		if result.Error == nil {
-			text += o.Plan + ": " + checkVerdict(result.Findings, o.Offline) + "\n"
+			text += o.Plan + ": " + checkVerdict(result.Findings, offline) + "\n"
 		}
 		inv.screen.out(text)
 	}

@@ -12,13 +12,6 @@ import (
 	"drrun/plans/runner"
 )
 
-type snapshotOptions struct {
-	Plan  string
-	Libs  []string
-	State string
-	JSON  bool
-}
-
 const snapshotHelp = `Brings the inventory beside a plan up to date: what runs, in which cluster, with which networks and disks. It reads the engines and
 changes nothing there. When a site is lost, the inventory is what still knows which VMs ran; run it from cron.
 
@@ -43,30 +36,19 @@ func newSnapshotCommand(inv *invocation) *cli.Command {
 			if err != nil {
 				return err
 			}
-			inv.result = runSnapshot(c.Context, snapshotOptions{Plan: args[0], Libs: listOf(c, "lib"), State: c.String("state"), JSON: inv.json}, inv)
+			inv.result = runSnapshot(c.Context, readingOf(c, args[0]), inv)
 			return nil
 		},
 	}
 }
 
-func runSnapshot(ctx context.Context, o snapshotOptions, inv *invocation) *runner.Result {
-	model, speed, problem := inv.env.model()
+func runSnapshot(ctx context.Context, o reading, inv *invocation) *runner.Result {
+	options, problem := o.optionsWithState(inv)
 	if problem != nil {
 		return problem.result()
 	}
-	state, problem := inv.env.stateDir(o.State)
-	if problem != nil {
-		return problem.result()
-	}
-	asker, problem := newAsker(inv, model, nil, false)
-	if problem != nil {
-		return problem.result()
-	}
-	result := runner.Snapshot(ctx, hard(ctx), runner.Options{
-		Env: model, PlanFile: o.Plan, StateDir: state, LibDirs: o.Libs, Asker: asker, Secrets: asker.resolver(), Speed: speed,
-		Version: versionText(), Host: inv.env.Host, User: inv.env.User,
-	})
-	if !o.JSON {
+	result := runner.Snapshot(ctx, hard(ctx), options)
+	if !inv.json {
 		inv.screen.out(findingsText(result.Findings) + snapshotText(result.Snapshot))
 	}
 	return located(result, runOptions{State: o.State})

@@ -12,13 +12,6 @@ import (
 	"drrun/plans/runner"
 )
 
-type statusOptions struct {
-	Plan  string
-	Libs  []string
-	State string
-	JSON  bool
-}
-
 const statusHelp = `Shows where the storage domains and VMs of a plan are, by what both engines say, and the one next command. It changes nothing.
 
 For each object: at primary, at secondary, at both, nowhere, stripped (a VM whose disks are gone from its engine), or unknown
@@ -39,33 +32,22 @@ func newStatusCommand(inv *invocation) *cli.Command {
 			if err != nil {
 				return err
 			}
-			inv.result = runStatus(c.Context, statusOptions{Plan: args[0], Libs: listOf(c, "lib"), State: c.String("state"), JSON: inv.json}, inv)
+			inv.result = runStatus(c.Context, readingOf(c, args[0]), inv)
 			return nil
 		},
 	}
 }
 
-func runStatus(ctx context.Context, o statusOptions, inv *invocation) *runner.Result {
-	model, speed, problem := inv.env.model()
+func runStatus(ctx context.Context, o reading, inv *invocation) *runner.Result {
+	options, problem := o.optionsWithState(inv)
 	if problem != nil {
 		return problem.result()
 	}
-	state, problem := inv.env.stateDir(o.State)
-	if problem != nil {
-		return problem.result()
-	}
-	asker, problem := newAsker(inv, model, nil, false)
-	if problem != nil {
-		return problem.result()
-	}
-	result := runner.Status(ctx, hard(ctx), runner.Options{
-		Env: model, StateDir: state, PlanFile: o.Plan, LibDirs: o.Libs, Asker: asker, Secrets: asker.resolver(), Speed: speed,
-		Version: versionText(), Host: inv.env.Host, User: inv.env.User,
-	})
+	result := runner.Status(ctx, hard(ctx), options)
 	if result.Pair != nil && o.State != "" {
 		result.Pair.Next = resumeCommand.ReplaceAllString(result.Pair.Next, "$0 --state "+strings.ReplaceAll(shellWord(o.State), "$", "$$"))
 	}
-	if !o.JSON {
+	if !inv.json {
 		inv.screen.out(findingsText(result.Findings) + pairText(result.Pair))
 	}
 	return result
