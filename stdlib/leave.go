@@ -118,7 +118,7 @@ func (d *domainRef) refuseLosses(ctx context.Context, dataCenterID string) error
 	switch {
 	case len(strangers) > 0 && !sabotage.On(sabotage.StrangersIgnored):
 		return &StrangersError{Domain: d.fact.Name, Site: d.site.Name, Objects: strangers}
-	case len(only) > 0:
+	case len(only) > 0 && !sabotage.On(sabotage.LeaveUnarrived):
 		return fmt.Errorf("take storage domain %q out of %s: %s does not have VM %s, whose configuration would be lost with it: %w",
 			d.fact.Name, d.site.Name, s.Target.Name, strings.Join(only, ", "), errNotLeft)
 	}

@@ -45,15 +45,16 @@ var witnesses = map[sabotage.Switch][]witness{
 	sabotage.ReleaseWhileUp:    {runner("TestPlannedFailoverAndBack")},
 	sabotage.StoreNotWritten:   {runner("TestStoresAreWrittenAfterTheLastStop")},
 	sabotage.IgnoredIsWritten:  {runner("TestIgnoredIsNotWritten")},
-	sabotage.AsOfNotCompared:   {runner("TestOldCopyIsRefused"), search},
+	sabotage.AsOfNotCompared:   {runner("TestOldCopyIsRefused")},
 	sabotage.StoreProofSkipped: {runner("TestOldCopyIsRefused")},
 
 	sabotage.LeaveUnheld:      {runner("TestSourceKeepsWhatTheTargetLacks")},
+	sabotage.LeaveUnarrived:   {runner("TestPlannedWithAnUnreadableOVF")},
 	sabotage.CleanUnrebooted:  {runner("TestCleanNeedsABoot")},
 	sabotage.CleanBlindly:     {runner("TestCleanNeedsTheOtherSite")},
 	sabotage.StrangersIgnored: {runner("TestCleanLeavesStrangers")},
 	sabotage.RemoveFormats:    {runner("TestPlannedFailoverAndBack")},
-	sabotage.RollbackLate:     {search},
+	sabotage.RollbackLate:     {runner("TestRollbackIsRefused")},
 
 	sabotage.ImportNamed:      {runner("TestEmptyExportStaysEmpty"), {"ovirt", "TestImportSendsIDAndNoName"}},
 	sabotage.WrongDomainKept:  {{"ovirt", "TestImportOfAnotherDomainIsTakenOut"}},

@@ -33,6 +33,7 @@ const (
 	StoreProofSkipped Switch = "store-proof-skipped"
 
 	LeaveUnheld      Switch = "source-left-before-target-holds"
+	LeaveUnarrived   Switch = "source-left-with-missing-vms"
 	CleanUnrebooted  Switch = "clean-without-boot-evidence"
 	CleanBlindly     Switch = "clean-without-the-other-site"
 	StrangersIgnored Switch = "strangers-ignored"
@@ -90,6 +91,7 @@ func All() []Behaviour {
 		{StoreProofSkipped, "an OVF store that shows an older state stops the run", "I6", "stdlib/last_write.go"},
 
 		{LeaveUnheld, "the source keeps a storage domain until the target has it active", "I2", "stdlib/leave.go"},
+		{LeaveUnarrived, "the source keeps a storage domain whose VMs the target does not have", "I2", "stdlib/leave.go"},
 		{CleanUnrebooted, "what is stale leaves only when every host there booted since, or is off", "I1", "stdlib/stale.go"},
 		{CleanBlindly, "what is stale leaves only while the other site holds everything", "I2", "stdlib/stale.go"},
 		{StrangersIgnored, "a storage domain with VMs of others does not leave", "I7", "stdlib/leave.go"},

@@ -140,17 +140,17 @@ func TestOldCopyIsRefused(t *testing.T) {
 // TestSourceKeepsWhatTheTargetLacks lets the storage leave the source before the target has it.
 func TestSourceKeepsWhatTheTargetLacks(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, 1, lab.TwoSitesOptions{VMs: 1})
+	p := newPair(t, 1, lab.TwoSitesOptions{VMs: 1, Domains: 2}) // nfs_ds2 holds no VM, so that nothing else keeps it
 	p.edit("return plan\n", `function plan.failover(ctx)
   local steps = require "dr.steps"
   steps.stop_source(ctx)
   steps.release_storage(ctx)
-  ctx.source:storage_domain("nfs_ds"):leave()
+  ctx.source:storage_domain("nfs_ds2"):leave()
 end
 return plan
 `)
 	r := p.planned(plans.ActionFailover, nil, nil)
-	if r.Exit == runner.ExitDone || len(p.lab.View().Sites["primary"].StorageDomains) != 1 {
+	if r.Exit == runner.ExitDone || len(p.lab.View().Sites["primary"].StorageDomains) != 2 {
 		t.Errorf("exit %d, at the primary: %+v", r.Exit, p.lab.View().Sites["primary"].StorageDomains)
 	}
 }
