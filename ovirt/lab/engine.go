@@ -146,6 +146,8 @@ type vm struct {
 	nics            []*nic
 	disks           []*attachment
 	created         time.Time
+	customLevel     string        // custom compatibility version; "" for that of the cluster
+	agentDelay      time.Duration // on top of what an agent takes to report
 
 	status    string
 	before    string // its status when its host was isolated
@@ -154,9 +156,11 @@ type vm struct {
 	writing   []*counter // counters that its guest increases
 	seq       int        // counts runs
 	busy      bool       // an engine lock is held on it
+	busyWith  string     // what the holder has to say about it; "" for the usual words
 	exitError bool       // it went down by an error: the engine restarts it when it is highly available
 	haTries   int
-	agentUp   bool // the guest agent has reported
+	agentUp   bool  // the guest agent has reported
+	target    *host // where it migrates to
 	startTime time.Time
 	stopTime  time.Time
 	startedAt time.Time // of the last start that the lab saw
@@ -376,7 +380,8 @@ func (e *engine) buildVM(spec VM, index int, created time.Time) {
 	v := &vm{id: spec.ID, name: spec.Name, description: spec.Description, cluster: e.cluster(spec.ClusterID), templateID: spec.TemplateID,
 		instanceTypeID: spec.InstanceTypeID, memory: spec.Memory, ha: spec.HA, haPriority: spec.HAPriority, leaseDomainID: spec.LeaseDomainID,
 		deleteProtected: spec.DeleteProtected, agent: spec.Agent, fqdn: spec.FQDN, ip: spec.IP, ovfBroken: spec.OVFBroken,
-		pool: spec.Pool, preview: spec.Preview, pinnedTo: spec.PinnedTo, status: cmp.Or(spec.Status, "down"), created: created}
+		pool: spec.Pool, preview: spec.Preview, pinnedTo: spec.PinnedTo, status: cmp.Or(spec.Status, "down"), created: created,
+		customLevel: spec.CustomVersion, agentDelay: spec.AgentDelay}
 	if spec.Backup != "" {
 		v.backup = &backup{id: uuidOf(spec.ID + "/backup"), phase: spec.Backup, created: l.now, modified: l.now}
 	}

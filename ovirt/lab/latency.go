@@ -31,6 +31,9 @@ type Latency struct {
 	GuestAgent   time.Duration `json:"guest_agent,omitempty"`    // from up until fqdn, guest OS and IP are known
 	Shutdown     time.Duration `json:"shutdown,omitempty"`       // powering_down of a guest that obeys
 	Stop         time.Duration `json:"stop,omitempty"`           // power-off
+	Suspend      time.Duration `json:"suspend,omitempty"`        // saving_state
+	Migrate      time.Duration `json:"migrate,omitempty"`        // migrating
+	Snapshot     time.Duration `json:"snapshot,omitempty"`       // preview, undo and commit
 	EngineStart  time.Duration `json:"engine_start,omitempty"`   // from power until the engine answers
 	HostBoot     time.Duration `json:"host_boot,omitempty"`      // from power until the host is up
 	HostTimeout  time.Duration `json:"host_timeout,omitempty"`   // connecting until non_responsive (TimeoutToResetVdsInSeconds)
@@ -51,6 +54,7 @@ func DefaultLatency() Latency {
 		RegisterVM: 3 * time.Second, RegisterTmpl: 4 * time.Second, Refresh: 2 * time.Second, Fence: 3 * time.Second,
 		Schedule: 100 * time.Millisecond, Launch: 2 * time.Second, PowerUp: 15 * time.Second, GuestAgent: 10 * time.Second,
 		Shutdown: 20 * time.Second, Stop: 2 * time.Second,
+		Suspend: 10 * time.Second, Migrate: 20 * time.Second, Snapshot: 5 * time.Second,
 		EngineStart: 45 * time.Second, HostBoot: 90 * time.Second, HostTimeout: 60 * time.Second,
 		HARetry: 30 * time.Second, HATries: 10,
 		SPMSlots: 1, RegSlots: 8,
@@ -67,7 +71,8 @@ func (l Latency) orDefaults() Latency {
 		{&l.Remove, &d.Remove}, {&l.OVFUpdate, &d.OVFUpdate}, {&l.Inactive, &d.Inactive}, {&l.RegisterVM, &d.RegisterVM},
 		{&l.RegisterTmpl, &d.RegisterTmpl}, {&l.Refresh, &d.Refresh}, {&l.Fence, &d.Fence}, {&l.Schedule, &d.Schedule}, {&l.Launch, &d.Launch},
 		{&l.PowerUp, &d.PowerUp}, {&l.GuestAgent, &d.GuestAgent}, {&l.Shutdown, &d.Shutdown}, {&l.Stop, &d.Stop},
-		{&l.EngineStart, &d.EngineStart}, {&l.HostBoot, &d.HostBoot}, {&l.HostTimeout, &d.HostTimeout}, {&l.HARetry, &d.HARetry},
+		{&l.Suspend, &d.Suspend}, {&l.Migrate, &d.Migrate},
+		{&l.Snapshot, &d.Snapshot}, {&l.EngineStart, &d.EngineStart}, {&l.HostBoot, &d.HostBoot}, {&l.HostTimeout, &d.HostTimeout}, {&l.HARetry, &d.HARetry},
 	} {
 		if *f.have == 0 {
 			*f.have = *f.want

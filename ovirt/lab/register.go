@@ -345,7 +345,7 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 		if v == nil || e.vm(v.id) != v {
 			return
 		}
-		v.status, v.busy = "down", false
+		v.status, v.busy, v.busyWith = "down", false, ""
 		j.end("finished", l.now)
 		e.event(eventVMRegistered, "normal", "VM "+v.name+" was successfully registered from configuration by "+e.spec.Username, refs{vm: v, domain: d, correlation: c.correlation, user: e.spec.Username})
 		if e.meets(FaultRegisterLost, v.id, v.name) {
@@ -386,7 +386,7 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 func (e *engine) register(o *ovfVM, g *registration, k *cluster, name string, disks []ovfDisk, macs []string) *vm {
 	v := &vm{id: o.id, name: name, description: o.description, comment: o.comment, cluster: k, templateID: o.templateID, memory: o.memory, ha: o.ha,
 		haPriority: o.haPriority, deleteProtected: o.deleteProtected, agent: o.agent, fqdn: o.fqdn, ip: o.ip, ovfBroken: o.broken,
-		created: o.created, status: "image_locked", busy: true}
+		created: o.created, status: "image_locked", busy: true, busyWith: "VM " + name + " is being imported."}
 	if o.ha {
 		v.leaseDomainID = o.leaseDomainID // switched off HA loses the lease
 	}

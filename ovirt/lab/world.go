@@ -80,6 +80,8 @@ type Host struct {
 	FenceAgent      string `json:"fence_agent,omitempty"`
 	// Blind lists exports, as ADDRESS:PATH, that this host does not reach.
 	Blind []string `json:"blind,omitempty"`
+	// Levels are the compatibility versions that it supports, such as 4.6; none means all.
+	Levels []string `json:"levels,omitempty"`
 }
 
 // Network is a logical network.
@@ -155,6 +157,10 @@ type VM struct {
 	Disks  []Disk `json:"disks,omitempty"`
 	// OVFBroken makes the VM's OVF unreadable: an engine that attaches its domain leaves the VM out of the list without a word.
 	OVFBroken bool `json:"ovf_broken,omitempty"`
+	// CustomVersion is the VM's own compatibility version, such as 4.6; "" means that of its cluster.
+	CustomVersion string `json:"custom_version,omitempty"`
+	// AgentDelay is how much longer than others its guest agent takes to report.
+	AgentDelay time.Duration `json:"agent_delay,omitempty"`
 }
 
 // NIC is a network interface of a VM.
