@@ -11,14 +11,27 @@ import (
 // openDisks lets a VM's guest write to its disks, closeDisks ends it.
 func (e *engine) openDisks(v *vm) {
 	for _, a := range v.disks {
-		for _, d := range a.disk.domains {
-			if d.export.copy == nil {
-				continue
-			}
-			k := d.export.copy.counter(a.disk.id)
-			k.begin(e.lab.now)
-			v.writing = append(v.writing, k)
+		e.openDisk(v, a)
+	}
+}
+
+// openDisk lets the guest write to one of its disks.
+func (e *engine) openDisk(v *vm, a *attachment) {
+	if !a.active {
+		return
+	}
+	if a.disk.lun != nil {
+		if u := e.lab.lun(a.disk.lun.id); u != nil {
+			e.lab.raw(u)
 		}
+	}
+	for _, p := range e.places(a.disk) {
+		if p.export.copy == nil {
+			continue
+		}
+		k := p.export.copy.counter(p.key)
+		k.begin(e.lab.now)
+		v.writing = append(v.writing, k)
 	}
 }
 
@@ -206,15 +219,16 @@ func (e *engine) awaitAgent(v *vm) {
 // (vdsm: prepareImage, libvirt with sanlock).
 func (e *engine) cannotOpen(v *vm, h *host) string {
 	for _, a := range v.disks {
-		for _, d := range a.disk.domains {
-			// A domain in maintenance is mounted on no host, whoever wants to start what.
-			connected := d.status != "maintenance" && d.status != "unattached" && d.status != "preparing_for_maintenance"
-			if !connected || !d.export.online || !d.export.writable || d.export.copy == nil || !h.sees(d.export) {
-				return fmt.Sprintf("unable to open the image of disk %s: Read-only file system.", a.disk.alias)
+		if !a.active {
+			continue
+		}
+		for _, d := range a.disk.domains { // a domain in maintenance is mounted on no host, whoever wants to start what
+			if d.status == "maintenance" || d.status == "unattached" || d.status == "preparing_for_maintenance" {
+				return "Bad volume specification of disk " + a.disk.alias + "."
 			}
-			if _, ok := d.export.copy.now().image(a.disk.id); !ok {
-				return fmt.Sprintf("Bad volume specification of disk %s.", a.disk.alias)
-			}
+		}
+		if why := e.opens(h, a.disk); why != "" {
+			return why
 		}
 	}
 	if e.leaseHeld(v) {
