@@ -55,6 +55,8 @@ var filters = []filter{
 		}
 		return ""
 	}},
+	{"VmAffinityGroups", vmAffinity},
+	{"VmToHostsAffinityGroups", hostAffinity},
 	{"VM leases ready", func(e *engine, n need, h *host) string {
 		if n.vm.leaseDomainID == "" {
 			return ""
@@ -125,6 +127,3 @@ func (e *engine) schedule(n need) (*host, *refusal) {
 		return cmp.Or(cmp.Compare(e.softlyBroken(n.vm, b), e.softlyBroken(n.vm, a)), cmp.Compare(n.free[a], n.free[b]))
 	}), nil
 }
-
-// softlyBroken counts the soft rules that a VM on a host would break.
-func (e *engine) softlyBroken(v *vm, h *host) int { return 0 }
