@@ -13,6 +13,7 @@ type engine struct {
 	lab  *Lab
 	spec Site
 	name string
+	admin
 
 	answers  bool          // the engine process runs and can be reached
 	disaster bool          // the site has no power: hosts and array are off too
@@ -32,7 +33,6 @@ type engine struct {
 	vmByID      map[string]*vm
 	disks       []*disk
 	diskByID    map[string]*disk
-	labels      []*label
 	events      []*event // by id
 	lastEvent   int
 	jobs        []*job
@@ -70,18 +70,16 @@ type host struct {
 	isolated  bool // runs, and its engine does not hear of it
 	bmcSilent bool
 	blind     map[string]bool // exports that a fault took from it
+	site      string
+	sessions  []session // iSCSI logins that somebody asked for
 	booted    time.Time
 	seq       int // counts outages, so that a late transition of an older one is recognised
-}
-
-type connection struct {
-	id, address, path string
 }
 
 type storageDomain struct {
 	id, name, description, comment, format string
 
-	conn     *connection
+	conns    []*connection // none of a Fibre Channel domain
 	export   *export
 	dc       *dataCenter // nil: unattached
 	status   string
@@ -105,12 +103,14 @@ type template struct {
 }
 
 type disk struct {
-	id, alias string
+	id, alias, description string
+
 	size      int64
 	domains   []*storageDomain
 	status    string
 	imageID   string
 	shareable bool
+	lun       *lunDisk // of a direct LUN, which lies on no storage domain
 }
 
 type attachment struct {
@@ -146,6 +146,8 @@ type vm struct {
 	nics            []*nic
 	disks           []*attachment
 	created         time.Time
+	customLevel     string        // custom compatibility version; "" for that of the cluster
+	agentDelay      time.Duration // on top of what an agent takes to report
 
 	status    string
 	before    string // its status when its host was isolated
@@ -154,9 +156,11 @@ type vm struct {
 	writing   []*counter // counters that its guest increases
 	seq       int        // counts runs
 	busy      bool       // an engine lock is held on it
+	busyWith  string     // what the holder has to say about it; "" for the usual words
 	exitError bool       // it went down by an error: the engine restarts it when it is highly available
 	haTries   int
-	agentUp   bool // the guest agent has reported
+	agentUp   bool  // the guest agent has reported
+	target    *host // where it migrates to
 	startTime time.Time
 	stopTime  time.Time
 	startedAt time.Time // of the last start that the lab saw
@@ -183,6 +187,7 @@ func (e *engine) addVM(v *vm) {
 
 func (e *engine) removeVM(v *vm) {
 	delete(e.vmByID, v.id)
+	e.forget(v.id)
 	e.vms = slices.DeleteFunc(e.vms, func(o *vm) bool { return o == v })
 }
 
@@ -264,6 +269,7 @@ func (l *Lab) build(w World) {
 	for _, spec := range w.Exports {
 		l.exports = append(l.exports, &export{Export: spec, online: true, writable: true})
 	}
+	l.buildLUNs(w)
 	for _, r := range w.Replications {
 		p := &pair{domain: r.Domain, source: l.export(r.Source), target: l.export(r.Target), lag: r.Lag, state: replicating}
 		p.active = p.source
@@ -273,6 +279,7 @@ func (l *Lab) build(w World) {
 	for _, spec := range w.Sites {
 		l.engines = append(l.engines, l.buildEngine(spec))
 	}
+	l.buildRaw()
 	for _, x := range l.exports {
 		if x.copy != nil { // what there is at the start has always been there
 			c := x.copy.now()
@@ -301,7 +308,7 @@ func (l *Lab) buildEngine(spec Site) *engine {
 			pool: find(e.pools, func(p *macPool) bool { return p.ID == c.MACPoolID })})
 	}
 	for _, h := range spec.Hosts {
-		e.hosts = append(e.hosts, &host{Host: h, cluster: e.cluster(h.ClusterID), status: "up", powered: true, alive: true, booted: long})
+		e.hosts = append(e.hosts, &host{Host: h, cluster: e.cluster(h.ClusterID), status: "up", powered: true, alive: true, booted: long, site: e.name})
 	}
 	for i := range spec.Networks {
 		e.networks = append(e.networks, &spec.Networks[i])
@@ -318,6 +325,7 @@ func (l *Lab) buildEngine(spec Site) *engine {
 	for i, v := range spec.VMs {
 		e.buildVM(v, i, long)
 	}
+	e.buildAdmin(spec)
 	for _, d := range e.domains {
 		if d.dc != nil {
 			e.writeStore(d)
@@ -329,10 +337,9 @@ func (l *Lab) buildEngine(spec Site) *engine {
 func (e *engine) buildDomain(spec StorageDomain) {
 	l := e.lab
 	d := &storageDomain{id: spec.ID, name: spec.Name, format: spec.Format, status: "unattached", master: spec.Master,
-		export: l.export(spec.Address + ":" + spec.Path)}
-	d.conn = &connection{id: uuidOf(e.name + "/connection/" + spec.Address + ":" + spec.Path), address: spec.Address, path: spec.Path}
+		export: l.export(spec.place())}
+	e.buildConnections(d)
 	d.ovfDisks = [2]string{uuidOf(spec.ID + "/ovf1"), uuidOf(spec.ID + "/ovf2")}
-	e.connections = append(e.connections, d.conn)
 	e.domains = append(e.domains, d)
 	if d.export.copy == nil {
 		d.export.copy = newCopy(l.now, &contents{id: d.id, name: d.name, format: d.format}, l.lagOf(d.export))
@@ -376,7 +383,8 @@ func (e *engine) buildVM(spec VM, index int, created time.Time) {
 	v := &vm{id: spec.ID, name: spec.Name, description: spec.Description, cluster: e.cluster(spec.ClusterID), templateID: spec.TemplateID,
 		instanceTypeID: spec.InstanceTypeID, memory: spec.Memory, ha: spec.HA, haPriority: spec.HAPriority, leaseDomainID: spec.LeaseDomainID,
 		deleteProtected: spec.DeleteProtected, agent: spec.Agent, fqdn: spec.FQDN, ip: spec.IP, ovfBroken: spec.OVFBroken,
-		pool: spec.Pool, preview: spec.Preview, pinnedTo: spec.PinnedTo, status: cmp.Or(spec.Status, "down"), created: created}
+		pool: spec.Pool, preview: spec.Preview, pinnedTo: spec.PinnedTo, status: cmp.Or(spec.Status, "down"), created: created,
+		customLevel: spec.CustomVersion, agentDelay: spec.AgentDelay}
 	if spec.Backup != "" {
 		v.backup = &backup{id: uuidOf(spec.ID + "/backup"), phase: spec.Backup, created: l.now, modified: l.now}
 	}

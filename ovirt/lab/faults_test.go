@@ -196,7 +196,7 @@ func TestRestartCutsOperations(t *testing.T) {
 			r.clock.onWait = func() {
 				r.clock.pass(1300 * time.Millisecond)
 				r.want(200, "image_locked", "secondary", "GET", "/vms/"+vmID(1), "")
-				r.want(409, "is locked", "secondary", "POST", "/vms/"+vmID(1)+"/start", "<action/>")
+				r.want(409, "is being imported", "secondary", "POST", "/vms/"+vmID(1)+"/start", "<action/>")
 				r.ok(r.lab.Fail(Fault{Kind: FaultEngine, Site: "secondary"}))
 			}
 			return r.call("secondary", "POST", "/storagedomains/"+dsID+"/vms/"+vmID(1)+"/register", registerBody(""))

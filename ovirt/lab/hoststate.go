@@ -16,6 +16,7 @@ type stray struct {
 	host     *host
 	id, name string
 	writing  []*counter
+	lease    *export // where it holds its lease; nil without one
 }
 
 // loseSight takes a VM that may run on out of the engine's books. Its guest goes on writing.
@@ -23,7 +24,11 @@ func (e *engine) loseSight(v *vm) {
 	if !v.running {
 		return
 	}
-	e.lab.strays = append(e.lab.strays, &stray{host: v.host, id: v.id, name: v.name, writing: v.writing})
+	s := &stray{host: v.host, id: v.id, name: v.name, writing: v.writing}
+	if d := e.domain(v.leaseDomainID); d != nil {
+		s.lease = d.export
+	}
+	e.lab.strays = append(e.lab.strays, s)
 	v.writing, v.running = nil, false
 }
 
@@ -132,7 +137,7 @@ func (v *vm) reappear(now time.Time) {
 
 // sees reports whether a host reaches an export.
 func (h *host) sees(x *export) bool {
-	return !h.blind[x.String()] && !slices.Contains(h.Blind, x.String())
+	return !h.blind[x.String()] && !slices.Contains(h.Blind, x.String()) && (!x.block() || x.isPresented(h))
 }
 
 // seeing returns the hosts of a data center that are up and reach an export.

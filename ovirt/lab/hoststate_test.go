@@ -131,7 +131,7 @@ func TestPowerCutOrIsolated(t *testing.T) {
 		if now := r.vmView("primary", 1); now.Running != runs || (r.counter("primary", 1) > before) != runs {
 			t.Errorf("%s: running %t, counter %d, was %d", kind, now.Running, r.counter("primary", 1), before)
 		}
-		r.want(409, "does not respond", "primary", "POST", "/vms/"+vmID(1)+"/shutdown", "<action/>")
+		r.want(409, "VM is not running", "primary", "POST", "/vms/"+vmID(1)+"/shutdown", "<action/>")
 		r.ok(r.lab.Heal("primary"))
 		r.clock.pass(5 * time.Minute)
 		if s := r.vmView("primary", 1); s.Status != "up" || s.Running != true || r.hostView("primary", 0).Status != "up" {

@@ -317,7 +317,7 @@ func TestLogCountsChanges(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, TwoSitesOptions{})
 	r.get("primary", "/vms")
-	r.want(409, "is running", "primary", "POST", "/vms/"+vmID(1)+"/start", "<action/>")
+	r.want(409, "in Up status", "primary", "POST", "/vms/"+vmID(1)+"/start", "<action/>")
 	log := r.lab.Log()
 	if len(log) != 3 {
 		t.Fatalf("%d entries", len(log))

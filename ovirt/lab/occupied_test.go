@@ -200,7 +200,7 @@ func TestPinned(t *testing.T) {
 	}
 	r.emptied()
 	r.ok(r.lab.Fail(Fault{Kind: FaultHostDown, Subject: host1b}))
-	r.want(409, "There are no hosts to use", "primary", "POST", "/vms/"+vmID(1)+"/start", "<action/>")
+	r.want(409, "did not satisfy internal filter PinToHost because the host is not present in the pinning list.", "primary", "POST", "/vms/"+vmID(1)+"/start", "<action/>")
 }
 
 func TestWorldChecksItsVMs(t *testing.T) {

@@ -122,7 +122,7 @@ func (e *engine) stop() {
 		dc.busy, dc.work = false, newResource(e.lab.lat.SPMSlots)
 	}
 	for _, v := range e.vms {
-		v.busy = false
+		v.busy, v.busyWith = false, ""
 	}
 	for _, told := range e.lab.down {
 		told(e.name)

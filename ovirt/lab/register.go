@@ -259,8 +259,13 @@ func (e *engine) canRegister(d *storageDomain, o *ovfVM, g *registration, k *clu
 
 // canTake validates one disk of a registration.
 func (e *engine) canTake(k ovfDisk) *refusal {
+	if k.lun != nil && e.diskByID[k.id] == nil {
+		return e.canTakeLUN(k.lun)
+	}
 	on := e.domain(k.domainID)
 	switch {
+	case e.diskByID[k.id] != nil && e.diskByID[k.id].shareable && k.shareable:
+		return nil
 	case e.diskByID[k.id] != nil:
 		return conflict("Cannot import VM. The following disks already exist: %s. Please import as a clone.", k.alias)
 	case on == nil || on.dc == nil:
@@ -345,7 +350,7 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 		if v == nil || e.vm(v.id) != v {
 			return
 		}
-		v.status, v.busy = "down", false
+		v.status, v.busy, v.busyWith = "down", false, ""
 		j.end("finished", l.now)
 		e.event(eventVMRegistered, "normal", "VM "+v.name+" was successfully registered from configuration by "+e.spec.Username, refs{vm: v, domain: d, correlation: c.correlation, user: e.spec.Username})
 		if e.meets(FaultRegisterLost, v.id, v.name) {
@@ -386,7 +391,7 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 func (e *engine) register(o *ovfVM, g *registration, k *cluster, name string, disks []ovfDisk, macs []string) *vm {
 	v := &vm{id: o.id, name: name, description: o.description, comment: o.comment, cluster: k, templateID: o.templateID, memory: o.memory, ha: o.ha,
 		haPriority: o.haPriority, deleteProtected: o.deleteProtected, agent: o.agent, fqdn: o.fqdn, ip: o.ip, ovfBroken: o.broken,
-		created: o.created, status: "image_locked", busy: true}
+		created: o.created, status: "image_locked", busy: true, busyWith: "VM " + name + " is being imported."}
 	if o.ha {
 		v.leaseDomainID = o.leaseDomainID // switched off HA loses the lease
 	}
@@ -398,8 +403,7 @@ func (e *engine) register(o *ovfVM, g *registration, k *cluster, name string, di
 			profileID: e.targetProfile(g, k, n.network, n.profile)})
 	}
 	for _, s := range disks {
-		x := &disk{id: s.id, alias: s.alias, size: s.size, status: "ok", imageID: s.imageID, domains: []*storageDomain{e.domain(s.domainID)}}
-		e.addDisk(x)
+		x := e.diskOf(s)
 		v.disks = append(v.disks, &attachment{disk: x, bootable: s.bootable, active: true})
 	}
 	e.addVM(v)
@@ -473,8 +477,7 @@ func (c *call) postRegisterTemplate(d *storageDomain, id string) *reply {
 		delete(e.locked, "TEMPLATE:"+id)
 		t = &template{Template: Template{ID: o.id, Name: o.name, ClusterID: k.ID, BaseID: o.baseID, Version: o.version}, cluster: k, status: "locked", created: o.created}
 		for _, s := range disks {
-			x := &disk{id: s.id, alias: s.alias, size: s.size, status: "ok", imageID: s.imageID, domains: []*storageDomain{e.domain(s.domainID)}}
-			e.addDisk(x)
+			x := e.diskOf(s)
 			t.disks = append(t.disks, x)
 		}
 		e.templates = append(e.templates, t)

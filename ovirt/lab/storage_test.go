@@ -331,7 +331,7 @@ func TestStorageThatGoesAway(t *testing.T) {
 		t.Errorf("after five minutes the domain is %s", s)
 	}
 	r.login("primary")
-	r.want(409, "status is Inactive", "primary", "POST", "/vms/"+vmID(2)+"/start", "<action/>")
+	r.want(409, "Unknown Data Center status", "primary", "POST", "/vms/"+vmID(2)+"/start", "<action/>")
 	if s := r.vmView("primary", 1).Status; s != "paused" { // restarted by the engine, then its disks were overwritten
 		t.Errorf("vm1 %s", s)
 	}

@@ -11,14 +11,27 @@ import (
 // openDisks lets a VM's guest write to its disks, closeDisks ends it.
 func (e *engine) openDisks(v *vm) {
 	for _, a := range v.disks {
-		for _, d := range a.disk.domains {
-			if d.export.copy == nil {
-				continue
-			}
-			k := d.export.copy.counter(a.disk.id)
-			k.begin(e.lab.now)
-			v.writing = append(v.writing, k)
+		e.openDisk(v, a)
+	}
+}
+
+// openDisk lets the guest write to one of its disks.
+func (e *engine) openDisk(v *vm, a *attachment) {
+	if !a.active {
+		return
+	}
+	if a.disk.lun != nil {
+		if u := e.lab.lun(a.disk.lun.id); u != nil {
+			e.lab.raw(u)
 		}
+	}
+	for _, p := range e.places(a.disk) {
+		if p.export.copy == nil {
+			continue
+		}
+		k := p.export.copy.counter(p.key)
+		k.begin(e.lab.now)
+		v.writing = append(v.writing, k)
 	}
 }
 
@@ -29,66 +42,107 @@ func (e *engine) closeDisks(v *vm) {
 	v.writing = nil
 }
 
-// statusWords spells a status as the engine's messages do.
+// statusWords spells a status as the engine's messages do (ovirt-engine EngineMessage, VAR__VM_STATUS__ and its like).
 func statusWords(status string) string {
 	words := strings.Split(status, "_")
 	for i, w := range words {
+		if i > 0 && (w == "for" && words[0] == "Wait" || w == "in") {
+			continue
+		}
 		words[i] = strings.ToUpper(w[:1]) + w[1:]
 	}
 	return strings.Join(words, " ")
 }
 
-// canRun is the validation before a start (ovirt-engine RunVmValidator). It returns the host that was chosen.
-func (e *engine) canRun(v *vm) (*host, *refusal) {
+// isLocked is ACTION_TYPE_FAILED_VM_IS_LOCKED.
+func isLocked(what string) *refusal {
+	return conflict("Cannot %s: VM is locked. Please try again in a few minutes.", what)
+}
+
+// badStatus is ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL.
+func badStatus(what string, v *vm) *refusal {
+	return conflict("Cannot %s because the VM is in %s status.", what, statusWords(v.status))
+}
+
+// poolNotUp is ACTION_TYPE_FAILED_STORAGE_POOL_STATUS_ILLEGAL (ovirt-engine StoragePoolValidator.existsAndUp).
+func poolNotUp(what string) *refusal { return conflict("Cannot %s. Unknown Data Center status.", what) }
+
+// mayStart are the statuses from which a start is a start (ovirt-engine ActionUtils, the row RunVm). A paused VM goes on.
+func mayStart(status string) bool {
+	return status == "down" || status == "suspended" || status == "paused"
+}
+
+// canRun is the validation before a start (ovirt-engine RunVmValidator, RunVmCommand). It returns the host that was chosen. A start
+// that the engine makes by itself of a highly available VM looks neither at the data center nor at the storage domains, so that
+// it comes through a disaster; what is not there then fails on the host.
+func (e *engine) canRun(n need, internal bool) (*host, *refusal) {
+	const what = "run VM"
+	v := n.vm
+	n.what = what
+	careless := internal && v.ha
 	switch {
-	case v.busy || v.status == "image_locked":
-		return nil, conflict("Cannot run VM. VM %s is locked. Please try again later.", v.name)
-	case v.status == "up" || v.status == "powering_up" || v.status == "wait_for_launch":
-		return nil, conflict("Cannot run VM. VM %s is running.", v.name)
-	case v.duringBackup():
-		return nil, isDuringBackup("run VM")
-	case v.status != "down" && v.status != "suspended":
-		return nil, conflict("Cannot run VM because the VM is in %s status.", statusWords(v.status))
-	case len(v.disks) == 0:
-		return nil, conflict("Cannot run VM without at least one bootable disk.")
+	case v.customLevel != "" && olderLevel(v.customLevel, v.cluster.dc.Version):
+		return nil, conflict("Cannot run VM. The Custom Compatibility Version of VM %s (%s) is not supported in Data Center compatibility version %s.", v.name, v.customLevel, v.cluster.dc.Version)
+	case v.busy:
+		return nil, v.held(what)
+	case v.status == "paused":
+		if v.host == nil || v.host.status != "up" {
+			return nil, conflict("Cannot run VM. Operation can be performed only when Host status is Up.")
+		}
+		return v.host, nil
+	case v.status != "suspended" && !slices.ContainsFunc(v.disks, func(a *attachment) bool { return a.active }):
+		return nil, conflict("Cannot run VM without at least one bootable disk.\nAlternatives:\n- Create a disk for this VM, and rerun the VM.\n- Change the boot sequence using the Edit VM command (Boot Option Sub-Tab).\n- Use the 'Run Once' command to select a different boot option and rerun the VM.")
+	case v.status == "image_locked":
+		return nil, isLocked(what)
+	case !mayStart(v.status) && (!internal || v.status != "unknown" || v.leaseDomainID == ""):
+		return nil, badStatus(what, v)
+	case !careless && v.cluster.dc.status != "up":
+		return nil, poolNotUp(what)
 	}
-	if locked := v.disksIn("locked"); locked != "" {
-		return nil, conflict("Cannot run VM: The following disks are locked: %s. Please try again in a few minutes.", locked)
-	}
-	if illegal := v.disksIn("illegal"); illegal != "" { // DATA_CORRUPTION (ovirt-engine EngineMessage)
-		no := conflict("Cannot run VM. The following attached disks are in ILLEGAL status: %s - please remove them and try again.", illegal)
-		no.status = http.StatusInternalServerError
-		return nil, no
-	}
-	for _, a := range v.disks {
-		for _, d := range a.disk.domains {
-			if d.status != "active" {
-				return nil, conflict("Cannot run VM. The relevant Storage Domain's status is %s.", statusWords(d.status))
+	if !careless {
+		for _, a := range v.disks {
+			for _, d := range a.disk.domains {
+				if d.status != "active" {
+					return nil, statusIllegal(what, d.status)
+				}
 			}
 		}
-	}
-	if v.leaseDomainID != "" {
-		if d := e.domain(v.leaseDomainID); d == nil || d.status != "active" {
-			return nil, conflict("Cannot run VM. The storage domain of the VM lease is not active.")
+		if locked := v.disksIn("locked"); locked != "" && !v.duringBackup() {
+			return nil, conflict("Cannot run VM: The following disks are locked: %s. Please try again in a few minutes.", locked)
+		}
+		if illegal := v.disksIn("illegal"); illegal != "" { // DATA_CORRUPTION (ovirt-engine EngineMessage)
+			no := conflict("Cannot run VM. The following attached disks are in ILLEGAL status: %s - please remove them and try again.", illegal)
+			no.status = http.StatusInternalServerError
+			return nil, no
 		}
 	}
-	for _, n := range v.nics {
-		p := e.profile(n.profileID)
-		if p == nil || !n.plugged {
+	h, no := e.schedule(n)
+	if no != nil {
+		return nil, no
+	}
+	var missing, noVM []string
+	for _, k := range v.nics {
+		p := e.profile(k.profileID)
+		if p == nil {
 			continue
 		}
 		network := e.network(p.NetworkID)
 		switch {
 		case !e.carries(v.cluster, p.NetworkID):
-			return nil, conflict("Cannot run VM. The following networks do not exist in the cluster: %s.", network.Name)
+			missing = append(missing, network.Name)
 		case !network.VM:
-			return nil, conflict("Cannot run VM. The network %s is not a VM network.", network.Name)
+			noVM = append(noVM, network.Name)
 		}
 	}
-	if v.cluster.dc.status != "up" {
-		return nil, conflict("Cannot run VM. The relevant Data Center's status is not up.")
+	switch {
+	case len(missing) > 0:
+		return nil, conflict("Failed run VM. The following networks (%s) are not defined in the cluster.", strings.Join(missing, ","))
+	case len(noVM) > 0:
+		return nil, conflict("Failed run VM. The following networks (%s) are not defined as VM networks.", strings.Join(noVM, ","))
+	case v.duringBackup():
+		return nil, isDuringBackup(what)
 	}
-	return e.schedule(v)
+	return h, nil
 }
 
 // carries reports whether a cluster carries a network.
@@ -101,49 +155,19 @@ func (e *engine) carries(c *cluster, networkID string) bool {
 	return false
 }
 
-// mayRunOn reports whether a VM is not pinned elsewhere.
-func (v *vm) mayRunOn(h *host) bool { return len(v.pinnedTo) == 0 || slices.Contains(v.pinnedTo, h.ID) }
-
-// schedule chooses the host with the most free memory.
-func (e *engine) schedule(v *vm) (*host, *refusal) {
-	free := map[*host]int64{}
-	for _, o := range e.vms {
-		if o.host != nil && o.status != "down" {
-			free[o.host] -= o.memory
-		}
-	}
-	var best *host
-	var why []string
-	for _, h := range e.hosts {
-		if h.cluster != v.cluster || h.status != "up" || !v.mayRunOn(h) {
-			continue
-		}
-		free[h] += h.Memory
-		if free[h] < v.memory {
-			why = append(why, fmt.Sprintf("The host %s did not satisfy internal filter Memory because its available memory is too low to run the VM.", h.Name))
-			continue
-		}
-		if best == nil || free[h] > free[best] {
-			best = h
-		}
-	}
-	switch {
-	case best != nil:
-		return best, nil
-	case len(why) > 0:
-		return nil, conflict("Cannot run VM. There is no host that satisfies current scheduling constraints. See below for details:, %s", strings.Join(why, ", "))
-	}
-	return nil, conflict("Cannot run VM. There are no hosts to use. Check that the cluster contains at least one host in Up state.")
-}
+// maxRuns is on how many hosts a start is tried (ovirt-engine MaxRerunVmOnVdsCount).
+const maxRuns = 3
 
 // launch starts a VM on a host: wait_for_launch, powering_up, up, and the guest agent a while later. That the engine accepted it
-// says nothing: what fails on the host brings the VM back to down, with event 119.
-func (e *engine) launch(v *vm, h *host, correlation, user string) {
+// says nothing: what fails on the host is tried on others, and then brings the VM back to down, with event 119. not are the hosts
+// where it was tried before.
+func (e *engine) launch(v *vm, h *host, correlation, user string, not ...*host) {
 	l := e.lab
 	v.seq++
 	seq := v.seq
 	rising := "powering_up"
-	if v.status == "suspended" {
+	resumes := v.status == "suspended"
+	if resumes {
 		rising = "restoring_state"
 	}
 	v.status, v.host, v.exitError = "wait_for_launch", h, false
@@ -158,17 +182,9 @@ func (e *engine) launch(v *vm, h *host, correlation, user string) {
 		if v.seq != seq {
 			return
 		}
-		for _, a := range v.disks {
-			for _, d := range a.disk.domains {
-				if !d.export.online || !d.export.writable || d.export.copy == nil || !h.sees(d.export) {
-					e.down(v, true, fmt.Sprintf("VM %s is down with error. Exit message: unable to open the image of disk %s: Read-only file system.", v.name, a.disk.alias), correlation)
-					return
-				}
-				if _, ok := d.export.copy.now().image(a.disk.id); !ok {
-					e.down(v, true, fmt.Sprintf("VM %s is down with error. Exit message: Bad volume specification of disk %s.", v.name, a.disk.alias), correlation)
-					return
-				}
-			}
+		if why := e.cannotOpen(v, h); why != "" {
+			e.rerun(v, h, why, correlation, user, resumes, append(slices.Clone(not), h))
+			return
 		}
 		v.status, v.running = rising, true
 		e.openDisks(v)
@@ -182,15 +198,68 @@ func (e *engine) launch(v *vm, h *host, correlation, user string) {
 				e.down(v, true, fmt.Sprintf("VM %s is down with error. Exit message: Lost connection with qemu process.", v.name), correlation)
 				return
 			}
-			v.status, v.upAt = "up", l.now
+			v.status, v.upAt, v.haTries = "up", l.now, 0
 			e.event(eventVMStarted, "normal", fmt.Sprintf("VM %s started on Host %s", v.name, h.Name), refs{vm: v, host: h, correlation: correlation, user: user})
-			l.after(l.lat.GuestAgent, func() {
-				if v.seq == seq && v.agent {
-					v.agentUp = true
-				}
-			})
+			e.awaitAgent(v)
 		})
 	})
+}
+
+// awaitAgent lets the guest agent report a while after the VM is up, where there is one.
+func (e *engine) awaitAgent(v *vm) {
+	seq := v.seq
+	e.lab.after(e.lab.lat.GuestAgent+v.agentDelay, func() {
+		if v.seq == seq && v.agent {
+			v.agentUp = true
+		}
+	})
+}
+
+// cannotOpen says why a host cannot start a VM: an image that it does not find or cannot write, or a lease that somebody else holds
+// (vdsm: prepareImage, libvirt with sanlock).
+func (e *engine) cannotOpen(v *vm, h *host) string {
+	for _, a := range v.disks {
+		if !a.active {
+			continue
+		}
+		for _, d := range a.disk.domains { // a domain in maintenance is mounted on no host, whoever wants to start what
+			if d.status == "maintenance" || d.status == "unattached" || d.status == "preparing_for_maintenance" {
+				return "Bad volume specification of disk " + a.disk.alias + "."
+			}
+		}
+		if why := e.opens(h, a.disk); why != "" {
+			return why
+		}
+	}
+	if e.leaseHeld(v) {
+		return "resource busy: Failed to acquire lock: Lease is held by another host."
+	}
+	return ""
+}
+
+// leaseHeld reports whether QEMU of this VM runs elsewhere with its lease, unknown to the engine: sanlock on the lease's domain does
+// not let it start twice. Two copies of a domain are two lockspaces.
+func (e *engine) leaseHeld(v *vm) bool {
+	d := e.domain(v.leaseDomainID)
+	return d != nil && slices.ContainsFunc(e.lab.strays, func(s *stray) bool {
+		return s.id == v.id && s.lease == d.export && d.export.online && s.host.sees(d.export)
+	})
+}
+
+// rerun tries a start that failed on a host on another one, and gives up after some (ovirt-engine RunVmCommandBase.rerun).
+func (e *engine) rerun(v *vm, h *host, why, correlation, user string, resumes bool, not []*host) {
+	if len(not) < maxRuns {
+		next, no := e.schedule(need{vm: v, what: "run VM", not: not})
+		if no == nil {
+			e.event(eventRunFailed, "warning", "Failed to run VM "+v.name+" on Host "+h.Name+".", refs{vm: v, host: h, correlation: correlation, user: user})
+			if resumes {
+				v.status = "suspended"
+			}
+			e.launch(v, next, correlation, user, not...)
+			return
+		}
+	}
+	e.down(v, true, fmt.Sprintf("VM %s is down with error. Exit message: %s", v.name, why), correlation)
 }
 
 // down is a VM's end, by an error or as wished.
@@ -215,16 +284,15 @@ func (e *engine) pause(v *vm) {
 }
 
 // restartHA tries, d from now, to start a highly available VM that ended by an error. The flag is read afresh before each try
-// (ovirt-engine HaAutoStartVmsRunner).
+// (ovirt-engine HaAutoStartVmsRunner, AutoStartVmsRunner).
 func (e *engine) restartHA(v *vm, d time.Duration) {
 	l := e.lab
 	e.operation(l.now.Add(d), func() {
 		if e.vm(v.id) != v || !v.ha || v.status != "down" || !v.exitError {
 			return
 		}
-		h, no := e.canRun(v)
-		if no == nil {
-			v.haTries = 0
+		h, no := e.canRun(need{vm: v}, true)
+		if no == nil && e.cannotOpen(v, h) == "" {
 			e.launch(v, h, "", "")
 			return
 		}

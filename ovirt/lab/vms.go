@@ -40,6 +40,11 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 		}
 		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
 	}
+	if len(s) == 2 && post {
+		if act := vmActions[s[1]]; act != nil {
+			return act(c, v)
+		}
+	}
 	switch n := len(s); s[1] {
 	case "start":
 		if n == 2 && post {
@@ -164,7 +169,7 @@ var vmLinks = []string{"applications", "cdroms", "diskattachments", "graphicscon
 func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 	href := apiRoot + "/vms/" + v.id
 	x.open("vm", "href", href, "id", v.id)
-	x.actions(href, "shutdown", "start", "stop")
+	x.actions(href, "cancelmigration", "commitsnapshot", "migrate", "previewsnapshot", "reboot", "reset", "shutdown", "start", "stop", "suspend", "undosnapshot")
 	x.text("name", v.name)
 	x.text("description", v.description)
 	x.text("comment", v.comment)
@@ -367,15 +372,20 @@ func (c *call) postStart(v *vm) *reply {
 	if ways > 1 {
 		return c.refuse(conflict("Cannot run VM. At most one of cloud-init, sysprep and ignition can be used."))
 	}
-	h, r := e.canRun(v)
+	want := need{vm: v}
+	for _, named := range doc.child("vm", "placement_policy", "hosts").all("host") {
+		h := e.hostRef(named)
+		if h == nil {
+			return c.refuse(notFoundNamed(named.value("name") + named.attr("id")))
+		}
+		want.only = append(want.only, h)
+	}
+	h, r := e.canRun(want, false)
 	if r != nil {
 		return c.refuse(r)
 	}
-	if pinned := doc.child("vm", "placement_policy", "hosts", "host"); pinned != nil {
-		h = e.hostRef(pinned)
-		if h == nil || h.status != "up" || h.cluster != v.cluster {
-			return c.refuse(conflict("Cannot run VM. There is no host that satisfies current scheduling constraints."))
-		}
+	if v.status == "paused" {
+		return c.resume(v)
 	}
 	c.effect("start %s", v.name)
 	e.launch(v, h, c.correlation, e.spec.Username)
@@ -401,19 +411,17 @@ func (c *call) postStop(v *vm, gentle bool) *reply {
 	if r != nil {
 		return c.refuse(r)
 	}
-	what := "stop"
+	what := "stop VM"
 	if gentle {
-		what = "shutdown"
+		what = "shutdown VM"
 	}
-	switch {
-	case v.duringBackup() && !force:
-		return c.refuse(isDuringBackup(what + " VM"))
-	case v.busy || v.status == "image_locked":
-		return c.refuse(conflict("Cannot %s VM. VM %s is locked. Please try again later.", what, v.name))
-	case v.status == "down":
-		return c.refuse(conflict("Cannot %s VM. VM is not running.", what))
-	case v.status == "unknown":
-		return c.refuse(conflict("Cannot %s VM. The VM's host does not respond.", what))
+	if r := e.canStop(v, what, force); r != nil {
+		return c.refuse(r)
+	}
+	if v.status == "down" { // skipped, and a success (ovirt-engine StopVmCommandBase.shouldSkipCommandExecution)
+		action := map[bool]string{true: "Shutdown VM", false: "Stop VM"}[gentle]
+		e.event(eventAlreadyThere, "normal", "VM "+v.name+" is already Down, "+action+" was skipped. User: "+e.spec.Username+".", c.about(v))
+		return c.doneVM(v, "Stopping VM "+v.name)
 	}
 	// It is the request that changes the OVF's generation, not its end.
 	e.touch(v)
@@ -450,8 +458,11 @@ func (c *call) putVM(v *vm) *reply {
 	if id := doc.attrs["id"]; id != "" && id != v.id {
 		return c.refuse(immutable("id"))
 	}
-	if v.busy || v.status == "image_locked" {
-		return c.refuse(conflict("Cannot edit VM. VM %s is locked. Please try again later.", v.name))
+	switch {
+	case v.busy:
+		return c.refuse(v.held("edit VM"))
+	case v.status == "image_locked":
+		return c.refuse(isLocked("edit VM"))
 	}
 	next := *v
 	if name := doc.value("name"); name != "" && name != v.name {
@@ -525,7 +536,7 @@ func (c *call) putNIC(v *vm, k *nic) *reply {
 		return c.refuse(r)
 	}
 	if v.busy || v.status == "image_locked" {
-		return c.refuse(conflict("Cannot edit Interface. VM %s is locked. Please try again later.", v.name))
+		return c.refuse(badStatus("edit Interface", v))
 	}
 	next := *k
 	if n := doc.child("vnic_profile"); n != nil {
@@ -570,26 +581,8 @@ func (c *call) putNIC(v *vm, k *nic) *reply {
 func (c *call) deleteVM(v *vm) *reply {
 	e := c.engine
 	detach := c.flagParam("detach_only")
-	switch {
-	case v.busy || v.status == "image_locked":
-		return c.refuse(conflict("Cannot remove VM. VM %s is locked. Please try again later.", v.name))
-	case v.status != "down":
-		return c.refuse(conflict("Cannot remove VM. VM is running."))
-	case v.duringBackup():
-		return c.refuse(isDuringBackup("remove VM"))
-	case v.preview:
-		return c.refuse(conflict("Cannot remove VM. VM is previewing a Snapshot."))
-	case v.deleteProtected:
-		return c.refuse(conflict("Cannot remove VM. Delete protection is enabled. In order to delete, disable Delete protection first."))
-	case detach && v.templateID != blankID:
-		return c.refuse(conflict("Cannot remove VM. The VM is based on a template, its disks cannot be kept."))
-	}
-	for _, a := range v.disks {
-		for _, d := range a.disk.domains {
-			if !detach && d.status != "active" {
-				return c.refuse(statusIllegal("remove VM", d.status))
-			}
-		}
+	if r := e.canRemoveVM(v, detach, c.flagParam("force")); r != nil {
+		return c.refuse(r)
 	}
 	e.touch(v)
 	e.removeVM(v)

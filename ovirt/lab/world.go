@@ -11,6 +11,8 @@ import (
 type World struct {
 	Sites        []Site        `json:"sites"`
 	Exports      []Export      `json:"exports"`
+	Targets      []Target      `json:"targets,omitempty"`
+	LUNSets      []LUNSet      `json:"lun_sets,omitempty"`
 	Replications []Replication `json:"replications"`
 	Latency      Latency       `json:"latency"`
 	// TokenIdle is how long a session lives without a request; 0 means 30 minutes (engine-config UserSessionTimeOutInterval).
@@ -38,6 +40,18 @@ type Site struct {
 	Templates      []Template      `json:"templates"`
 	InstanceTypes  []InstanceType  `json:"instance_types,omitempty"`
 	VMs            []VM            `json:"vms"`
+
+	AffinityGroups []AffinityGroup `json:"affinity_groups,omitempty"`
+	AffinityLabels []AffinityLabel `json:"affinity_labels,omitempty"`
+	Tags           []Tag           `json:"tags,omitempty"`
+	AAADomains     []AAADomain     `json:"aaa_domains,omitempty"`
+	Roles          []Role          `json:"roles,omitempty"`
+	Permissions    []Permission    `json:"permissions,omitempty"`
+	Quotas         []Quota         `json:"quotas,omitempty"`
+	CPUProfiles    []Profile       `json:"cpu_profiles,omitempty"`
+	DiskProfiles   []Profile       `json:"disk_profiles,omitempty"`
+	QoSs           []QoS           `json:"qoss,omitempty"`
+	Bookmarks      []Bookmark      `json:"bookmarks,omitempty"`
 }
 
 // DataCenter is a data center; it is uninitialized when no storage domain of the site names it.
@@ -46,6 +60,8 @@ type DataCenter struct {
 	Name          string `json:"name"`
 	StorageFormat string `json:"storage_format"` // v1 to v5
 	Version       string `json:"version"`        // compatibility level, such as 4.7
+	// QuotaMode is disabled (or ""), audit or enabled.
+	QuotaMode string `json:"quota_mode,omitempty"`
 }
 
 // Cluster is a cluster with the networks that it carries.
@@ -60,12 +76,15 @@ type Cluster struct {
 	NetworkIDs   []string `json:"network_ids"`
 }
 
-// MACPool is one range of MAC addresses.
+// MACPool is a pool of MAC addresses: one range, and further ones. The site's first pool is the engine's default pool.
 type MACPool struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	From string `json:"from"`
-	To   string `json:"to"`
+	ID              string     `json:"id"`
+	Name            string     `json:"name"`
+	Description     string     `json:"description,omitempty"`
+	From            string     `json:"from"`
+	To              string     `json:"to"`
+	Ranges          []MACRange `json:"ranges,omitempty"`
+	AllowDuplicates bool       `json:"allow_duplicates,omitempty"`
 }
 
 // Host is a hypervisor. It is up in the starting world.
@@ -78,8 +97,12 @@ type Host struct {
 	// PowerManagement says that it is enabled, FenceAgent is the type of the agent, such as ipmilan; "" means none.
 	PowerManagement bool   `json:"power_management,omitempty"`
 	FenceAgent      string `json:"fence_agent,omitempty"`
-	// Blind lists exports, as ADDRESS:PATH, that this host does not reach.
+	// FenceAgents are further agents, with all that an agent has.
+	FenceAgents []FenceAgent `json:"fence_agents,omitempty"`
+	// Blind lists exports, as ADDRESS:PATH, and LUN sets, by name, that this host does not reach.
 	Blind []string `json:"blind,omitempty"`
+	// Levels are the compatibility versions that it supports, such as 4.6; none means all.
+	Levels []string `json:"levels,omitempty"`
 }
 
 // Network is a logical network.
@@ -97,14 +120,15 @@ type VNICProfile struct {
 	NetworkID string `json:"network_id"`
 }
 
-// StorageDomain is an NFS data domain that a site knows at the start. With a data center it is attached and active there,
-// without one it is unattached.
+// StorageDomain is a data domain that a site knows at the start. With a data center it is attached and active there, without one it
+// is unattached. Its type is that of the export, or of the LUN set, that it lies on.
 type StorageDomain struct {
 	ID           string `json:"id"`
 	Name         string `json:"name"`
 	DataCenterID string `json:"data_center_id,omitempty"`
-	Address      string `json:"address"`
-	Path         string `json:"path"`
+	Address      string `json:"address,omitempty"`
+	Path         string `json:"path,omitempty"`
+	LUNSet       string `json:"lun_set,omitempty"` // instead of Address and Path
 	Format       string `json:"format"`
 	Master       bool   `json:"master,omitempty"`
 }
@@ -155,6 +179,10 @@ type VM struct {
 	Disks  []Disk `json:"disks,omitempty"`
 	// OVFBroken makes the VM's OVF unreadable: an engine that attaches its domain leaves the VM out of the list without a word.
 	OVFBroken bool `json:"ovf_broken,omitempty"`
+	// CustomVersion is the VM's own compatibility version, such as 4.6; "" means that of its cluster.
+	CustomVersion string `json:"custom_version,omitempty"`
+	// AgentDelay is how much longer than others its guest agent takes to report.
+	AgentDelay time.Duration `json:"agent_delay,omitempty"`
 }
 
 // NIC is a network interface of a VM.
@@ -177,18 +205,23 @@ type Disk struct {
 	Status string `json:"status,omitempty"`
 }
 
-// Export is an NFS export of an array. What is on it is what the sites' storage domains say; without one it is empty.
+// Export is a directory, or a volume, that an array exports to be mounted. What is on it is what the sites' storage domains say;
+// without one it is empty.
 type Export struct {
-	Site    string `json:"site"` // a disaster of this site takes it away
-	Address string `json:"address"`
+	Site    string `json:"site"`              // a disaster of this site takes it away
+	Address string `json:"address,omitempty"` // "" only of posixfs, whose Path then says all
 	Path    string `json:"path"`
-	Size    int64  `json:"size"` // bytes
+	Size    int64  `json:"size"`           // bytes
+	Type    string `json:"type,omitempty"` // "" or nfs, glusterfs, posixfs
+	// VFSType is what a mount of posixfs must ask for, such as ceph; "" takes any.
+	VFSType string `json:"vfs_type,omitempty"`
 }
 
-// Replication copies the content of one export to another one, behind by Lag. Until promotion the target is read-only.
+// Replication copies the content of one export, or of one LUN set, to another one, behind by Lag. Until promotion the target is
+// read-only.
 type Replication struct {
 	Domain string        `json:"domain"` // the name by which people call it
-	Source string        `json:"source"` // ADDRESS:PATH
+	Source string        `json:"source"` // ADDRESS:PATH, or the name of a LUN set
 	Target string        `json:"target"`
 	Lag    time.Duration `json:"lag"`
 }
@@ -210,7 +243,13 @@ func (w *World) Check() error {
 		if _, ok := w.Site(e.Site); !ok {
 			return fmt.Errorf("check world: export %s:%s names no site: %q", e.Address, e.Path, e.Site)
 		}
-		exports[e.Address+":"+e.Path] = true
+		if err := e.check(); err != nil {
+			return fmt.Errorf("check world: %w", err)
+		}
+		exports[e.name()] = true
+	}
+	if err := w.checkLUNs(exports); err != nil {
+		return err
 	}
 	for _, r := range w.Replications {
 		for _, end := range []string{r.Source, r.Target} {
@@ -218,6 +257,9 @@ func (w *World) Check() error {
 				return fmt.Errorf("check world: replication of %q: no export %q", r.Domain, end)
 			}
 		}
+	}
+	if err := w.checkPairs(); err != nil {
+		return err
 	}
 	for i := range w.Sites {
 		if err := w.Sites[i].check(exports); err != nil {
@@ -284,8 +326,8 @@ func (s *Site) check(exports map[string]bool) error {
 	}
 	for _, d := range s.StorageDomains {
 		try(add(d.ID))
-		if !exports[d.Address+":"+d.Path] {
-			try(fmt.Errorf("storage domain %s: no export %s:%s", d.Name, d.Address, d.Path))
+		if !exports[d.place()] {
+			try(fmt.Errorf("storage domain %s: no export or LUN set %s", d.Name, d.place()))
 		}
 	}
 	for _, t := range s.Templates {
@@ -323,6 +365,7 @@ func (s *Site) check(exports map[string]bool) error {
 			try(need("disk "+d.Alias, d.StorageDomainID))
 		}
 	}
+	try(s.checkAdmin(add, need))
 	if len(errs) > 0 {
 		return errs[0]
 	}
