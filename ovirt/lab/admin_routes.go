@@ -21,6 +21,8 @@ func (c *call) routeAdmin() *reply {
 		return c.routeRoles(s[1:])
 	case "permissions":
 		return c.routePermissions(permissionPlace{kind: "system"}, s[1:])
+	case "jobs":
+		return c.routeJobs(s[1:])
 	case "macpools":
 		return c.routePoolsOfMACs(s[1:])
 	case "bookmarks":

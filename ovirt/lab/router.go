@@ -70,13 +70,6 @@ func (c *call) route() *reply {
 		case n == 2 && del:
 			return c.deleteEvent(s[1])
 		}
-	case "jobs":
-		switch {
-		case n == 1 && get:
-			return c.getJobs()
-		case n == 2 && get:
-			return c.getJob(s[1])
-		}
 	default:
 		return c.notFound()
 	}
