@@ -21,6 +21,14 @@ func (c *call) routeAdmin() *reply {
 		return c.routeRoles(s[1:])
 	case "permissions":
 		return c.routePermissions(permissionPlace{kind: "system"}, s[1:])
+	case "jobs":
+		return c.routeJobs(s[1:])
+	case "macpools":
+		return c.routePoolsOfMACs(s[1:])
+	case "bookmarks":
+		return c.routeBookmarks(s[1:])
+	case "operatingsystems", "clusterlevels", "networkfilters", "schedulingpolicies", "instancetypes":
+		return c.routeCatalogue(s)
 	case "cpuprofiles":
 		return c.routeProfilesOf(cpuProfile, &e.cpuProfiles, "", s[1:])
 	case "diskprofiles":
@@ -50,6 +58,14 @@ func (c *call) routeAdmin() *reply {
 	case "datacenters/qoss":
 		if dc := e.dc(id); dc != nil {
 			return c.routeQoSs(dc, below)
+		}
+	case "clusters/networkfilters":
+		if e.cluster(id) != nil && len(below) == 0 {
+			return c.networkFiltersOf()
+		}
+	case "hosts/fenceagents":
+		if h := e.host(id); h != nil {
+			return c.routeAgents(h, below)
 		}
 	case "clusters/cpuprofiles":
 		if k := e.cluster(id); k != nil {

@@ -63,6 +63,7 @@ type macPool struct {
 
 type host struct {
 	Host
+	agents    []*FenceAgent
 	cluster   *cluster
 	status    string
 	powered   bool // as its BMC tells
@@ -308,7 +309,7 @@ func (l *Lab) buildEngine(spec Site) *engine {
 			pool: find(e.pools, func(p *macPool) bool { return p.ID == c.MACPoolID })})
 	}
 	for _, h := range spec.Hosts {
-		e.hosts = append(e.hosts, &host{Host: h, cluster: e.cluster(h.ClusterID), status: "up", powered: true, alive: true, booted: long, site: e.name})
+		e.hosts = append(e.hosts, &host{Host: h, agents: agentsOf(h), cluster: e.cluster(h.ClusterID), status: "up", powered: true, alive: true, booted: long, site: e.name})
 	}
 	for i := range spec.Networks {
 		e.networks = append(e.networks, &spec.Networks[i])

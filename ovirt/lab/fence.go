@@ -57,37 +57,6 @@ func writePowerManagement(x *xmlWriter, h *host) {
 	x.close("power_management")
 }
 
-func (h *host) agentAddress() string { return "bmc-" + h.Address }
-
-func writeAgent(x *xmlWriter, h *host) {
-	id := uuidOf(h.ID + "/agent")
-	x.open("agent", "href", apiRoot+"/hosts/"+h.ID+"/fenceagents/"+id, "id", id)
-	x.text("address", h.agentAddress())
-	x.bool("concurrent", false)
-	x.bool("encrypt_options", false)
-	x.int("order", 1)
-	x.text("type", h.FenceAgent)
-	x.text("username", "drrun")
-	x.ref("host", "hosts", h.ID)
-	x.close("agent")
-}
-
-func (c *call) getAgents(h *host, s []string) *reply {
-	switch {
-	case len(s) == 0:
-		x := newXML("agents")
-		if h.FenceAgent != "" {
-			writeAgent(x, h)
-		}
-		return x.reply(http.StatusOK)
-	case len(s) == 1 && h.FenceAgent != "" && s[0] == uuidOf(h.ID+"/agent"):
-		x := newDocument()
-		writeAgent(x, h)
-		return x.reply(http.StatusOK)
-	}
-	return c.notFound()
-}
-
 // postFence is ovirt-engine BackendHostResource.fence.
 func (c *call) postFence(h *host) *reply {
 	doc, r := c.startAction()
@@ -111,7 +80,8 @@ func (c *call) postFence(h *host) *reply {
 // askAgent lets a proxy ask the BMC, and returns what it says, or why nobody knows (ovirt-engine FenceAgentExecutor).
 func (c *call) askAgent(h *host, action string) (status, why string) {
 	e := c.engine
-	if h.FenceAgent == "" {
+	agent := h.agent()
+	if agent == nil {
 		return "", fmt.Sprintf("Invalid fence agents defined for host '%s'.", h.Address)
 	}
 	proxy := e.proxyFor(h)
@@ -119,7 +89,7 @@ func (c *call) askAgent(h *host, action string) (status, why string) {
 		return "", fmt.Sprintf("Failed to run fence status-check on host '%s'. No other host was available to serve as proxy for the operation.", h.Address)
 	}
 	tell := func(code int, severity, what, end string) {
-		e.event(code, severity, fmt.Sprintf("%s power management %s on Host %s using Proxy Host %s and Fence Agent %s:%s%s.", what, action, h.Name, proxy.Name, h.FenceAgent, h.agentAddress(), end),
+		e.event(code, severity, fmt.Sprintf("%s power management %s on Host %s using Proxy Host %s and Fence Agent %s:%s%s.", what, action, h.Name, proxy.Name, agent.Type, agent.Address, end),
 			refs{host: h, correlation: c.correlation, user: e.spec.Username})
 	}
 	tell(eventFenceStarted, "normal", "Executing", "")
@@ -170,7 +140,7 @@ func (c *call) fenceSwitch(h *host, kind string) *reply {
 	switch {
 	case !h.PowerManagement:
 		return c.refuse(no)
-	case h.FenceAgent == "": // two messages, of which the one with 400 wins
+	case h.agent() == nil: // two messages, of which the one with 400 wins
 		return c.refuse(bad("Cannot %s Host. Power Management is enabled for Host but no Agent type selected., Cannot fence Host, Host fence is disabled.", kind))
 	case e.proxyFor(h) == nil:
 		return c.refuse(conflict("Cannot %s Host.\nThere is no other Host in the Data Center that can be used to test the Power Management settings.", kind))

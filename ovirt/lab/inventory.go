@@ -229,36 +229,6 @@ func writeProfile(x *xmlWriter, p *VNICProfile) {
 	x.close("vnic_profile")
 }
 
-func (c *call) getPools() *reply {
-	x := newXML("mac_pools")
-	for _, p := range c.engine.pools {
-		writePool(x, p)
-	}
-	return x.reply(http.StatusOK)
-}
-
-func (c *call) getPool(id string) *reply {
-	p := find(c.engine.pools, func(p *macPool) bool { return p.ID == id })
-	if p == nil {
-		return c.notFound()
-	}
-	return single(p, writePool)
-}
-
-func writePool(x *xmlWriter, p *macPool) {
-	x.open("mac_pool", "href", apiRoot+"/macpools/"+p.ID, "id", p.ID)
-	x.text("name", p.Name)
-	x.bool("allow_duplicates", false)
-	x.bool("default_pool", true)
-	x.open("ranges")
-	x.open("range")
-	x.text("from", p.From)
-	x.text("to", p.To)
-	x.close("range")
-	x.close("ranges")
-	x.close("mac_pool")
-}
-
 func (c *call) routeHosts(s []string, get, post bool) *reply {
 	e := c.engine
 	if len(s) == 0 {
@@ -279,8 +249,6 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return c.getHostStorage(h, s[2:])
 	case len(s) == 4 && get:
 		return c.notFound()
-	case s[1] == "fenceagents" && get:
-		return c.getAgents(h, s[2:])
 	case len(s) == 2 && get:
 		return c.emptyList(s[1])
 	case len(s) == 2 && post && s[1] == "refresh":

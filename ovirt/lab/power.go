@@ -137,6 +137,7 @@ func (e *engine) start(d time.Duration) {
 			return
 		}
 		e.answers, e.dead = true, make(chan struct{})
+		e.cutJobs()
 		e.event(eventEngineStarted, "normal", "Starting oVirt Engine.", refs{})
 		e.scheduleOVF()
 		for _, h := range e.hosts {

@@ -70,20 +70,6 @@ func (c *call) route() *reply {
 		case n == 2 && del:
 			return c.deleteEvent(s[1])
 		}
-	case "jobs":
-		switch {
-		case n == 1 && get:
-			return c.getJobs()
-		case n == 2 && get:
-			return c.getJob(s[1])
-		}
-	case "macpools":
-		switch {
-		case n == 1 && get:
-			return c.getPools()
-		case n == 2 && get:
-			return c.getPool(s[1])
-		}
 	default:
 		return c.notFound()
 	}
@@ -167,7 +153,7 @@ func (c *call) getRoot() *reply {
 		link(apiRoot+"/"+rel, rel)
 		link(apiRoot+"/"+rel+"?search={query}", rel+"/search")
 	}
-	for _, rel := range []string{"roles", "tags", "domains", "storageconnections", "vnicprofiles", "cpuprofiles", "diskprofiles", "permissions", "macpools", "affinitylabels"} {
+	for _, rel := range []string{"roles", "tags", "bookmarks", "instancetypes", "domains", "storageconnections", "vnicprofiles", "cpuprofiles", "diskprofiles", "schedulingpolicies", "permissions", "macpools", "networkfilters", "operatingsystems", "affinitylabels", "clusterlevels"} {
 		link(apiRoot+"/"+rel, rel)
 	}
 	x.open("product_info")

@@ -304,6 +304,12 @@ var knownElements = map[string]map[string]bool{
 	"affinity_label": setOf(`name description comment id has_implicit_affinity_group hosts read_only vms link actions`),
 	"affinity_group": setOf(`name description comment id link actions broken enforcing hosts_rule positive priority vms_rule cluster host_labels hosts
 		vm_labels vms`),
+	"mac_pool": setOf(`name description comment id link actions allow_duplicates default_pool permissions ranges`),
+	"bookmark": setOf(`name description comment id link actions value`),
+	"agent":    setOf(`name description comment id link actions address concurrent encrypt_options host options order password port type username`),
+	"job":      setOf(`name description comment id link actions auto_cleared end_time external last_updated owner start_time status steps`),
+	"step": setOf(`name description comment id link actions end_time execution_host external external_type job number parent_step progress
+		start_time statistics status type`),
 	"quota": setOf(`name description comment id link actions cluster_hard_limit_pct cluster_soft_limit_pct data_center disks permissions
 		quota_cluster_limits quota_storage_limits storage_hard_limit_pct storage_soft_limit_pct users vms`),
 	"quota_cluster_limit": setOf(`name description comment id link actions cluster memory_limit memory_usage quota vcpu_limit vcpu_usage`),
