@@ -242,7 +242,9 @@ func (r *role) waitForEngine(t *testing.T, site string) {
 }
 
 // report is the name of the role's report, which it writes into /tmp.
-func (r *role) report() string { return "interop-" + strings.ReplaceAll(r.server.Control, ":", "-") + "-report.log" }
+func (r *role) report() string {
+	return "interop-" + strings.ReplaceAll(r.server.Control, ":", "-") + "-report.log"
+}
 
 // searched says whether a site was asked to search with a text.
 func (r *role) searched(site, text string) bool {
