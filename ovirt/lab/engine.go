@@ -13,6 +13,7 @@ type engine struct {
 	lab  *Lab
 	spec Site
 	name string
+	admin
 
 	answers  bool          // the engine process runs and can be reached
 	disaster bool          // the site has no power: hosts and array are off too
@@ -32,7 +33,6 @@ type engine struct {
 	vmByID      map[string]*vm
 	disks       []*disk
 	diskByID    map[string]*disk
-	labels      []*label
 	events      []*event // by id
 	lastEvent   int
 	jobs        []*job
@@ -183,6 +183,7 @@ func (e *engine) addVM(v *vm) {
 
 func (e *engine) removeVM(v *vm) {
 	delete(e.vmByID, v.id)
+	e.forget(v.id)
 	e.vms = slices.DeleteFunc(e.vms, func(o *vm) bool { return o == v })
 }
 
@@ -318,6 +319,7 @@ func (l *Lab) buildEngine(spec Site) *engine {
 	for i, v := range spec.VMs {
 		e.buildVM(v, i, long)
 	}
+	e.buildAdmin(spec)
 	for _, d := range e.domains {
 		if d.dc != nil {
 			e.writeStore(d)

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 )
@@ -75,7 +76,7 @@ func writeDataCenter(x *xmlWriter, d *dataCenter) {
 	x.text("comment", "")
 	x.links(href, "clusters", "networks", "quotas", "qoss", "iscsibonds", "storagedomains", "permissions")
 	x.bool("local", false)
-	x.text("quota_mode", "disabled")
+	x.text("quota_mode", cmp.Or(d.QuotaMode, "disabled"))
 	x.text("status", d.status)
 	x.text("storage_format", d.StorageFormat)
 	x.open("supported_versions")

@@ -164,7 +164,7 @@ func TestRefusals(t *testing.T) {
 		{"label twice", func(r *rig) {
 			r.want(201, "", "primary", "POST", "/affinitylabels", "<affinity_label><name>drrun.1</name></affinity_label>")
 		}, "primary", "POST", "/affinitylabels", "<affinity_label><name>drrun.1</name></affinity_label>", 409, "conflicting NAME"},
-		{"label with an odd name", nil, "primary", "POST", "/affinitylabels", "<affinity_label><name>a b</name></affinity_label>", 400, "special characters"},
+		{"label with an odd name", nil, "primary", "POST", "/affinitylabels", "<affinity_label><name>a b</name></affinity_label>", 400, "Only letters, numbers"},
 		{"event of the engine's own origin", nil, "primary", "POST", "/events", "<event><origin>OVIRT</origin><severity>normal</severity><custom_id>1</custom_id><description>x</description></event>", 400, "Illegal Origin"},
 		{"malformed id in a search", nil, "primary", "GET", "/vms?search=id%3D12", "", 400, "invalid input syntax"},
 	} {

@@ -15,6 +15,9 @@ func (c *call) route() *reply {
 		}
 		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
 	}
+	if answer := c.routeAdmin(); answer != nil {
+		return answer
+	}
 	switch n := len(s); s[0] {
 	case "datacenters":
 		return c.routeDataCenters(s[1:], get, post, del)
@@ -67,17 +70,6 @@ func (c *call) route() *reply {
 		case n == 2 && del:
 			return c.deleteEvent(s[1])
 		}
-	case "affinitylabels":
-		switch {
-		case n == 1 && get:
-			return c.getLabels()
-		case n == 1 && post:
-			return c.postLabel()
-		case n == 2 && get:
-			return c.getLabel(s[1])
-		case n == 2 && del:
-			return c.deleteLabel(s[1])
-		}
 	case "jobs":
 		switch {
 		case n == 1 && get:
@@ -91,21 +83,6 @@ func (c *call) route() *reply {
 			return c.getPools()
 		case n == 2 && get:
 			return c.getPool(s[1])
-		}
-	case "domains":
-		if n == 1 && get {
-			x := newXML("domains")
-			x.open("domain", "href", apiRoot+"/domains/"+uuidOf("internal-authz"), "id", uuidOf("internal-authz"))
-			x.text("name", "internal-authz")
-			x.close("domain")
-			return x.reply(http.StatusOK)
-		}
-		if n == 2 && get && s[1] == uuidOf("internal-authz") {
-			x := newDocument()
-			x.open("domain", "href", apiRoot+"/domains/"+s[1], "id", s[1])
-			x.text("name", "internal-authz")
-			x.close("domain")
-			return x.reply(http.StatusOK)
 		}
 	default:
 		return c.notFound()
@@ -186,7 +163,11 @@ func (c *call) getRoot() *reply {
 		link(apiRoot+"/"+rel, rel)
 		link(apiRoot+"/"+rel+"?search={query}", rel+"/search")
 	}
-	for _, rel := range []string{"domains", "storageconnections", "vnicprofiles", "macpools", "affinitylabels"} {
+	for _, rel := range []string{"users", "groups"} {
+		link(apiRoot+"/"+rel, rel)
+		link(apiRoot+"/"+rel+"?search={query}", rel+"/search")
+	}
+	for _, rel := range []string{"roles", "tags", "domains", "storageconnections", "vnicprofiles", "cpuprofiles", "diskprofiles", "permissions", "macpools", "affinitylabels"} {
 		link(apiRoot+"/"+rel, rel)
 	}
 	x.open("product_info")
@@ -204,6 +185,7 @@ func (c *call) getRoot() *reply {
 	x.close("product_info")
 	x.open("special_objects")
 	x.ref("blank_template", "templates", blankID)
+	x.ref("root_tag", "tags", blankID)
 	x.close("special_objects")
 	x.open("summary")
 	total := func(name string, active, total int) {
@@ -226,7 +208,7 @@ func (c *call) getRoot() *reply {
 		}
 	}
 	total("storage_domains", active, len(e.domains))
-	total("users", 1, 1)
+	total("users", 1, len(e.users()))
 	active = 0
 	for _, v := range e.vms {
 		if v.running {

@@ -38,6 +38,18 @@ type Site struct {
 	Templates      []Template      `json:"templates"`
 	InstanceTypes  []InstanceType  `json:"instance_types,omitempty"`
 	VMs            []VM            `json:"vms"`
+
+	AffinityGroups []AffinityGroup `json:"affinity_groups,omitempty"`
+	AffinityLabels []AffinityLabel `json:"affinity_labels,omitempty"`
+	Tags           []Tag           `json:"tags,omitempty"`
+	AAADomains     []AAADomain     `json:"aaa_domains,omitempty"`
+	Roles          []Role          `json:"roles,omitempty"`
+	Permissions    []Permission    `json:"permissions,omitempty"`
+	Quotas         []Quota         `json:"quotas,omitempty"`
+	CPUProfiles    []Profile       `json:"cpu_profiles,omitempty"`
+	DiskProfiles   []Profile       `json:"disk_profiles,omitempty"`
+	QoSs           []QoS           `json:"qoss,omitempty"`
+	Bookmarks      []Bookmark      `json:"bookmarks,omitempty"`
 }
 
 // DataCenter is a data center; it is uninitialized when no storage domain of the site names it.
@@ -46,6 +58,8 @@ type DataCenter struct {
 	Name          string `json:"name"`
 	StorageFormat string `json:"storage_format"` // v1 to v5
 	Version       string `json:"version"`        // compatibility level, such as 4.7
+	// QuotaMode is disabled (or ""), audit or enabled.
+	QuotaMode string `json:"quota_mode,omitempty"`
 }
 
 // Cluster is a cluster with the networks that it carries.
@@ -60,12 +74,15 @@ type Cluster struct {
 	NetworkIDs   []string `json:"network_ids"`
 }
 
-// MACPool is one range of MAC addresses.
+// MACPool is a pool of MAC addresses: one range, and further ones. The site's first pool is the engine's default pool.
 type MACPool struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	From string `json:"from"`
-	To   string `json:"to"`
+	ID              string     `json:"id"`
+	Name            string     `json:"name"`
+	Description     string     `json:"description,omitempty"`
+	From            string     `json:"from"`
+	To              string     `json:"to"`
+	Ranges          []MACRange `json:"ranges,omitempty"`
+	AllowDuplicates bool       `json:"allow_duplicates,omitempty"`
 }
 
 // Host is a hypervisor. It is up in the starting world.
@@ -78,6 +95,8 @@ type Host struct {
 	// PowerManagement says that it is enabled, FenceAgent is the type of the agent, such as ipmilan; "" means none.
 	PowerManagement bool   `json:"power_management,omitempty"`
 	FenceAgent      string `json:"fence_agent,omitempty"`
+	// FenceAgents are further agents, with all that an agent has.
+	FenceAgents []FenceAgent `json:"fence_agents,omitempty"`
 	// Blind lists exports, as ADDRESS:PATH, that this host does not reach.
 	Blind []string `json:"blind,omitempty"`
 }
@@ -323,6 +342,7 @@ func (s *Site) check(exports map[string]bool) error {
 			try(need("disk "+d.Alias, d.StorageDomainID))
 		}
 	}
+	try(s.checkAdmin(add, need))
 	if len(errs) > 0 {
 		return errs[0]
 	}

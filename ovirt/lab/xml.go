@@ -302,6 +302,24 @@ var knownElements = map[string]map[string]bool{
 		timeout undeploy_hosted_engine upgrade_action upgrade_percent_complete use_cloud_init use_ignition use_initialization use_sysprep
 		virtual_functions_configuration vm vnic_profile_mappings volatile`),
 	"affinity_label": setOf(`name description comment id has_implicit_affinity_group hosts read_only vms link actions`),
+	"affinity_group": setOf(`name description comment id link actions broken enforcing hosts_rule positive priority vms_rule cluster host_labels hosts
+		vm_labels vms`),
+	"quota": setOf(`name description comment id link actions cluster_hard_limit_pct cluster_soft_limit_pct data_center disks permissions
+		quota_cluster_limits quota_storage_limits storage_hard_limit_pct storage_soft_limit_pct users vms`),
+	"quota_cluster_limit": setOf(`name description comment id link actions cluster memory_limit memory_usage quota vcpu_limit vcpu_usage`),
+	"quota_storage_limit": setOf(`name description comment id link actions limit quota storage_domain usage`),
+	"cpu_profile":         setOf(`name description comment id link actions cluster permissions qos`),
+	"disk_profile":        setOf(`name description comment id link actions permissions qos storage_domain`),
+	"qos": setOf(`name description comment id link actions cpu_limit data_center inbound_average inbound_burst inbound_peak max_iops max_read_iops
+		max_read_throughput max_throughput max_write_iops max_write_throughput outbound_average outbound_average_linkshare
+		outbound_average_realtime outbound_average_upperlimit outbound_burst outbound_peak type`),
+	"tag":        setOf(`name description comment id link actions group host parent template user vm`),
+	"role":       setOf(`name description comment id link actions administrative mutable permits user`),
+	"permit":     setOf(`name description comment id link actions administrative role`),
+	"permission": setOf(`name description comment id link actions cluster data_center disk group host role storage_domain template user vm vm_pool`),
+	"user": setOf(`name description comment id link actions department domain_entry_id email last_name logged_in namespace password principal
+		user_name user_options domain groups permissions roles ssh_public_keys tags`),
+	"group": setOf(`name description comment id link actions domain_entry_id namespace domain permissions roles tags`),
 	"nic": setOf(`actions link name description comment id boot_protocol interface linked mac network on_boot plugged vnic_profile vm template
 		reported_devices statistics synced network_attachments network_filter_parameters virtual_function_allowed_labels`),
 	"event": setOf(`name description comment id code correlation_id custom_data custom_id flood_rate index log_on_host origin severity time
