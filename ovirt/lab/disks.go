@@ -6,6 +6,10 @@ import (
 )
 
 func writeDisk(x *xmlWriter, d *disk) {
+	if d.lun != nil {
+		writeLUNDisk(x, d)
+		return
+	}
 	href := apiRoot + "/disks/" + d.id
 	x.open("disk", "href", href, "id", d.id)
 	x.text("name", d.alias)

@@ -275,6 +275,8 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return single(h, c.writeHost)
 	case len(s) == 2 && get && s[1] == "statistics":
 		return c.getHostStatistics(h)
+	case s[1] == "storage" && get:
+		return c.getHostStorage(h, s[2:])
 	case len(s) == 4 && get:
 		return c.notFound()
 	case s[1] == "fenceagents" && get:
@@ -283,6 +285,12 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return c.emptyList(s[1])
 	case len(s) == 2 && post && s[1] == "refresh":
 		return c.postRefresh(h)
+	case len(s) == 2 && post && (s[1] == "iscsidiscover" || s[1] == "discoveriscsi"):
+		return c.postISCSIDiscover(h)
+	case len(s) == 2 && post && s[1] == "iscsilogin":
+		return c.postISCSILogin(h)
+	case len(s) == 2 && post && s[1] == "unregisteredstoragedomainsdiscover":
+		return c.postUnregisteredDiscover(h)
 	case len(s) == 2 && post && s[1] == "fence":
 		return c.postFence(h)
 	}
@@ -292,7 +300,7 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 func (c *call) writeHost(x *xmlWriter, h *host) {
 	e, href := c.engine, apiRoot+"/hosts/"+h.ID
 	x.open("host", "href", href, "id", h.ID)
-	x.actions(href, "fence", "refresh")
+	x.actions(href, "fence", "refresh", "iscsidiscover", "discoveriscsi", "iscsilogin", "unregisteredstoragedomainsdiscover")
 	x.text("name", h.Name)
 	x.text("comment", "")
 	x.links(href, "fenceagents", "nics", "storage", "networkattachments", "affinitylabels", "permissions", "tags", "statistics")
