@@ -99,7 +99,6 @@ type Host struct {
 	FenceAgent      string `json:"fence_agent,omitempty"`
 	// FenceAgents are further agents, with all that an agent has.
 	FenceAgents []FenceAgent `json:"fence_agents,omitempty"`
-	// Blind lists exports, as ADDRESS:PATH, that this host does not reach.
 	// Blind lists exports, as ADDRESS:PATH, and LUN sets, by name, that this host does not reach.
 	Blind []string `json:"blind,omitempty"`
 }
