@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +55,15 @@ func (r *role) play(t *testing.T, tag string, vars map[string]any) (string, erro
 // secondary site has no storage domain yet.
 func roleWorld() (world lab.World, names map[string]any) {
 	world = lab.TwoSites(lab.TwoSitesOptions{VMs: 4, Domains: 2})
+	// The second domain lies on iSCSI instead.
+	block := lab.TwoSites(lab.TwoSitesOptions{VMs: 4, Domains: 2, Kind: "iscsi"})
+	world.Replications[1], world.Sites[0].StorageDomains[1] = block.Replications[1], block.Sites[0].StorageDomains[1]
+	for _, set := range block.LUNSets {
+		if set.Name == block.Replications[1].Source || set.Name == block.Replications[1].Target {
+			world.LUNSets = append(world.LUNSets, set)
+			world.Targets = append(world.Targets, block.Targets[slices.IndexFunc(block.Targets, func(t lab.Target) bool { return t.Name == set.Target })])
+		}
+	}
 	names = map[string]any{"Prod": "Recovery"}
 	for i := range world.Sites {
 		addDataCenter(&world.Sites[i])
@@ -78,6 +88,19 @@ func roleWorld() (world lab.World, names map[string]any) {
 		_, source, _ := strings.Cut(pair.Source, ":")
 		_, target, _ := strings.Cut(pair.Target, ":")
 		names[source] = target
+	}
+	// What the primary site's array calls its portals and targets, the secondary's calls otherwise.
+	for _, target := range world.Targets {
+		for _, other := range world.Targets {
+			if target.Site == "primary" && other.Site == "secondary" {
+				names[target.Name] = other.Name
+				for i := range target.Portals {
+					from, _, _ := strings.Cut(target.Portals[i], ":")
+					to, _, _ := strings.Cut(other.Portals[i], ":")
+					names[from] = to
+				}
+			}
+		}
 	}
 	return world, names
 }
@@ -129,7 +152,7 @@ func TestRole(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		mapping := r.read(t, r.vars)
-		for _, want := range []string{"dr_primary_name: nfs_ds\n", "dr_primary_name: nfs_ds2\n", "dr_primary_dc_name: " + site.DataCenters[1].Name,
+		for _, want := range []string{"dr_domain_type: nfs\n", "dr_domain_type: iscsi\n", "dr_primary_name: nfs_ds\n", "dr_primary_target: [\"iqn.", "dr_primary_dc_name: " + site.DataCenters[1].Name,
 			"- primary_name: " + site.Clusters[1].Name, "- primary_name: internal-authz"} {
 			if !strings.Contains(mapping, want) {
 				t.Errorf("the mapping has no %q:\n%s", want, mapping)
