@@ -3,7 +3,7 @@ GO   ?= go
 BIN  := bin/drrun
 TEST_TIMEOUT ?= 20m
 
-.PHONY: help build demo test race lint fuzz bench sim sabotage search crash update clean
+.PHONY: help build demo test race lint fuzz bench sim sabotage search crash interop update clean
 
 ## help: this list
 help:
@@ -29,6 +29,7 @@ race:
 lint:
 	@bad="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$bad" || { echo "gofmt would change: $$bad"; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags interop ./interop
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
 
@@ -50,6 +51,10 @@ search:
 ## crash: the crash matrix of a failover, with its figures
 crash:
 	$(GO) test ./plans/runner -run 'TestCrash' -v
+
+## interop: foreign clients judge the lab (installs the official SDK and ansible collection from PyPI, outside the repository)
+interop:
+	@dir="$$(interop/setup.sh)" && cd interop && $(GO) test -tags interop -count 1 -timeout 15m -args -foreign "$$dir"
 
 ## fuzz: every parser for FUZZTIME each
 FUZZTIME ?= 20s

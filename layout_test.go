@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"ovirt":      {"drrun/internal/sabotage", "github.com/ovirt/go-ovirt"},
 	"ovirt/lab":  {},
 	"examples":   {},
+	"interop":    {},
 
 	"internal/sabotage": {},
 }

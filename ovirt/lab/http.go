@@ -30,6 +30,7 @@ type call struct {
 	action      *node // the body of an action, nil for other requests
 	items       int   // objects in the answer
 	token       *token
+	inlined     bool // the handler has followed the links itself
 }
 
 // reply is an answer. A nil *reply means that the connection is dropped without one.
@@ -176,6 +177,7 @@ func (c *call) effect(format string, args ...any) {
 }
 
 func (c *call) write(w http.ResponseWriter, answer *reply, cut string) {
+	answer = inFormat(c.req, answer)
 	h := w.Header()
 	if c.correlation != "" {
 		h.Set("Correlation-Id", c.correlation)
@@ -279,17 +281,17 @@ func (c *call) api() *reply {
 	} else if v := c.req.Header.Get("Version"); v != "" && v != "3" && v != "4" {
 		return html(http.StatusBadRequest, "Unsupported version "+v)
 	}
-	accept := c.req.Header.Get("Accept")
-	if accept != "" && !strings.Contains(accept, "application/xml") && !strings.Contains(accept, "*/*") && !strings.Contains(accept, "application/*") {
+	if accepts(c.req) == "" {
 		return html(http.StatusNotAcceptable, "Not Acceptable")
 	}
 	if m := c.req.Method; m == http.MethodPost || m == http.MethodPut {
-		kind, _, _ := strings.Cut(c.req.Header.Get("Content-Type"), ";")
-		if kind = strings.TrimSpace(kind); kind != "application/xml" && kind != "text/xml" {
+		switch mediaType(c.req) {
+		case "application/xml", "text/xml", "application/json":
+		default:
 			return html(http.StatusUnsupportedMediaType, "Unsupported Media Type")
 		}
 	}
-	return c.route()
+	return c.followed(c.route())
 }
 
 // authenticate accepts a bearer token of this engine or the user's name and password. Anything else is answered with 401 and

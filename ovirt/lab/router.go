@@ -86,7 +86,7 @@ var emptyCollections = map[string]string{
 	"affinitygroups": "affinity_groups", "sessions": "sessions", "checkpoints": "checkpoints",
 	"diskprofiles": "disk_profiles", "disksnapshots": "disk_snapshots", "networklabels": "network_labels", "statistics": "statistics",
 	"storage": "host_storages", "nics": "nics", "networkattachments": "network_attachments",
-	"quotas": "quotas", "qoss": "qoss", "iscsibonds": "iscsi_bonds", "cpuprofiles": "cpu_profiles",
+	"numanodes": "vm_numa_nodes", "quotas": "quotas", "qoss": "qoss", "iscsibonds": "iscsi_bonds", "cpuprofiles": "cpu_profiles",
 }
 
 func (c *call) emptyList(name string) *reply {

@@ -13,10 +13,7 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 		if !get {
 			return html(http.StatusMethodNotAllowed, "Method Not Allowed")
 		}
-		follow, bad := c.follow()
-		if bad != nil {
-			return bad
-		}
+		follow := c.follow()
 		return list(c, "vms", vmSearch, e.vms, func(x *xmlWriter, v *vm) { c.writeVM(x, v, follow) })
 	}
 	v := e.vm(s[0])
@@ -26,10 +23,7 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 	if len(s) == 1 {
 		switch {
 		case get:
-			follow, bad := c.follow()
-			if bad != nil {
-				return bad
-			}
+			follow := c.follow()
 			x := newDocument()
 			c.writeVM(x, v, follow)
 			return x.reply(http.StatusOK)
@@ -122,32 +116,24 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 	return c.notFound()
 }
 
-// follow is the parameter of that name: the links to inline. An unknown one is an internal error (ovirt-engine LinkFollower).
-func (c *call) follow() (map[string]bool, *reply) {
+// follow takes the parameter of that name: NICs, disks and snapshots, which clients ask for with every list, are written at once;
+// where anything else is asked for, all links are followed after the document is written (follow.go), to the same effect.
+func (c *call) follow() map[string]bool {
 	set := map[string]bool{}
-	for _, name := range strings.Split(c.params.Get("follow"), ",") {
-		name = strings.TrimSpace(name)
-		if name == "" {
-			continue
-		}
-		root, rest, deep := strings.Cut(strings.ReplaceAll(name, "diskattachments", "disk_attachments"), ".")
-		switch {
-		case root == "nics" && !deep, root == "disk_attachments" && (!deep || rest == "disk"):
-			set[root] = true
-			if deep {
-				set["disk"] = true
+	if value := c.params.Get("follow"); value != "" {
+		for _, name := range strings.Split(value, ",") {
+			switch name {
+			case "nics", "disk_attachments", "snapshots":
+				set[name] = true
+			case "disk_attachments.disk":
+				set["disk_attachments"], set["disk"] = true, true
+			default:
+				return nil
 			}
-		case root == "nics" && (rest == "vnic_profile" || rest == "vnic_profile.network"):
-			set["nics"], set["profile"] = true, true
-		case root == "snapshots" && !deep:
-			set["snapshots"] = true
-		case !deep && emptyCollections[strings.ReplaceAll(root, "_", "")] != "":
-			set[strings.ReplaceAll(root, "_", "")] = true
-		default:
-			return nil, html(http.StatusInternalServerError, "Internal Server Error")
 		}
+		c.inlined = true
 	}
-	return set, nil
+	return set
 }
 
 func writeHA(x *xmlWriter, enabled bool, priority int) {
@@ -173,11 +159,7 @@ func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 	x.text("name", v.name)
 	x.text("description", v.description)
 	x.text("comment", v.comment)
-	for _, rel := range vmLinks {
-		if !follow[rel] && (rel != "diskattachments" || !follow["disk_attachments"]) {
-			x.link(href+"/"+rel, rel)
-		}
-	}
+	x.links(href, vmLinks...)
 	x.open("bios")
 	x.text("type", v.cluster.BIOSType)
 	x.close("bios")

@@ -162,7 +162,7 @@ func TestHeaders(t *testing.T) {
 		{"GET", "/v4/vms", "", "", 200},
 		{"GET", "/vms", "Accept", "text/plain", 406},
 		{"GET", "/vms", "Accept", "*/*", 200},
-		{"POST", "/vms/" + vmID(1) + "/start", "Content-Type", "application/json", 415},
+		{"POST", "/vms/" + vmID(1) + "/start", "Content-Type", "text/plain", 415},
 		{"PATCH", "/vms", "", "", 405},
 		{"DELETE", "/vms", "", "", 405},
 	} {

@@ -342,7 +342,13 @@ func setOf(words string) map[string]bool {
 
 // parse reads the request's body as the element root.
 func (c *call) parse(root string) (*node, *refusal) {
-	doc, err := parseXML(c.body)
+	var doc *node
+	var err error
+	if sentJSON(c.req) {
+		doc, err = parseJSON(root, c.body)
+	} else {
+		doc, err = parseXML(c.body)
+	}
 	if err != nil {
 		return nil, &refusal{status: http.StatusBadRequest, reason: "Request syntactically incorrect.", detail: "Error parsing XML: " + err.Error(), bare: true}
 	}

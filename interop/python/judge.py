@@ -1,0 +1,70 @@
+"""Runs the cases of a module and prints a line for each: "PASS name" or "FAIL name", the latter followed by its traceback."""
+import os
+import sys
+import time
+import traceback
+from contextlib import closing, contextmanager
+
+import ovirtsdk4 as sdk
+
+PRIMARY, SECONDARY = "PRIMARY", "SECONDARY"
+cases = []
+
+
+def case(function):
+    cases.append(function)
+    return function
+
+
+def open_connection(site=PRIMARY, **other):
+    options = dict(url=os.environ["LAB_%s_URL" % site], username=os.environ["LAB_%s_USERNAME" % site],
+                   password=os.environ["LAB_%s_PASSWORD" % site], ca_file=os.environ["LAB_%s_CA" % site])
+    options.update(other)
+    return sdk.Connection(**options)
+
+
+@contextmanager
+def connect(site=PRIMARY, **other):
+    with closing(open_connection(site, **other)) as connection:
+        yield connection
+
+
+def wait_for(question, what, seconds=120):
+    """Asks until the answer is true; seconds are those of the lab."""
+    for _ in range(seconds):
+        answer = question()
+        if answer:
+            return answer
+        time.sleep(1)
+    raise AssertionError("still not: " + what)
+
+
+def equal(got, want, what=""):
+    if got != want:
+        raise AssertionError("%s: got %r, want %r" % (what, got, want))
+
+
+@contextmanager
+def refused(code, fragment=""):
+    """Wants the engine to refuse with an HTTP status, and with a text in the fault's detail."""
+    try:
+        yield
+    except sdk.Error as error:
+        equal(error.code, code, str(error))
+        if fragment and fragment not in str(error):
+            raise AssertionError("the fault does not say %r: %s" % (fragment, error))
+    else:
+        raise AssertionError("the engine did not refuse")
+
+
+def main():
+    failed = 0
+    for function in cases:
+        try:
+            function()
+            print("PASS " + function.__name__)
+        except Exception:  # a case may fail in any way, the others still run
+            failed += 1
+            print("FAIL " + function.__name__)
+            print("".join("  " + line for line in traceback.format_exc().splitlines(True)))
+    sys.exit(1 if failed else 0)

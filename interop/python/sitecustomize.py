@@ -1,0 +1,26 @@
+"""Python imports this by itself when it starts. It is the network and the clock of a client that knows nothing of a lab: names of
+engines lead to the lab's sockets, and long sleeps pass as fast as the lab's time."""
+import os
+import time
+
+connect = [c for c in os.environ.get("INTEROP_CONNECT", "").split(",") if c]
+speed = float(os.environ.get("INTEROP_SPEED", "1"))
+
+if speed > 1:
+    sleep = time.sleep
+    time.sleep = lambda seconds: sleep(seconds / speed if seconds >= 0.5 else seconds)
+
+if connect:
+    try:
+        import pycurl
+    except ImportError:  # another Python: a build of a package
+        pycurl = None
+    if pycurl:
+        curl = pycurl.Curl
+
+        def redirected():
+            handle = curl()
+            handle.setopt(pycurl.CONNECT_TO, connect)
+            return handle
+
+        pycurl.Curl = redirected
