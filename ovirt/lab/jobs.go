@@ -49,7 +49,6 @@ func maxTime(a, b time.Time) time.Time {
 var jobSearch = &searchSpec[*job]{
 	less:   sortable[*job],
 	fields: map[string]searchField[*job]{"correlation_id": text(func(j *job) string { return j.correlation })},
-	free:   func(*engine, *job) []string { return nil },
 }
 
 func (c *call) getJobs() *reply { return list(c, "jobs", jobSearch, c.engine.jobs, writeJob) }
