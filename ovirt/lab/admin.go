@@ -121,11 +121,7 @@ func serve[T any](c *call, s []string, r rest[T]) *reply {
 
 // plainList answers a collection that is no search: only max is obeyed (ovirt-engine BackendResource.getBackendCollection).
 func (c *call) plainList(root string, n int, write func(x *xmlWriter, i int)) *reply {
-	limit, r := c.number("max")
-	if r != nil {
-		return c.refuse(r)
-	}
-	if limit >= 0 {
+	if limit := c.number("max"); limit >= 0 {
 		n = min(n, limit)
 	}
 	c.items = n

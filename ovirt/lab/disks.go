@@ -64,36 +64,36 @@ func writeOVFDisk(x *xmlWriter, d *storageDomain, id string) {
 	x.close("disk")
 }
 
-// getDisks lists the disks of the engine, or of one domain.
+// getDisks lists the disks of the engine, or of one domain, the OVF_STORE disks first.
 func (c *call) getDisks(of *storageDomain) *reply {
 	e := c.engine
-	var of2 []*disk
-	for _, d := range e.disks {
-		if of == nil || slices.Contains(d.domains, of) {
-			of2 = append(of2, d)
-		}
-	}
-	found, r := search(c, diskSearch, of2)
-	if r != nil {
-		return c.refuse(r)
-	}
-	x := newXML("disks")
-	if c.params.Get("search") == "" && !c.params.Has("max") {
-		for _, s := range e.domains {
-			if s.dc != nil && (of == nil || s == of) {
-				for _, id := range s.ovfDisks {
-					writeOVFDisk(x, s, id)
-					c.items++
-				}
+	var all []*disk
+	stores := map[*disk]*storageDomain{}
+	for _, s := range e.domains {
+		if s.dc != nil && (of == nil || s == of) {
+			for _, id := range s.ovfDisks {
+				d := &disk{id: id, alias: "OVF_STORE", size: ovfDiskSize, status: "ok", domains: []*storageDomain{s}}
+				all = append(all, d)
+				stores[d] = s
 			}
 		}
 	}
-	for _, d := range found {
-		writeDisk(x, d)
+	for _, d := range e.disks {
+		if of == nil || slices.Contains(d.domains, of) {
+			all = append(all, d)
+		}
 	}
-	c.items += len(found)
-	return x.reply(http.StatusOK)
+	return list(c, "disks", diskSearch, all, func(x *xmlWriter, d *disk) {
+		if s := stores[d]; s != nil {
+			writeOVFDisk(x, s, d.id)
+			return
+		}
+		writeDisk(x, d)
+	})
 }
+
+// ovfDiskSize is the size of an OVF_STORE disk in bytes.
+const ovfDiskSize = 128 << 20
 
 func (c *call) getDisk(id string) *reply {
 	if d := c.engine.diskByID[id]; d != nil {

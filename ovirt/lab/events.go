@@ -2,6 +2,7 @@ package lab
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -160,28 +161,14 @@ func writeEvent(x *xmlWriter, v *event) {
 }
 
 func (c *call) getEvents() *reply {
-	from, r := c.number("from")
-	if r != nil {
-		return c.refuse(r)
-	}
-	limit, r := c.number("max")
-	if r != nil {
-		return c.refuse(r)
-	}
-	list, r := search(c, eventSearch, c.engine.events)
-	if r != nil {
-		return c.refuse(r)
-	}
-	x := newXML("events")
-	n := 0
-	for i := len(list) - 1; i >= 0 && (limit < 0 || n < limit); i-- { // newest first
-		if v := list[i]; !v.deleted && v.id > from {
-			writeEvent(x, v)
-			n++
+	from := c.number("from")
+	var all []*event
+	for _, v := range slices.Backward(c.engine.events) { // newest first
+		if !v.deleted && v.id > from {
+			all = append(all, v)
 		}
 	}
-	c.items = n
-	return x.reply(http.StatusOK)
+	return list(c, "events", eventSearch, all, writeEvent)
 }
 
 func (c *call) getEvent(id string) *reply {

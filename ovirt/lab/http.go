@@ -318,17 +318,13 @@ func (c *call) authenticate() bool {
 	return false
 }
 
-// number reads an integer parameter; -1 when absent.
-func (c *call) number(name string) (int, *refusal) {
-	v := c.params.Get(name)
-	if v == "" {
-		return -1, nil
-	}
-	n, err := strconv.Atoi(v)
+// number reads an integer parameter; -1 when it is absent, empty or nonsense (ovirt-engine ParametersHelper).
+func (c *call) number(name string) int {
+	n, err := strconv.ParseInt(c.params.Get(name), 10, 32)
 	if err != nil || n < 0 {
-		return 0, invalidValue(name, v)
+		return -1
 	}
-	return n, nil
+	return int(n)
 }
 
 // flagParam reads a boolean parameter: several spellings of true and the bare name mean true, nonsense is ignored
@@ -338,7 +334,7 @@ func (c *call) flagParam(name string) bool {
 		return false
 	}
 	switch strings.ToLower(c.params.Get(name)) {
-	case "", "true", "t", "yes", "y", "on", "1":
+	case "", "true", "t", "yes", "y", "1":
 		return true
 	}
 	return false

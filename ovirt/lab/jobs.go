@@ -128,7 +128,6 @@ func writeStep(x *xmlWriter, j *job, s *step) {
 var jobSearch = &searchSpec[*job]{
 	less:   sortable[*job],
 	fields: map[string]searchField[*job]{"correlation_id": text(func(j *job) string { return j.correlation })},
-	free:   func(*engine, *job) []string { return nil },
 }
 
 func (c *call) routeJobs(s []string) *reply {

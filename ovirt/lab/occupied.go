@@ -253,11 +253,7 @@ func (c *call) routePools(s []string, get bool) *reply {
 	case !get:
 		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
 	case len(s) == 0:
-		x := newXML("vm_pools")
-		for _, name := range names {
-			c.writeVMPool(x, name)
-		}
-		return x.reply(http.StatusOK)
+		return list(c, "vm_pools", poolSearch, names, c.writeVMPool)
 	}
 	name := find(names, func(name string) bool { return c.engine.poolID(name) == s[0] })
 	switch {

@@ -1,393 +1,333 @@
 package lab
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
-// The search grammar of the engine (searchbackend): condition [and|or condition …] [sortby field asc|desc] [page n]. There are
-// no parentheses and no negation; and binds tighter than or, and is what stands between two conditions without an operator. A bare word, or
-// a condition on a field that does not exist, is free text, allowed once. What does not parse is no error: the engine answers 200
-// and an empty list (ovirt-engine SearchQuery).
+// A search is condition [and|or condition …] [sortby field asc|desc] [page n]. and binds tighter than or, and two conditions with
+// nothing between them must both hold, whatever stands around them. What does not parse is no error: the engine answers 200 and an
+// empty list (ovirt-engine SearchQuery.java); what parses but fails in SQL is refused.
 
 type fieldKind int
 
 const (
 	stringField fieldKind = iota
-	enumField             // compared without underscores; an unknown value is a parse error
+	enumField
 	numberField
 	timeField
-	uuidField // a malformed value passes the parser and fails in SQL: 400
+	uuidField
 )
 
+// searchField is where the values of a column come from. In the collections of searchCollections the grammar tells the column's
+// type, and kind and values need not be set.
 type searchField[T any] struct {
 	kind   fieldKind
 	str    func(v T) string              // the value, where there is always exactly one
-	get    func(e *engine, v T) []string // the values otherwise
+	get    func(e *engine, v T) []string // the values otherwise; none: NULL
 	values string                        // of an enumField, separated by blanks
 }
 
-// sortKey is what sortby compares.
-func (f searchField[T]) sortKey(e *engine, v T) string {
-	if f.str != nil {
-		return f.str(v)
+// of gives the values of an object.
+func (f searchField[T]) of(e *engine, v T) []string {
+	switch {
+	case f.str != nil:
+		return []string{f.str(v)}
+	case f.get != nil:
+		return f.get(e, v)
 	}
-	return strings.Join(f.get(e, v), ",")
+	return nil
 }
 
-// searchSpec is what can be searched in a collection.
+// searchSpec is how the lab's objects of a kind are searched. A column of the grammar that it has no field for is NULL.
 type searchSpec[T any] struct {
-	fields map[string]searchField[T] // also object.field
+	fields map[string]searchField[T]
 	refs   map[string]func(e *engine, v T) []string
 	free   func(e *engine, v T) []string
-	less   func(a, b T, field string) int // sortby; nil: not sortable
+	less   func(a, b T, field string) int // set where max limits the list
 }
 
-var errSearch = errors.New("search expression does not parse")
+// row is an object that a searched one refers to: the values of a column.
+type row func(column string) []string
 
-type condition struct {
-	field, op, value string // field "" is free text
+// rowsIn are objects of a kind as rows.
+func rowsIn[T any](e *engine, spec *searchSpec[T], list ...T) []row {
+	rows := make([]row, len(list))
+	for i, v := range list {
+		rows[i] = func(column string) []string { return spec.fields[column].of(e, v) }
+	}
+	return rows
 }
 
-type query struct {
-	or     [][]condition
-	sortBy string
-	desc   bool
-	page   int // from 1; 0 when absent
-}
+// nothing is the row that an outer join gives where there is none to join.
+func nothing(string) []string { return nil }
 
-// parseSearch reads an expression. known reports whether a field exists.
-func parseSearch(text string, known func(field string) bool) (query, error) {
-	var q query
-	words, err := searchWords(text)
-	if err != nil {
-		return q, err
-	}
-	var and []condition
-	free := false
-	wantOperand := false // after and, or
-	for i := 0; i < len(words); i++ {
-		w := words[i]
-		lower := strings.ToLower(w.text)
-		if !w.quoted {
-			switch lower {
-			case "and", "or":
-				if len(and) == 0 || wantOperand {
-					return q, errSearch
-				}
-				if lower == "or" {
-					q.or, and = append(q.or, and), nil
-				}
-				wantOperand = true
-				continue
-			case "sortby":
-				if i+1 >= len(words) || wantOperand {
-					return q, errSearch
-				}
-				q.sortBy = strings.ToLower(words[i+1].text)
-				i++
-				if i+1 < len(words) {
-					switch strings.ToLower(words[i+1].text) {
-					case "asc":
-						i++
-					case "desc":
-						q.desc = true
-						i++
-					}
-				}
-				continue
-			case "page":
-				if i+1 >= len(words) || wantOperand {
-					return q, errSearch
-				}
-				n, err := strconv.Atoi(words[i+1].text)
-				if err != nil || n < 1 {
-					return q, errSearch
-				}
-				q.page = n
-				i++
-				continue
-			}
-		}
-		if q.sortBy != "" || q.page != 0 {
-			return q, errSearch
-		}
-		c := condition{value: w.text}
-		if !w.quoted && i+1 < len(words) && words[i+1].op {
-			if i+2 >= len(words) || words[i+2].op {
-				return q, errSearch
-			}
-			c = condition{field: lower, op: words[i+1].text, value: words[i+2].text}
-			i += 2
-			if strings.HasPrefix(c.field, "(") || !known(c.field) {
-				c.field = ""
-			}
-		} else if w.op {
-			return q, errSearch
-		}
-		if c.field == "" {
-			if free {
-				return q, errSearch
-			}
-			free = true
-		}
-		and, wantOperand = append(and, c), false
-	}
-	if wantOperand {
-		return q, errSearch
-	}
-	if len(and) > 0 {
-		q.or = append(q.or, and)
-	}
-	return q, nil
-}
-
-type searchWord struct {
-	text       string
-	quoted, op bool
-}
-
-func searchWords(text string) ([]searchWord, error) {
-	var words []searchWord
-	if strings.ContainsAny(text, "';") {
-		return nil, errSearch
-	}
-	for i := 0; i < len(text); {
-		switch b := text[i]; {
-		case b == ' ' || b == '\t' || b == '\n' || b == '\r':
-			i++
-		case b == '"':
-			end := strings.IndexByte(text[i+1:], '"')
-			if end < 0 {
-				return nil, errSearch
-			}
-			value := text[i+1 : i+1+end]
-			if strings.HasSuffix(value, `\`) {
-				return nil, errSearch
-			}
-			words = append(words, searchWord{text: value, quoted: true})
-			i += end + 2
-			if i < len(text) && !strings.ContainsRune(" \t\r\n", rune(text[i])) {
-				return nil, errSearch // an embedded quote ends the value
-			}
-		case strings.IndexByte("=!<>", b) >= 0:
-			n := 1
-			if i+1 < len(text) && text[i+1] == '=' {
-				n = 2
-			}
-			if b == '!' && n == 1 {
-				return nil, errSearch
-			}
-			words = append(words, searchWord{text: text[i : i+n], op: true})
-			i += n
-		default:
-			end := strings.IndexAny(text[i:], " \t\r\n=!<>\"")
-			if end < 0 {
-				end = len(text) - i
-			}
-			w := text[i : i+end]
-			if strings.HasSuffix(w, `\`) {
-				return nil, errSearch
-			}
-			words = append(words, searchWord{text: w})
-			i += end
-		}
-	}
-	return words, nil
-}
+// matcher decides about an object and one row of each kind of object that the expression refers to.
+type matcher[T any] func(v T, joined []row) bool
 
 // search filters a list by the request's search parameter and cuts it by max and page.
 func search[T any](c *call, spec *searchSpec[T], list []T) ([]T, *refusal) {
-	limit, r := c.number("max")
-	if r != nil {
-		return nil, r
+	limit := -1
+	if spec.less != nil {
+		limit = c.number("max")
 	}
 	text := c.params.Get("search")
-	if strings.TrimSpace(text) == "" {
-		if limit >= 0 && limit < len(list) && spec.less != nil {
+	var object *searchObject
+	if len(c.segments) == 1 { // collections below an object are not searched
+		object = searchObjects[searchCollections[c.segments[0]]]
+	}
+	if object == nil || text == "" {
+		if limit >= 0 && limit < len(list) {
 			list = list[:limit]
 		}
 		return list, nil
 	}
-	q, err := parseSearch(text, func(f string) bool {
-		_, field := spec.fields[f]
-		_, ref := spec.refs[f]
-		return field || ref
-	})
+	parts, err := parseSearch(text, object)
 	if err != nil {
 		return nil, nil
 	}
-	if q.page > 1 && limit < 0 {
-		return nil, nil
-	}
-	var or [][]func(T) bool
-	for _, conditions := range q.or {
-		var and []func(T) bool
-		for _, cond := range conditions {
-			match, r, err := compile(c, spec, cond)
-			if r != nil {
-				return nil, r
-			}
-			if err != nil {
-				return nil, nil
-			}
-			and = append(and, match)
-		}
-		or = append(or, and)
+	q := &searchQuery[T]{c: c, spec: spec, object: object}
+	match, refs, r := q.compile(parts)
+	if r != nil {
+		return nil, r
 	}
 	var found []T
 	for _, v := range list {
-		hit := len(or) == 0
-		for _, and := range or {
-			all := true
-			for _, match := range and {
-				if !match(v) {
-					all = false
-					break
-				}
-			}
-			if all {
-				hit = true
-				break
-			}
-		}
-		if hit {
+		if match == nil || q.hit(v, refs, match) {
 			found = append(found, v)
 		}
 	}
-	if q.sortBy != "" {
-		f, ok := spec.fields[q.sortBy]
-		if !ok {
-			return nil, nil
+	q.sort(found)
+	if limit < 0 {
+		if q.page > 1 {
+			return nil, nil // pages of no limit: what follows the first is empty
 		}
-		slices.SortStableFunc(found, func(a, b T) int {
-			n := compareValues(f.kind, f.sortKey(c.engine, a), f.sortKey(c.engine, b))
-			if q.desc {
-				return -n
-			}
-			return n
-		})
+		return found, nil
 	}
-	if limit >= 0 && spec.less != nil {
-		from := min(max(q.page-1, 0)*limit, len(found))
-		found = found[from:min(from+limit, len(found))]
-	}
-	return found, nil
+	from := min(max(q.page-1, 0)*limit, len(found))
+	return found[from:min(from+limit, len(found))], nil
 }
 
-// compile makes a matcher of a condition.
-func compile[T any](c *call, spec *searchSpec[T], cond condition) (func(T) bool, *refusal, error) {
-	e := c.engine
-	fold := !c.flagParam("case_sensitive")
-	contains := func(get func(*engine, T) []string) func(T) bool {
-		match := pattern("*"+cond.value+"*", true)
-		return func(v T) bool {
-			for _, s := range get(e, v) {
-				if match(s) {
-					return true
-				}
+type searchQuery[T any] struct {
+	c      *call
+	spec   *searchSpec[T]
+	object *searchObject
+	sortBy string
+	desc   bool
+	page   int
+}
+
+// compile makes a matcher of an expression, nil where all match, and the objects that it refers to
+// (ovirt-engine SyntaxChecker.generateSqlFromSyntaxContainer).
+func (q *searchQuery[T]) compile(parts []searchPart) (matcher[T], []string, *refusal) {
+	type term struct {
+		op    searchToken
+		match matcher[T]
+	}
+	var terms []term
+	var refs []string
+	for i, p := range parts {
+		switch p.token {
+		case searchAnd, searchOr:
+			terms = append(terms, term{op: p.token})
+		case searchSortColumn:
+			q.sortBy = p.text
+		case searchSortDirection:
+			q.desc = p.text == "desc"
+		case searchPageNumber:
+			if n, err := strconv.Atoi(p.text); err == nil {
+				q.page = n
 			}
-			return false
-		}
-	}
-	if cond.field == "" {
-		return contains(spec.free), nil, nil
-	}
-	if get, ok := spec.refs[cond.field]; ok {
-		return contains(get), nil, nil
-	}
-	f := spec.fields[cond.field]
-	value := cond.value
-	switch f.kind {
-	case enumField:
-		if !slices.Contains(strings.Fields(f.values), strings.ToLower(value)) {
-			return nil, nil, errSearch
-		}
-		fold = true
-	case numberField:
-		if _, err := strconv.ParseFloat(value, 64); err != nil {
-			return nil, nil, errSearch
-		}
-	case timeField:
-		if _, err := parseSearchTime(value); err != nil {
-			return nil, nil, errSearch
-		}
-	case uuidField:
-		if !isUUID(value) {
-			return nil, bad("ERROR: invalid input syntax for type uuid: %q", value), nil
-		}
-		fold = true
-	}
-	match := pattern(value, fold)
-	test := func(s string) bool {
-		switch f.kind {
-		case enumField:
-			s = strings.ReplaceAll(s, "_", "")
-		case numberField, timeField:
-			n := compareValues(f.kind, s, value)
-			switch cond.op {
-			case "=":
-				return n == 0
-			case "!=":
-				return n != 0
-			case "<":
-				return n < 0
-			case ">":
-				return n > 0
-			case "<=":
-				return n <= 0
+		case searchValue:
+			m, r := q.condition(parts[:i+1], &refs)
+			if r != nil {
+				return nil, nil, r
 			}
-			return n >= 0
+			terms = append(terms, term{op: searchValue, match: m})
 		}
-		return match(s) != (cond.op == "!=")
 	}
-	if f.kind != numberField && f.kind != timeField && cond.op != "=" && cond.op != "!=" {
-		return nil, nil, errSearch
+	for _, op := range []searchToken{searchAnd, searchOr} {
+		for i := 1; i+1 < len(terms); {
+			if terms[i].op != op {
+				i++
+				continue
+			}
+			a, b := terms[i-1].match, terms[i+1].match
+			both := func(v T, joined []row) bool { return a(v, joined) && b(v, joined) }
+			if op == searchOr {
+				both = func(v T, joined []row) bool { return a(v, joined) || b(v, joined) }
+			}
+			terms = slices.Replace(terms, i-1, i+2, term{op: searchValue, match: both})
+		}
 	}
+	if len(terms) == 0 {
+		return nil, refs, nil
+	}
+	return func(v T, joined []row) bool {
+		for _, t := range terms {
+			if !t.match(v, joined) {
+				return false
+			}
+		}
+		return true
+	}, refs, nil
+}
+
+// condition makes a matcher of the condition that ends with the last of the parts.
+func (q *searchQuery[T]) condition(parts []searchPart, refs *[]string) (matcher[T], *refusal) {
+	value, parts := parts[len(parts)-1].text, parts[:len(parts)-1]
+	ref, column, relation := "", "", "="
+	if last := len(parts) - 1; parts[last].token == searchRelation {
+		relation = parts[last].text
+		switch parts[last-1].token {
+		case searchRef:
+			ref = parts[last-1].text
+		case searchColumn:
+			column = parts[last-1].text
+			if parts[last-2].token == searchDot {
+				ref = parts[last-3].text
+			}
+		}
+	}
+	if ref != "" && ref == q.object.noSQL {
+		return nil, badSQL("missing FROM-clause entry for table %q", "vds_with_tags")
+	}
+	of, at := q.object, -1
+	if ref != "" {
+		of = searchObjects[q.object.referred(ref)]
+		if at = slices.Index(*refs, of.name); at < 0 {
+			at = len(*refs)
+			*refs = append(*refs, of.name)
+		}
+	}
+	if column == "" {
+		return q.freeText(of, at, relation, value)
+	}
+	if i := strings.LastIndexByte(value, '@'); i >= 0 && of.name == "user" && column == "usrname" { // VdcUserConditionFieldAutoCompleter.java
+		login, r := q.compare(of, at, "login", relation, value[:i])
+		if r != nil {
+			return nil, r
+		}
+		directory, r := q.compare(of, at, "directory", relation, value[i+1:])
+		if r != nil {
+			return nil, r
+		}
+		return func(v T, joined []row) bool { return login(v, joined) && directory(v, joined) }, nil
+	}
+	return q.compare(of, at, column, relation, value)
+}
+
+// compare makes a matcher of column RELATION value on the searched object (at is -1) or on a joined row.
+func (q *searchQuery[T]) compare(of *searchObject, at int, column, relation, value string) (matcher[T], *refusal) {
+	test, null, r := of.columns[column].test(q.c, relation, value)
+	if r != nil {
+		return nil, r
+	}
+	e := q.c.engine
+	if at >= 0 {
+		return func(_ T, joined []row) bool { return some(joined[at](column), test, null) }, nil
+	}
+	f := q.spec.fields[column]
 	if f.str != nil {
-		return func(v T) bool { return test(f.str(v)) }, nil, nil
+		return func(v T, _ []row) bool { return test(f.str(v)) }, nil
 	}
-	return func(v T) bool {
-		values := f.get(e, v)
-		for _, s := range values {
-			if test(s) {
+	return func(v T, _ []row) bool { return some(f.of(e, v), test, null) }, nil
+}
+
+// some applies a test to the values of a column, of which one must pass; null is what comes of no value.
+func some(values []string, test func(string) bool, null bool) bool {
+	if len(values) == 0 {
+		return null
+	}
+	return slices.ContainsFunc(values, test)
+}
+
+// freeText looks for a part of the texts of all columns that hold text. Not to be in one of them is enough for !=.
+func (q *searchQuery[T]) freeText(of *searchObject, at int, relation, value string) (matcher[T], *refusal) {
+	var columns []string
+	for _, name := range of.order {
+		if k := of.columns[name]; !k.unread && (k.kind == columnText || k.kind == columnNullable || k.kind == columnList) {
+			columns = append(columns, name)
+		}
+	}
+	if len(columns) == 0 {
+		return nil, badSQL("syntax error at or near %q", ")")
+	}
+	like := pattern("*"+value+"*", !q.c.flagParam("case_sensitive"))
+	test := func(s string) bool { return like(s) == (relation == "=") }
+	if value == "" {
+		empty := pattern("", true)
+		test = func(s string) bool { return empty(s) == (relation == "=") }
+	}
+	e := q.c.engine
+	return func(v T, joined []row) bool {
+		for _, name := range columns {
+			var values []string
+			if at >= 0 {
+				values = joined[at](name)
+			} else {
+				values = q.spec.fields[name].of(e, v)
+			}
+			if slices.ContainsFunc(values, test) {
 				return true
 			}
 		}
-		return len(values) == 0 && cond.op == "!="
-	}, nil, nil
+		return false
+	}, nil
 }
 
-func compareValues(kind fieldKind, a, b string) int {
-	switch kind {
-	case numberField:
-		x, _ := strconv.ParseFloat(a, 64)
-		y, _ := strconv.ParseFloat(b, 64)
+// hit reports whether an object matches with some choice of the rows that it refers to.
+func (q *searchQuery[T]) hit(v T, refs []string, match matcher[T]) bool {
+	if len(refs) == 0 {
+		return match(v, nil)
+	}
+	joined := make([]row, len(refs))
+	var try func(i int) bool
+	try = func(i int) bool {
+		if i == len(refs) {
+			return match(v, joined)
+		}
+		rows := joinedRows(q.c.engine, v, refs[i])
+		if len(rows) == 0 {
+			rows = []row{nothing}
+		}
+		for _, r := range rows {
+			joined[i] = r
+			if try(i + 1) {
+				return true
+			}
+		}
+		return false
+	}
+	return try(0)
+}
+
+// sort orders what was found; objects without a value come first, and last where the order is turned around.
+func (q *searchQuery[T]) sort(found []T) {
+	if q.sortBy == "" {
+		return
+	}
+	f, k, e := q.spec.fields[q.sortBy], q.object.columns[q.sortBy], q.c.engine
+	slices.SortStableFunc(found, func(a, b T) int {
+		x, y := f.of(e, a), f.of(e, b)
+		n := 0
 		switch {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
+		case len(x) == 0 || len(y) == 0:
+			n = len(x) - len(y)
+		default:
+			n = k.compare(x[0], y[0])
 		}
-		return 0
-	case timeField:
-		x, _ := parseSearchTime(a)
-		y, _ := parseSearchTime(b)
-		return x.Compare(y)
-	}
-	return strings.Compare(strings.ToLower(a), strings.ToLower(b))
+		if q.desc {
+			return -n
+		}
+		return n
+	})
 }
 
-func parseSearchTime(s string) (time.Time, error) {
-	for _, form := range []string{time.RFC3339Nano, "2006-01-02 15:04:05", "2006-01-02", "01/02/2006 15:04:05", "01/02/2006"} {
-		if t, err := time.Parse(form, s); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, errSearch
+// badSQL is a query that the database refuses.
+func badSQL(format string, args ...any) *refusal {
+	return bad("PreparedStatementCallback; bad SQL grammar; nested exception is org.postgresql.util.PSQLException: ERROR: "+format, args...)
 }
 
 // pattern compares the whole of a value; * stands for anything.

@@ -1,21 +1,20 @@
 package lab
 
 import (
+	"slices"
 	"strconv"
-	"strings"
+	"time"
 )
 
-// What can be searched in each collection: the part of ovirt-engine's *ConditionFieldAutoCompleter classes that the lab's objects
-// have values for.
+// What can be searched in each collection: the columns of the grammar (searchgrammar.go) that the lab's objects have values for.
 
 func text[T any](get func(T) string) searchField[T] { return searchField[T]{str: get} }
 
-// sortable marks a collection that max limits by the order of names (events are limited by getEvents).
+// sortable marks a collection that max limits.
 func sortable[T any](T, T, string) int { return 0 }
 
-const vmStatuses = "unassigned down up poweringup paused migrating unknown notresponding waitforlaunch rebootinprogress savingstate restoringstate suspended imageillegal imagelocked poweringdown"
+const vmStatuses = "unassigned down up poweringup paused migratingfrom migratingto unknown notresponding waitforlaunch rebootinprogress savingstate restoringstate suspended imageillegal imagelocked poweringdown"
 const hostStatuses = "unassigned down maintenance up nonresponsive error installing installfailed reboot preparingformaintenance nonoperational pendingapproval initializing connecting installingos kdumping"
-const domainStatuses = "unattached active inactive mixed locked maintenance preparingformaintenance detaching activating unknown uninitialized"
 
 func vmDomains(v *vm) []*storageDomain {
 	var list []*storageDomain
@@ -25,65 +24,63 @@ func vmDomains(v *vm) []*storageDomain {
 	return list
 }
 
-func domainTexts(list []*storageDomain) []string {
-	var texts []string
-	for _, d := range list {
-		texts = append(texts, d.name, d.description, d.comment)
-	}
-	return texts
-}
-
-func hostTexts(h *host) []string {
-	if h == nil {
-		return nil
-	}
-	return []string{h.Name, h.Address}
-}
-
 var vmSearch = &searchSpec[*vm]{
 	less: sortable[*vm],
 	fields: map[string]searchField[*vm]{
-		"name":        text(func(v *vm) string { return v.name }),
-		"comment":     text(func(v *vm) string { return v.comment }),
-		"description": text(func(v *vm) string { return v.description }),
-		"status":      {kind: enumField, values: vmStatuses, str: func(v *vm) string { return v.status }},
-		"id":          {kind: uuidField, str: func(v *vm) string { return v.id }},
-		"fqdn": text(func(v *vm) string {
-			if v.agentUp {
-				return v.fqdn
-			}
-			return ""
-		}),
-		"cluster":    text(func(v *vm) string { return v.cluster.Name }),
-		"datacenter": text(func(v *vm) string { return v.cluster.dc.Name }),
-		"memory":     {kind: numberField, str: func(v *vm) string { return strconv.FormatInt(v.memory>>20, 10) }},
-		"storage.name": {get: func(_ *engine, v *vm) []string {
-			var names []string
-			for _, d := range vmDomains(v) {
-				names = append(names, d.name)
-			}
-			return names
-		}},
-		"host.name":     {get: vmHost},
-		"hosts.name":    {get: vmHost},
-		"clusters.name": text(func(v *vm) string { return v.cluster.Name }),
-		"template.name": {get: func(e *engine, v *vm) []string {
-			if t := e.template(v.templateID); t != nil {
-				return []string{t.Name}
-			}
-			return nil
-		}},
-	},
-	refs: map[string]func(*engine, *vm) []string{
-		"storage":  func(_ *engine, v *vm) []string { return domainTexts(vmDomains(v)) },
-		"host":     func(_ *engine, v *vm) []string { return hostTexts(v.host) },
-		"hosts":    func(_ *engine, v *vm) []string { return hostTexts(v.host) },
-		"template": func(e *engine, v *vm) []string { return []string{v.templateID} },
-	},
-	free: func(_ *engine, v *vm) []string {
-		return []string{v.name, v.comment, v.description, v.cluster.Name, v.cluster.dc.Name}
+		"name":                   text(func(v *vm) string { return v.name }),
+		"comment":                text(func(v *vm) string { return v.comment }),
+		"description":            text(func(v *vm) string { return v.description }),
+		"status":                 {kind: enumField, values: vmStatuses, str: func(v *vm) string { return v.status }},
+		"id":                     {kind: uuidField, str: func(v *vm) string { return v.id }},
+		"fqdn":                   {get: func(_ *engine, v *vm) []string { return reported(v, v.fqdn) }},
+		"cluster":                text(func(v *vm) string { return v.cluster.Name }),
+		"datacenter":             text(func(v *vm) string { return v.cluster.dc.Name }),
+		"memory":                 {kind: numberField, str: func(v *vm) string { return strconv.FormatInt(v.memory>>20, 10) }},
+		"ip":                     {get: func(_ *engine, v *vm) []string { return reported(v, v.ip) }},
+		"on_host":                {get: vmHost},
+		"uptime":                 {get: func(e *engine, v *vm) []string { return e.uptime(v) }},
+		"os":                     text(func(*vm) string { return "rhel_9x64" }),
+		"creationdate":           text(func(v *vm) string { return v.created.Format(time.RFC3339Nano) }),
+		"cpu_usage":              text(func(*vm) string { return "0" }),
+		"mem_usage":              text(func(*vm) string { return "0" }),
+		"network_usage":          text(func(*vm) string { return "0" }),
+		"guaranteed_memory":      text(func(v *vm) string { return megabytes(v.memory) }),
+		"pool":                   {get: func(_ *engine, v *vm) []string { return nonEmpty(v.pool) }},
+		"type":                   text(func(*vm) string { return "server" }),
+		"architecture":           text(func(v *vm) string { return v.cluster.Architecture }),
+		"compatibility_level":    text(func(v *vm) string { return v.cluster.Version }),
+		"next_run_config_exists": text(func(*vm) string { return "false" }),
+		"has_illegal_images":     text(func(v *vm) string { return strconv.FormatBool(v.disksIn("illegal") != "") }),
+		"bios_type":              text(func(v *vm) string { return v.cluster.BIOSType }),
+		"vcpus":                  text(func(*vm) string { return "1" }),
 	},
 }
+
+// reported is a value that the guest agent tells; nothing before it did.
+func reported(v *vm, value string) []string {
+	if !v.agentUp {
+		return nil
+	}
+	return nonEmpty(value)
+}
+
+func nonEmpty(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}
+
+// uptime is how long a VM runs, in seconds.
+func (e *engine) uptime(v *vm) []string {
+	if !v.running || v.startTime.IsZero() {
+		return nil
+	}
+	return []string{strconv.FormatInt(int64(e.lab.now.Sub(v.startTime)/time.Second), 10)}
+}
+
+func megabytes(bytes int64) string { return strconv.FormatInt(bytes>>20, 10) }
+func gigabytes(bytes int64) string { return strconv.FormatInt(bytes>>30, 10) }
 
 func vmHost(_ *engine, v *vm) []string {
 	if v.host == nil {
@@ -95,26 +92,40 @@ func vmHost(_ *engine, v *vm) []string {
 var hostSearch = &searchSpec[*host]{
 	less: sortable[*host],
 	fields: map[string]searchField[*host]{
-		"name":       text(func(h *host) string { return h.Name }),
-		"address":    text(func(h *host) string { return h.Address }),
-		"cluster":    text(func(h *host) string { return h.cluster.Name }),
-		"datacenter": text(func(h *host) string { return h.cluster.dc.Name }),
-		"status":     {kind: enumField, values: hostStatuses, str: func(h *host) string { return h.status }},
-		"id":         {kind: uuidField, str: func(h *host) string { return h.ID }},
-		"storage.name": {get: func(e *engine, h *host) []string {
-			var names []string
-			for _, d := range e.attached(h.cluster.dc) {
-				names = append(names, d.name)
-			}
-			return names
-		}},
+		"name":             text(func(h *host) string { return h.Name }),
+		"address":          text(func(h *host) string { return h.Address }),
+		"cluster":          text(func(h *host) string { return h.cluster.Name }),
+		"datacenter":       text(func(h *host) string { return h.cluster.dc.Name }),
+		"status":           {kind: enumField, values: hostStatuses, str: func(h *host) string { return h.status }},
+		"id":               {kind: uuidField, str: func(h *host) string { return h.ID }},
+		"external_status":  text(func(*host) string { return "ok" }),
+		"cpu_usage":        text(func(*host) string { return "0" }),
+		"mem_usage":        text(func(*host) string { return "0" }),
+		"network_usage":    text(func(*host) string { return "0" }),
+		"load":             text(func(*host) string { return "0" }),
+		"version":          text(func(*host) string { return "vdsm-4.50.5.1-1.el9" }),
+		"cpus":             text(func(*host) string { return "32" }),
+		"memory":           text(func(h *host) string { return megabytes(h.Memory) }),
+		"cpu_model":        text(func(*host) string { return "Intel Xeon Processor (Cascadelake)" }),
+		"active_vms":       {get: func(e *engine, h *host) []string { return []string{strconv.Itoa(len(e.vmsOn(h)))} }},
+		"migrating_vms":    text(func(*host) string { return "0" }),
+		"committed_mem":    {get: func(e *engine, h *host) []string { return []string{megabytes(e.committedOn(h))} }},
+		"type":             text(func(*host) string { return "rhel" }),
+		"architecture":     text(func(h *host) string { return h.cluster.Architecture }),
+		"update_available": text(func(*host) string { return "false" }),
+		"ha_score":         text(func(*host) string { return "0" }),
+		"spm_id":           {get: func(e *engine, h *host) []string { return []string{strconv.Itoa(slices.Index(e.hosts, h) + 1)} }},
+		"hw_id":            text(func(h *host) string { return uuidOf(h.ID + "/hardware") }),
 	},
-	refs: map[string]func(*engine, *host) []string{
-		"storage": func(e *engine, h *host) []string { return domainTexts(e.attached(h.cluster.dc)) },
-	},
-	free: func(_ *engine, h *host) []string {
-		return []string{h.Name, h.Address, h.cluster.Name, h.cluster.dc.Name}
-	},
+}
+
+// committedOn is the memory of the VMs on a host, in bytes.
+func (e *engine) committedOn(h *host) int64 {
+	sum := int64(0)
+	for _, v := range e.vmsOn(h) {
+		sum += v.memory
+	}
+	return sum
 }
 
 var domainSearch = &searchSpec[*storageDomain]{
@@ -123,7 +134,7 @@ var domainSearch = &searchSpec[*storageDomain]{
 		"name":        text(func(d *storageDomain) string { return d.name }),
 		"description": text(func(d *storageDomain) string { return d.description }),
 		"comment":     text(func(d *storageDomain) string { return d.comment }),
-		"status":      {kind: enumField, values: domainStatuses, str: func(d *storageDomain) string { return d.status }},
+		"status":      {str: func(d *storageDomain) string { return d.status }},
 		"type":        {kind: enumField, values: "nfs fcp iscsi localfs posixfs glusterfs glance cinder", str: func(d *storageDomain) string { return d.export.kind() }},
 		"datacenter": {get: func(_ *engine, d *storageDomain) []string {
 			if d.dc == nil {
@@ -131,40 +142,44 @@ var domainSearch = &searchSpec[*storageDomain]{
 			}
 			return []string{d.dc.Name}
 		}},
+		"shared_status":        text(sharedStatus),
+		"external_status":      text(func(*storageDomain) string { return "ok" }),
+		"total_size":           text(func(d *storageDomain) string { return gigabytes(d.export.Size) }),
+		"wipe_after_delete":    text(func(*storageDomain) string { return "false" }),
+		"discard_after_delete": text(func(*storageDomain) string { return "false" }),
+		"backup":               text(func(*storageDomain) string { return "false" }),
 	},
-	free: func(_ *engine, d *storageDomain) []string { return []string{d.name, d.description, d.comment} },
+}
+
+// sharedStatus is what a domain's status amounts to over all data centers (ovirt-engine StorageDomainSharedStatus.java).
+func sharedStatus(d *storageDomain) string {
+	switch {
+	case d.dc == nil:
+		return "unattached"
+	case d.status == "active" || d.status == "locked":
+		return d.status
+	}
+	return "inactive"
 }
 
 var dcSearch = &searchSpec[*dataCenter]{
 	less: sortable[*dataCenter],
 	fields: map[string]searchField[*dataCenter]{
-		"name":   text(func(d *dataCenter) string { return d.Name }),
-		"status": {kind: enumField, values: "uninitialized up maintenance notoperational nonresponsive contend", str: func(d *dataCenter) string { return d.status }},
-		"storage.name": {get: func(e *engine, d *dataCenter) []string {
-			var names []string
-			for _, s := range e.attached(d) {
-				names = append(names, s.name)
-			}
-			return names
-		}},
+		"name":                  text(func(d *dataCenter) string { return d.Name }),
+		"status":                {kind: enumField, values: "uninitialized up maintenance notoperational nonresponsive contend", str: func(d *dataCenter) string { return d.status }},
+		"local":                 text(func(*dataCenter) string { return "false" }),
+		"compatibility_version": text(func(d *dataCenter) string { return d.Version }),
 	},
-	refs: map[string]func(*engine, *dataCenter) []string{
-		"storage": func(e *engine, d *dataCenter) []string { return domainTexts(e.attached(d)) },
-	},
-	free: func(_ *engine, d *dataCenter) []string { return []string{d.Name} },
 }
 
 var clusterSearch = &searchSpec[*cluster]{
 	less: sortable[*cluster],
 	fields: map[string]searchField[*cluster]{
-		"name":            text(func(c *cluster) string { return c.Name }),
-		"architecture":    text(func(c *cluster) string { return c.Architecture }),
-		"datacenter.name": text(func(c *cluster) string { return c.dc.Name }),
+		"name":                text(func(c *cluster) string { return c.Name }),
+		"architecture":        text(func(c *cluster) string { return c.Architecture }),
+		"compatibility_level": text(func(c *cluster) string { return c.Version }),
+		"cpu_type":            text(func(*cluster) string { return "Secure Intel Cascadelake Server Family" }),
 	},
-	refs: map[string]func(*engine, *cluster) []string{
-		"datacenter": func(_ *engine, c *cluster) []string { return []string{c.dc.Name} },
-	},
-	free: func(_ *engine, c *cluster) []string { return []string{c.Name} },
 }
 
 var templateSearch = &searchSpec[*template]{
@@ -184,8 +199,19 @@ var templateSearch = &searchSpec[*template]{
 			}
 			return []string{t.cluster.dc.Name}
 		}},
+		"_vmt_id":      text(func(t *template) string { return t.ID }),
+		"os":           text(func(*template) string { return "rhel_9x64" }),
+		"creationdate": text(func(t *template) string { return t.created.Format(time.RFC3339Nano) }),
+		"childcount": {get: func(e *engine, t *template) []string {
+			return []string{strconv.Itoa(len(selected(e.vms, func(v *vm) bool { return v.templateID == t.ID })))}
+		}},
+		"architecture": {get: func(_ *engine, t *template) []string {
+			if t.cluster == nil {
+				return nil
+			}
+			return []string{t.cluster.Architecture}
+		}},
 	},
-	free: func(_ *engine, t *template) []string { return []string{t.Name} },
 }
 
 var diskSearch = &searchSpec[*disk]{
@@ -196,19 +222,37 @@ var diskSearch = &searchSpec[*disk]{
 		"id":                {kind: uuidField, str: func(d *disk) string { return d.id }},
 		"status":            {kind: enumField, values: "ok locked illegal", str: func(d *disk) string { return d.status }},
 		"disk_type":         {kind: enumField, values: "image lun cinder managedblockstorage", str: (*disk).storageType},
-		"disk_content_type": {kind: enumField, values: "data ovfstore iso memorydumpvolume memorymetadatavolume", str: func(*disk) string { return "data" }},
-		"storage.name": {get: func(_ *engine, d *disk) []string {
+		"disk_content_type": {get: func(e *engine, d *disk) []string { return []string{e.contentType(d)} }},
+		"size":              text(func(d *disk) string { return strconv.FormatInt(d.size, 10) }),
+		"provisioned_size":  text(func(d *disk) string { return strconv.FormatInt(d.size, 10) }),
+		"actual_size":       text(func(d *disk) string { return strconv.FormatInt(d.size/4, 10) }),
+		"shareable":         text(func(d *disk) string { return strconv.FormatBool(d.shareable) }),
+		"allocation_policy": text(func(*disk) string { return "sparse" }),
+		"number_of_vms":     {get: func(e *engine, d *disk) []string { return []string{strconv.Itoa(len(e.usersOf(d)))} }},
+		"vm_names": {get: func(e *engine, d *disk) []string {
 			var names []string
-			for _, s := range d.domains {
-				names = append(names, s.name)
+			for _, v := range e.usersOf(d) {
+				names = append(names, v.name)
 			}
 			return names
 		}},
+		"wipe_after_delete": text(func(*disk) string { return "false" }),
 	},
-	refs: map[string]func(*engine, *disk) []string{
-		"storage": func(_ *engine, d *disk) []string { return domainTexts(d.domains) },
-	},
-	free: func(_ *engine, d *disk) []string { return []string{d.alias} },
+}
+
+// contentType says what is on a disk: an OVF store, or data.
+func (e *engine) contentType(d *disk) string {
+	for _, s := range e.domains {
+		if slices.Contains(s.ovfDisks[:], d.id) {
+			return "ovf_store"
+		}
+	}
+	return "data"
+}
+
+// usersOf are the VMs that a disk is attached to.
+func (e *engine) usersOf(d *disk) []*vm {
+	return selected(e.vms, func(v *vm) bool { return slices.ContainsFunc(v.disks, func(a *attachment) bool { return a.disk == d }) })
 }
 
 var networkSearch = &searchSpec[*Network]{
@@ -218,31 +262,65 @@ var networkSearch = &searchSpec[*Network]{
 		"datacenter": {get: func(e *engine, n *Network) []string {
 			return []string{e.dc(n.DataCenterID).Name}
 		}},
+		"stp":       text(func(*Network) string { return "false" }),
+		"mtu":       text(func(*Network) string { return "0" }),
+		"vmnetwork": text(func(n *Network) string { return strconv.FormatBool(n.VM) }),
 	},
-	free: func(_ *engine, n *Network) []string { return []string{n.Name} },
 }
 
 var eventSearch = &searchSpec[*event]{
+	less: sortable[*event],
 	fields: map[string]searchField[*event]{
-		"correlation_id":    text(func(v *event) string { return v.correlation }),
-		"message":           text(func(v *event) string { return v.text }),
-		"origin":            text(func(v *event) string { return v.origin }),
-		"usrname":           text(func(v *event) string { return v.user }),
-		"type":              {kind: numberField, str: func(v *event) string { return strconv.Itoa(v.code) }},
-		"custom_event_id":   {kind: numberField, str: func(v *event) string { return strconv.Itoa(v.customID) }},
-		"severity":          {kind: enumField, values: strings.Join(severities, " "), str: func(v *event) string { return v.severity }},
-		"time":              {kind: timeField, str: func(v *event) string { return v.time.Format("2006-01-02T15:04:05.999999999Z07:00") }},
-		"event_vm":          text(func(v *event) string { return v.vmName }),
-		"event_host":        text(func(v *event) string { return v.hostName }),
-		"event_storage":     text(func(v *event) string { return v.domainName }),
-		"_event_vm_id":      {kind: uuidField, str: func(v *event) string { return v.vm }},
-		"_event_host_id":    {kind: uuidField, str: func(v *event) string { return v.host }},
-		"_event_storage_id": {kind: uuidField, str: func(v *event) string { return v.domain }},
-		"vm.id":             {kind: uuidField, str: func(v *event) string { return v.vm }},
-		"vm.name":           text(func(v *event) string { return v.vmName }),
-		"vms.name":          text(func(v *event) string { return v.vmName }),
-		"host.name":         text(func(v *event) string { return v.hostName }),
-		"hosts.name":        text(func(v *event) string { return v.hostName }),
+		"correlation_id":       {get: func(_ *engine, v *event) []string { return nonEmpty(v.correlation) }},
+		"message":              text(func(v *event) string { return v.text }),
+		"origin":               text(func(v *event) string { return v.origin }),
+		"usrname":              {get: func(_ *engine, v *event) []string { return nonEmpty(v.user) }},
+		"type":                 text(func(v *event) string { return strconv.Itoa(v.code) }),
+		"custom_event_id":      text(func(v *event) string { return strconv.Itoa(v.customID) }),
+		"severity":             text(func(v *event) string { return v.severity }),
+		"time":                 text(func(v *event) string { return v.time.Format(time.RFC3339Nano) }),
+		"deleted":              text(func(*event) string { return "false" }), // the others are not searched
+		"event_vm":             {get: func(_ *engine, v *event) []string { return nonEmpty(v.vmName) }},
+		"event_host":           {get: func(_ *engine, v *event) []string { return nonEmpty(v.hostName) }},
+		"event_storage":        {get: func(_ *engine, v *event) []string { return nonEmpty(v.domainName) }},
+		"event_template":       {get: func(e *engine, v *event) []string { return nameOf(e.template(v.template), (*template).title) }},
+		"event_datacenter":     {get: func(e *engine, v *event) []string { return nameOf(e.dc(v.dc), (*dataCenter).title) }},
+		"_event_vm_id":         {get: func(_ *engine, v *event) []string { return nonEmpty(v.vm) }},
+		"_event_host_id":       {get: func(_ *engine, v *event) []string { return nonEmpty(v.host) }},
+		"_event_template_id":   {get: func(_ *engine, v *event) []string { return nonEmpty(v.template) }},
+		"_event_datacenter_id": {get: func(_ *engine, v *event) []string { return nonEmpty(v.dc) }},
 	},
-	free: func(_ *engine, v *event) []string { return []string{v.text, v.vmName, v.hostName, v.domainName} },
+}
+
+func (t *template) title() string   { return t.Name }
+func (d *dataCenter) title() string { return d.Name }
+
+// nameOf is the name of what an event is about; nothing where that is gone.
+func nameOf[T any](v *T, name func(*T) string) []string {
+	if v == nil {
+		return nil
+	}
+	return nonEmpty(name(v))
+}
+
+var poolSearch = &searchSpec[string]{
+	less: sortable[string],
+	fields: map[string]searchField[string]{
+		"name":              text(func(name string) string { return name }),
+		"type":              text(func(string) string { return "manual" }),
+		"assigned_vm_count": {get: func(e *engine, name string) []string { return []string{strconv.Itoa(len(e.pooled(name)))} }},
+		"running_vm_count": {get: func(e *engine, name string) []string {
+			return []string{strconv.Itoa(len(selected(e.pooled(name), func(v *vm) bool { return v.running })))}
+		}},
+		"cluster": {get: func(e *engine, name string) []string {
+			for _, v := range e.pooled(name) {
+				return []string{v.cluster.Name}
+			}
+			return nil
+		}},
+	},
+}
+
+func (e *engine) pooled(name string) []*vm {
+	return selected(e.vms, func(v *vm) bool { return v.pool == name })
 }
