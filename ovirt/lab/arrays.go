@@ -62,6 +62,8 @@ type contents struct {
 	master           bool
 	store            ovfStore
 	images           []image // by disk id
+	kind             string  // iso, or "" for data
+	files            []string
 }
 
 // image is the image of a disk on the storage.

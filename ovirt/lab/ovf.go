@@ -65,7 +65,7 @@ func (e *engine) ovfDomains(v *vm) []*storageDomain {
 		}
 	}
 	if len(v.disks) == 0 {
-		return e.attached(v.cluster.dc)
+		return slices.DeleteFunc(e.attached(v.cluster.dc), (*storageDomain).isoDomain)
 	}
 	return list
 }

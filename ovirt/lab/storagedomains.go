@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -73,6 +74,14 @@ func (c *call) routeDomains(s []string, get, post, put, del bool) *reply {
 		if n == 2 && get && d.conn != nil {
 			return c.getConnections([]*connection{d.conn})
 		}
+	case "files":
+		if get {
+			return c.getFiles(d, s[2:])
+		}
+	case "diskprofiles":
+		if n == 2 && get {
+			return c.getProfiles("diskprofiles", "disk_profiles", "disk_profile", e.diskProfile(d))
+		}
 	default:
 		if n == 2 && get {
 			return c.emptyList(s[1])
@@ -92,14 +101,17 @@ func (c *call) writeDomain(x *xmlWriter, d *storageDomain, attached bool) {
 	if attached {
 		x.actions(href, "activate", "deactivate")
 	} else {
-		x.actions(href, "isattached", "updateovfstore")
+		x.actions(href, "isattached", "reduceluns", "updateovfstore", "refreshluns")
 	}
 	x.text("name", d.name)
 	x.text("description", d.description)
 	x.text("comment", d.comment)
-	if attached {
+	switch {
+	case attached:
 		x.links(href, "disks")
-	} else {
+	case d.isoDomain():
+		x.links(href, "diskprofiles", "files", "disksnapshots", "storageconnections", "permissions")
+	default:
 		x.links(href, "disks", "diskprofiles", "disksnapshots", "storageconnections", "permissions", "templates", "vms")
 	}
 	committed := int64(0)
@@ -124,13 +136,14 @@ func (c *call) writeDomain(x *xmlWriter, d *storageDomain, attached bool) {
 	}
 	x.open("storage")
 	x.text("address", d.export.Address)
+	x.text("nfs_version", "auto")
 	x.text("path", d.export.Path)
 	x.text("type", "nfs")
 	x.close("storage")
 	x.text("storage_format", d.format)
 	x.bool("supports_discard", false)
 	x.bool("supports_discard_zeroes_data", false)
-	x.text("type", "data")
+	x.text("type", cmp.Or(d.kind, "data"))
 	if d.status == "active" || d.status == "unknown" {
 		x.int("used", used)
 	}
@@ -325,6 +338,9 @@ func (c *call) addDomain(doc *node, h *host, conn *connection, reused bool) (*st
 
 func (e *engine) newDomain(id, name, format string, x *export, conn *connection) *storageDomain {
 	d := &storageDomain{id: id, name: name, format: format, export: x, conn: conn, status: "unattached"}
+	if c, _ := e.lab.content(x); c != nil {
+		d.kind, d.files = c.kind, c.files
+	}
 	d.ovfDisks = [2]string{uuidOf(id + "/ovf1"), uuidOf(id + "/ovf2")}
 	e.domains = append(e.domains, d)
 	slices.SortFunc(e.domains, func(a, b *storageDomain) int { return strings.Compare(a.name, b.name) })

@@ -107,6 +107,9 @@ type StorageDomain struct {
 	Path         string `json:"path"`
 	Format       string `json:"format"`
 	Master       bool   `json:"master,omitempty"`
+	// Type is data (or ""), or iso: a domain with only Files, names of images of CDs.
+	Type  string   `json:"type,omitempty"`
+	Files []string `json:"files,omitempty"`
 }
 
 // Template is a template; Blank has the all-zero id and belongs to no cluster.
@@ -147,6 +150,8 @@ type VM struct {
 	Status  string `json:"status,omitempty"`
 	Pool    string `json:"pool,omitempty"`    // name of the VM pool that it belongs to
 	Preview bool   `json:"preview,omitempty"` // one of its snapshots is in preview
+	// Snapshots that people took of it, the oldest first.
+	Snapshots []Snapshot `json:"snapshots,omitempty"`
 	// PinnedTo lists, by id, the hosts that alone may run it. Another engine that registers it has none of them.
 	PinnedTo []string `json:"pinned_to,omitempty"`
 	// Backup is the phase of a backup that is under way: initializing, starting, ready or finalizing. It locks the disks.
@@ -155,6 +160,13 @@ type VM struct {
 	Disks  []Disk `json:"disks,omitempty"`
 	// OVFBroken makes the VM's OVF unreadable: an engine that attaches its domain leaves the VM out of the list without a word.
 	OVFBroken bool `json:"ovf_broken,omitempty"`
+}
+
+// Snapshot is a regular snapshot of a VM.
+type Snapshot struct {
+	Description string        `json:"description"`
+	Age         time.Duration `json:"age,omitempty"`    // how long before the start of the lab it was taken
+	Memory      bool          `json:"memory,omitempty"` // it holds the memory too
 }
 
 // NIC is a network interface of a VM.
@@ -284,6 +296,9 @@ func (s *Site) check(exports map[string]bool) error {
 	}
 	for _, d := range s.StorageDomains {
 		try(add(d.ID))
+		if !slices.Contains([]string{"", "data", domainISO}, d.Type) || d.Type != domainISO && len(d.Files) > 0 || d.Type == domainISO && d.Master {
+			try(fmt.Errorf("storage domain %s: type is data, or iso with files and never the master, not %q", d.Name, d.Type))
+		}
 		if !exports[d.Address+":"+d.Path] {
 			try(fmt.Errorf("storage domain %s: no export %s:%s", d.Name, d.Address, d.Path))
 		}
