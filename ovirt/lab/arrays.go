@@ -13,15 +13,20 @@ const (
 	split       = "split"   // the target was promoted
 )
 
-// export is an NFS export with what lies on it.
+// export is a place for a storage domain with what lies on it: a directory that a server exports, or a set of LUNs.
 type export struct {
 	Export
 	online   bool
 	writable bool
 	copy     *domainCopy // nil: empty, or the target of a replication (see Lab.content)
+
+	// Of a LUN set.
+	luns      []*lun
+	target    *target
+	presented []string
 }
 
-func (x *export) String() string { return x.Address + ":" + x.Path }
+func (x *export) String() string { return x.name() }
 
 // pair is two exports that hold the same domain.
 type pair struct {
@@ -64,6 +69,7 @@ type contents struct {
 	images           []image // by disk id
 	kind             string  // iso, or "" for data
 	files            []string
+	volumes          []int // the LUNs of the set on which the volume group lies; none means all
 }
 
 // image is the image of a disk on the storage.
@@ -199,7 +205,7 @@ func (l *Lab) pairOf(x *export) *pair {
 	return find(l.pairs, func(p *pair) bool { return p.source == x || p.target == x })
 }
 
-// content returns what lies on an export, nil when it is empty, and the value of a disk's counter there.
+// content returns the storage domain that lies on an export, nil when there is none, and the value of a disk's counter there.
 func (l *Lab) content(x *export) (*contents, func(disk string) int64) {
 	c, t := x.copy, l.now
 	if p := l.pairOf(x); p != nil && p.state != split && p.target == x {
@@ -208,24 +214,36 @@ func (l *Lab) content(x *export) (*contents, func(disk string) int64) {
 	if c == nil {
 		return nil, func(string) int64 { return 0 }
 	}
-	return c.at(t), func(disk string) int64 {
+	count := func(disk string) int64 {
 		if k := c.counters[disk]; k != nil {
 			return k.value(t)
 		}
 		return 0
 	}
+	if there := c.at(t); there.id != "" {
+		return there, count
+	}
+	return nil, count // only LUNs that are disks of guests
 }
 
 // freeze makes the target's derived content its own.
 func (l *Lab) freeze(p *pair) {
 	c, count := l.content(p.target)
-	if c == nil {
+	if c == nil && len(p.target.luns) == 0 {
 		p.target.copy = nil
 		return
 	}
-	fixed := *c
+	fixed := contents{}
+	if c != nil {
+		fixed = *c
+	}
 	own := newCopy(l.now, &fixed, p.lag)
-	for _, i := range c.images {
+	for _, u := range p.target.luns {
+		if n := count(u.counterKey()); n > 0 {
+			own.counter(u.counterKey()).base = n
+		}
+	}
+	for _, i := range fixed.images {
 		own.counter(i.disk).base = count(i.disk)
 	}
 	p.target.copy = own

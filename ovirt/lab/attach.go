@@ -367,7 +367,7 @@ func (e *engine) leave(dc *dataCenter) {
 	e.refreshStatus(dc)
 }
 
-// onlyOn reports whether a VM has disks and all of them lie on a domain.
+// onlyOn reports whether a VM has images and all of them lie on a domain. Its direct LUNs do not count.
 func onlyOn(v *vm, d *storageDomain) bool {
 	for _, a := range v.disks {
 		for _, o := range a.disk.domains {
@@ -376,7 +376,7 @@ func onlyOn(v *vm, d *storageDomain) bool {
 			}
 		}
 	}
-	return len(v.disks) > 0
+	return v.onImages()
 }
 
 // dropEntities takes out of the database what lies on a domain. A VM that has disks elsewhere too stays, without those of this
@@ -405,7 +405,7 @@ func (e *engine) dropEntities(d *storageDomain) {
 	}
 	for _, k := range slices.Clone(e.disks) {
 		k.domains = slices.DeleteFunc(k.domains, func(o *storageDomain) bool { return o == d })
-		if len(k.domains) == 0 {
+		if len(k.domains) == 0 && k.lun == nil {
 			e.removeDisk(k)
 		}
 	}

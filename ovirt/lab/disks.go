@@ -9,6 +9,10 @@ import (
 var diskActions = []string{"reduce", "copy", "export", "move", "sparsify", "refreshlun", "convert"}
 
 func (c *call) writeDisk(x *xmlWriter, d *disk) {
+	if d.lun != nil {
+		writeLUNDisk(x, d)
+		return
+	}
 	href := apiRoot + "/disks/" + d.id
 	x.open("disk", "href", href, "id", d.id)
 	x.actions(href, diskActions...)

@@ -71,20 +71,18 @@ type host struct {
 	isolated  bool // runs, and its engine does not hear of it
 	bmcSilent bool
 	blind     map[string]bool // exports that a fault took from it
+	site      string
+	sessions  []session // iSCSI logins that somebody asked for
 	booted    time.Time
 	seq       int // counts outages, so that a late transition of an older one is recognised
-}
-
-type connection struct {
-	id, address, path string
 }
 
 type storageDomain struct {
 	id, name, description, comment, format string
 
-	kind     string   // "" (data) or iso
-	files    []string // of an ISO domain
-	conn     *connection
+	kind     string        // "" (data) or iso
+	files    []string      // of an ISO domain
+	conns    []*connection // none of a Fibre Channel domain
 	export   *export
 	dc       *dataCenter // nil: unattached
 	status   string
@@ -108,12 +106,14 @@ type template struct {
 }
 
 type disk struct {
-	id, alias string
+	id, alias, description string
+
 	size      int64
 	domains   []*storageDomain
 	status    string
 	imageID   string
 	shareable bool
+	lun       *lunDisk // of a direct LUN, which lies on no storage domain
 }
 
 type attachment struct {
@@ -268,6 +268,7 @@ func (l *Lab) build(w World) {
 	for _, spec := range w.Exports {
 		l.exports = append(l.exports, &export{Export: spec, online: true, writable: true})
 	}
+	l.buildLUNs(w)
 	for _, r := range w.Replications {
 		p := &pair{domain: r.Domain, source: l.export(r.Source), target: l.export(r.Target), lag: r.Lag, state: replicating}
 		p.active = p.source
@@ -277,6 +278,7 @@ func (l *Lab) build(w World) {
 	for _, spec := range w.Sites {
 		l.engines = append(l.engines, l.buildEngine(spec))
 	}
+	l.buildRaw()
 	for _, x := range l.exports {
 		if x.copy != nil { // what there is at the start has always been there
 			c := x.copy.now()
@@ -305,7 +307,7 @@ func (l *Lab) buildEngine(spec Site) *engine {
 			pool: find(e.pools, func(p *macPool) bool { return p.ID == c.MACPoolID })})
 	}
 	for _, h := range spec.Hosts {
-		e.hosts = append(e.hosts, &host{Host: h, cluster: e.cluster(h.ClusterID), status: "up", powered: true, alive: true, booted: long})
+		e.hosts = append(e.hosts, &host{Host: h, cluster: e.cluster(h.ClusterID), status: "up", powered: true, alive: true, booted: long, site: e.name})
 	}
 	for i := range spec.Networks {
 		e.networks = append(e.networks, &spec.Networks[i])
@@ -333,11 +335,9 @@ func (l *Lab) buildEngine(spec Site) *engine {
 func (e *engine) buildDomain(spec StorageDomain) {
 	l := e.lab
 	d := &storageDomain{id: spec.ID, name: spec.Name, format: spec.Format, status: "unattached", master: spec.Master,
-		kind: spec.Type, files: spec.Files,
-		export: l.export(spec.Address + ":" + spec.Path)}
-	d.conn = &connection{id: uuidOf(e.name + "/connection/" + spec.Address + ":" + spec.Path), address: spec.Address, path: spec.Path}
+		kind: spec.Type, files: spec.Files, export: l.export(spec.place())}
+	e.buildConnections(d)
 	d.ovfDisks = [2]string{uuidOf(spec.ID + "/ovf1"), uuidOf(spec.ID + "/ovf2")}
-	e.connections = append(e.connections, d.conn)
 	e.domains = append(e.domains, d)
 	if d.export.copy == nil {
 		d.export.copy = newCopy(l.now, &contents{id: d.id, name: d.name, format: d.format, kind: d.kind, files: d.files}, l.lagOf(d.export))

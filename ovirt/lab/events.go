@@ -41,10 +41,13 @@ const (
 	eventDeactivated      = 968
 	eventDeactivateFailed = 969
 	eventDeactivatedBySys = 970
+	eventDomainExtended   = 972
 	eventForceRemoved     = 981
+	eventStorageError     = 996
 	eventDCInitialised    = 1002
 	eventDeactivateCut    = 1009
 	eventOVFUnreadable    = 1017
+	eventLUNsRefreshed    = 1022
 	eventOVFNothing       = 1052
 	eventImportFailed     = 1153
 	eventPartsLeftOut     = 1188

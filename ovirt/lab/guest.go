@@ -48,22 +48,22 @@ func writeGuest(x *xmlWriter, v *vm) {
 	x.close("guest_time_zone")
 }
 
-// device is a network device in a guest.
-type device struct {
+// guestDevice is a network device in a guest.
+type guestDevice struct {
 	id, name string
 	nic      *nic
 }
 
 // devices returns what the guest reports of its network, one device for each NIC that is plugged in; nil without a guest agent.
-func (v *vm) devices() []device {
+func (v *vm) devices() []guestDevice {
 	if !v.agentUp || !v.runs() {
 		return nil
 	}
-	list := make([]device, 0, len(v.nics))
+	list := make([]guestDevice, 0, len(v.nics))
 	for _, k := range v.nics {
 		if k.plugged {
 			name := fmt.Sprintf("eth%d", len(list))
-			list = append(list, device{bytesID(name + k.mac), name, k})
+			list = append(list, guestDevice{bytesID(name + k.mac), name, k})
 		}
 	}
 	return list
@@ -80,7 +80,7 @@ func bytesID(text string) string {
 
 // writeDevice writes a reported device; inside of a NIC it has no reference to the VM. The guest's own address is that of its first
 // device.
-func writeDevice(x *xmlWriter, v *vm, d device, inNIC bool) {
+func writeDevice(x *xmlWriter, v *vm, d guestDevice, inNIC bool) {
 	x.open("reported_device", "href", apiRoot+"/vms/"+v.id+"/reporteddevices/"+d.id, "id", d.id)
 	x.text("name", d.name)
 	x.text("description", "guest reported data")
@@ -112,7 +112,7 @@ func writeDevice(x *xmlWriter, v *vm, d device, inNIC bool) {
 func (c *call) getDevices(v *vm, of *nic, s []string) *reply {
 	list := v.devices()
 	if of != nil {
-		list = slices.DeleteFunc(list, func(d device) bool { return d.nic != of })
+		list = slices.DeleteFunc(list, func(d guestDevice) bool { return d.nic != of })
 	}
 	if len(s) == 0 {
 		x := newXML("reported_devices")
@@ -121,7 +121,7 @@ func (c *call) getDevices(v *vm, of *nic, s []string) *reply {
 		}
 		return x.reply(http.StatusOK)
 	}
-	if d := find(list, func(d device) bool { return d.id == s[0] }); d.nic != nil && len(s) == 1 {
+	if d := find(list, func(d guestDevice) bool { return d.id == s[0] }); d.nic != nil && len(s) == 1 {
 		x := newDocument()
 		writeDevice(x, v, d, false)
 		return x.reply(http.StatusOK)

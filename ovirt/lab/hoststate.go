@@ -132,7 +132,7 @@ func (v *vm) reappear(now time.Time) {
 
 // sees reports whether a host reaches an export.
 func (h *host) sees(x *export) bool {
-	return !h.blind[x.String()] && !slices.Contains(h.Blind, x.String())
+	return !h.blind[x.String()] && !slices.Contains(h.Blind, x.String()) && (!x.block() || x.isPresented(h))
 }
 
 // seeing returns the hosts of a data center that are up and reach an export.

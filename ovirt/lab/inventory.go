@@ -367,12 +367,20 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return c.routeHostNICs(h, s[2:])
 	case get && s[1] == "networkattachments":
 		return c.routeAttachments(h, s[2:])
+	case s[1] == "storage" && get:
+		return c.getHostStorage(h, s[2:])
 	case s[1] == "fenceagents" && get && len(s) <= 3:
 		return c.getAgents(h, s[2:])
 	case len(s) == 2 && get:
 		return c.emptyList(s[1])
 	case len(s) == 2 && post && s[1] == "refresh":
 		return c.postRefresh(h)
+	case len(s) == 2 && post && (s[1] == "iscsidiscover" || s[1] == "discoveriscsi"):
+		return c.postISCSIDiscover(h)
+	case len(s) == 2 && post && s[1] == "iscsilogin":
+		return c.postISCSILogin(h)
+	case len(s) == 2 && post && s[1] == "unregisteredstoragedomainsdiscover":
+		return c.postUnregisteredDiscover(h)
 	case len(s) == 2 && post && s[1] == "fence":
 		return c.postFence(h)
 	}

@@ -25,6 +25,7 @@ type Lab struct {
 	drawn      uint64 // ids drawn from the seed
 	engines    []*engine
 	exports    []*export
+	targets    []*target
 	pairs      []*pair
 	queue      opQueue
 	seq        int

@@ -12,6 +12,9 @@ type Latency struct {
 
 	Import       time.Duration `json:"import,omitempty"`         // mount and list an export, then import or create
 	DeadMount    time.Duration `json:"dead_mount,omitempty"`     // mount from a server that does not answer (vdsTimeout)
+	ISCSI        time.Duration `json:"iscsi,omitempty"`          // discover targets at a portal, or log in at one
+	DeadPortal   time.Duration `json:"dead_portal,omitempty"`    // discover or log in at a portal that does not answer
+	Rescan       time.Duration `json:"rescan,omitempty"`         // a host looks at all its devices
 	Attach       time.Duration `json:"attach,omitempty"`         // attach without activation, on the SPM
 	InitDC       time.Duration `json:"init_dc,omitempty"`        // create the storage pool of an uninitialized data center
 	Activate     time.Duration `json:"activate,omitempty"`       // on the SPM
@@ -45,6 +48,7 @@ func DefaultLatency() Latency {
 	return Latency{
 		Login: 60 * time.Millisecond, Read: 10 * time.Millisecond, PerItem: 20 * time.Microsecond, Write: 30 * time.Millisecond,
 		Import: 8 * time.Second, DeadMount: 180 * time.Second,
+		ISCSI: 5 * time.Second, DeadPortal: 120 * time.Second, Rescan: 4 * time.Second,
 		Attach: 10 * time.Second, InitDC: 30 * time.Second, Activate: 10 * time.Second,
 		Deactivate: 8 * time.Second, Disconnect: 7 * time.Second, Detach: 8 * time.Second, Remove: 4 * time.Second,
 		OVFUpdate: 4 * time.Second, Inactive: 5 * time.Minute,
@@ -62,7 +66,7 @@ func (l Latency) orDefaults() Latency {
 	d := DefaultLatency()
 	for _, f := range []struct{ have, want *time.Duration }{
 		{&l.Login, &d.Login}, {&l.Read, &d.Read}, {&l.PerItem, &d.PerItem}, {&l.Write, &d.Write},
-		{&l.Import, &d.Import}, {&l.DeadMount, &d.DeadMount}, {&l.Attach, &d.Attach}, {&l.InitDC, &d.InitDC},
+		{&l.Import, &d.Import}, {&l.DeadMount, &d.DeadMount}, {&l.ISCSI, &d.ISCSI}, {&l.DeadPortal, &d.DeadPortal}, {&l.Rescan, &d.Rescan}, {&l.Attach, &d.Attach}, {&l.InitDC, &d.InitDC},
 		{&l.Activate, &d.Activate}, {&l.Deactivate, &d.Deactivate}, {&l.Disconnect, &d.Disconnect}, {&l.Detach, &d.Detach},
 		{&l.Remove, &d.Remove}, {&l.OVFUpdate, &d.OVFUpdate}, {&l.Inactive, &d.Inactive}, {&l.RegisterVM, &d.RegisterVM},
 		{&l.RegisterTmpl, &d.RegisterTmpl}, {&l.Refresh, &d.Refresh}, {&l.Fence, &d.Fence}, {&l.Schedule, &d.Schedule}, {&l.Launch, &d.Launch},

@@ -35,19 +35,19 @@ func (e *engine) watchStart(v *vm) {
 		}
 	}
 	for _, a := range v.disks {
-		for _, d := range a.disk.domains {
-			p := l.pairOf(d.export)
+		for _, at := range e.places(a.disk) {
+			p := l.pairOf(at.export)
 			if p == nil {
 				continue
 			}
-			far := p.other(d.export)
-			if p.state != split && p.source == d.export || !far.online {
+			far := p.other(at.export)
+			if p.state != split && p.source == at.export || !far.online {
 				continue
 			}
-			_, mine := l.content(d.export)
+			_, mine := l.content(at.export)
 			_, theirs := l.content(far)
-			if have, newest := mine(a.disk.id), theirs(a.disk.id); have < newest {
-				e.violation(ViolationStaleCopy, v.id, "vm %s starts on %s with disk %s at %d; %s has it at %d", v.name, d.export, a.disk.alias, have, far, newest)
+			if have, newest := mine(at.key), theirs(at.key); have < newest {
+				e.violation(ViolationStaleCopy, v.id, "vm %s starts on %s with disk %s at %d; %s has it at %d", v.name, at.export, a.disk.alias, have, far, newest)
 			}
 		}
 	}
@@ -66,7 +66,7 @@ func (e *engine) watchAttach(d *storageDomain) {
 func (l *Lab) overwritten(x *export) {
 	for _, e := range l.engines {
 		for _, v := range e.vms {
-			if v.running && v.uses(x) {
+			if v.running && e.uses(v, x) {
 				e.violation(ViolationDataDestroyed, v.id, "the disks of vm %s on %s are overwritten while it runs", v.name, x)
 				e.pause(v)
 			}
@@ -74,10 +74,10 @@ func (l *Lab) overwritten(x *export) {
 	}
 }
 
-func (v *vm) uses(x *export) bool {
+func (e *engine) uses(v *vm, x *export) bool {
 	for _, a := range v.disks {
-		for _, d := range a.disk.domains {
-			if d.export == x {
+		for _, p := range e.places(a.disk) {
+			if p.export == x {
 				return true
 			}
 		}

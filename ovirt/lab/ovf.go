@@ -43,6 +43,8 @@ type ovfDisk struct {
 	size               int64
 	domainID           string
 	bootable           bool
+	shareable          bool
+	lun                *ovfLUN // of a direct LUN, which has no domain
 }
 
 type ovfTemplate struct {
@@ -53,7 +55,7 @@ type ovfTemplate struct {
 	created          time.Time
 }
 
-// domains returns the storage domains on which a VM's OVF is kept: those of its disks, or for a diskless VM all data domains of
+// domains returns the storage domains on which a VM's OVF is kept: those of its images, or for a VM without any all data domains of
 // its data center (ovirt-engine OvfDataUpdater).
 func (e *engine) ovfDomains(v *vm) []*storageDomain {
 	var list []*storageDomain
@@ -64,7 +66,7 @@ func (e *engine) ovfDomains(v *vm) []*storageDomain {
 			}
 		}
 	}
-	if len(v.disks) == 0 {
+	if !v.onImages() {
 		return slices.DeleteFunc(e.attached(v.cluster.dc), (*storageDomain).isoDomain)
 	}
 	return list
@@ -82,7 +84,11 @@ func ovfDiskOf(d *disk, bootable bool) ovfDisk {
 	if len(d.domains) > 0 {
 		domain = d.domains[0].id
 	}
-	return ovfDisk{id: d.id, alias: d.alias, imageID: d.imageID, size: d.size, domainID: domain, bootable: bootable}
+	o := ovfDisk{id: d.id, alias: d.alias, imageID: d.imageID, size: d.size, domainID: domain, bootable: bootable, shareable: d.shareable}
+	if d.lun != nil {
+		o.lun = ovfLUNOf(d.lun)
+	}
+	return o
 }
 
 func (e *engine) ovfOf(v *vm) *ovfVM {

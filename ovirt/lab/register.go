@@ -259,8 +259,13 @@ func (e *engine) canRegister(d *storageDomain, o *ovfVM, g *registration, k *clu
 
 // canTake validates one disk of a registration.
 func (e *engine) canTake(k ovfDisk) *refusal {
+	if k.lun != nil && e.diskByID[k.id] == nil {
+		return e.canTakeLUN(k.lun)
+	}
 	on := e.domain(k.domainID)
 	switch {
+	case e.diskByID[k.id] != nil && e.diskByID[k.id].shareable && k.shareable:
+		return nil
 	case e.diskByID[k.id] != nil:
 		return conflict("Cannot import VM. The following disks already exist: %s. Please import as a clone.", k.alias)
 	case on == nil || on.dc == nil:
@@ -398,8 +403,7 @@ func (e *engine) register(o *ovfVM, g *registration, k *cluster, name string, di
 			profileID: e.targetProfile(g, k, n.network, n.profile)})
 	}
 	for _, s := range disks {
-		x := &disk{id: s.id, alias: s.alias, size: s.size, status: "ok", imageID: s.imageID, domains: []*storageDomain{e.domain(s.domainID)}}
-		e.addDisk(x)
+		x := e.diskOf(s)
 		v.disks = append(v.disks, &attachment{disk: x, bootable: s.bootable, active: true})
 	}
 	e.addVM(v)
@@ -473,8 +477,7 @@ func (c *call) postRegisterTemplate(d *storageDomain, id string) *reply {
 		delete(e.locked, "TEMPLATE:"+id)
 		t = &template{Template: Template{ID: o.id, Name: o.name, ClusterID: k.ID, BaseID: o.baseID, Version: o.version}, cluster: k, status: "locked", created: o.created}
 		for _, s := range disks {
-			x := &disk{id: s.id, alias: s.alias, size: s.size, status: "ok", imageID: s.imageID, domains: []*storageDomain{e.domain(s.domainID)}}
-			e.addDisk(x)
+			x := e.diskOf(s)
 			t.disks = append(t.disks, x)
 		}
 		e.templates = append(e.templates, t)

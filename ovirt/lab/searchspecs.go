@@ -124,7 +124,7 @@ var domainSearch = &searchSpec[*storageDomain]{
 		"description": text(func(d *storageDomain) string { return d.description }),
 		"comment":     text(func(d *storageDomain) string { return d.comment }),
 		"status":      {kind: enumField, values: domainStatuses, str: func(d *storageDomain) string { return d.status }},
-		"type":        {kind: enumField, values: "nfs fcp iscsi localfs posixfs glusterfs glance cinder", str: func(*storageDomain) string { return "nfs" }},
+		"type":        {kind: enumField, values: "nfs fcp iscsi localfs posixfs glusterfs glance cinder", str: func(d *storageDomain) string { return d.export.kind() }},
 		"datacenter": {get: func(_ *engine, d *storageDomain) []string {
 			if d.dc == nil {
 				return nil
@@ -195,7 +195,7 @@ var diskSearch = &searchSpec[*disk]{
 		"name":              text(func(d *disk) string { return d.alias }),
 		"id":                {kind: uuidField, str: func(d *disk) string { return d.id }},
 		"status":            {kind: enumField, values: "ok locked illegal", str: func(d *disk) string { return d.status }},
-		"disk_type":         {kind: enumField, values: "image lun cinder managedblockstorage", str: func(*disk) string { return "image" }},
+		"disk_type":         {kind: enumField, values: "image lun cinder managedblockstorage", str: (*disk).storageType},
 		"disk_content_type": {kind: enumField, values: "data ovfstore iso memorydumpvolume memorymetadatavolume", str: func(*disk) string { return "data" }},
 		"storage.name": {get: func(_ *engine, d *disk) []string {
 			var names []string

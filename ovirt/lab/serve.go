@@ -225,7 +225,7 @@ func (s *Server) environment(l *Lab, o ServeOptions) []byte {
 	storage := func(end func(*pair) *export) string {
 		var urls []string
 		for _, p := range l.pairs {
-			urls = append(urls, "nfs://"+end(p).String())
+			urls = append(urls, l.storageURLs(end(p))...)
 		}
 		return strings.Join(urls, ";")
 	}

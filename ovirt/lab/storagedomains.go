@@ -41,6 +41,10 @@ func (c *call) routeDomains(s []string, get, post, put, del bool) *reply {
 		if n == 2 && post {
 			return c.postUpdateOVF(d)
 		}
+	case "refreshluns":
+		if n == 2 && post {
+			return c.postRefreshLUNs(d)
+		}
 	case "isattached":
 		if n == 2 && post {
 			return c.postIsAttached(d)
@@ -71,9 +75,7 @@ func (c *call) routeDomains(s []string, get, post, put, del bool) *reply {
 			return c.getDisks(d)
 		}
 	case "storageconnections":
-		if n == 2 && get && d.conn != nil {
-			return c.getConnections([]*connection{d.conn})
-		}
+		return c.routeDomainConnections(d, s[2:], get)
 	case "files":
 		if get {
 			return c.getFiles(d, s[2:])
@@ -134,12 +136,7 @@ func (c *call) writeDomain(x *xmlWriter, d *storageDomain, attached bool) {
 	if attached || d.dc == nil {
 		x.text("status", d.status)
 	}
-	x.open("storage")
-	x.text("address", d.export.Address)
-	x.text("nfs_version", "auto")
-	x.text("path", d.export.Path)
-	x.text("type", "nfs")
-	x.close("storage")
+	c.writeStorage(x, d)
 	x.text("storage_format", d.format)
 	x.bool("supports_discard", false)
 	x.bool("supports_discard_zeroes_data", false)
@@ -194,6 +191,9 @@ func (c *call) postDomain() *reply {
 	case h.status != "up":
 		return c.refuse(conflict("Cannot add Storage Connection. Valid Host statuses are: Host status is Up."))
 	}
+	if kind := e.storageKind(storage); kind == kindISCSI || kind == kindFCP {
+		return c.postBlockDomain(doc, h, kind)
+	}
 	var conn *connection
 	reused := false
 	if id := storage.attr("id"); id != "" {
@@ -206,26 +206,24 @@ func (c *call) postDomain() *reply {
 		switch {
 		case kind == "":
 			return c.refuse(incomplete("StorageDomain", "storage.type", "add"))
-		case kind != "nfs":
-			return c.refuse(invalidValue("type", kind)) // of the types that there are, the lab has only this one
-		case storage.value("address") == "" || storage.value("path") == "":
-			return c.refuse(incomplete("StorageDomain", "storage.address, path", "add"))
+		case !slices.Contains(storageTypes, kind):
+			return c.refuse(invalidValue("type", kind))
+		case kind == "localfs":
+			return c.refuse(conflict("Cannot add Storage Connection. Local Storage cannot be added to Non Local Host."))
 		}
-		conn = &connection{address: storage.value("address"), path: storage.value("path")}
-		if o := e.connectionTo(conn.address, conn.path); o != nil {
+		if conn, r = parseConnection(storage, kind, "StorageDomain", "storage."); r != nil {
+			return c.refuse(r)
+		}
+		if o := e.connectionLike(conn); o != nil {
 			return c.refuse(e.connectionExists(o))
 		}
 	}
-	lock := "CONNECTION:" + conn.address + ":" + conn.path
+	lock := "CONNECTION:" + conn.spec()
 	if e.locked[lock] {
 		return c.refuse(objectLocked("add Storage Connection"))
 	}
 	e.locked[lock] = true
-	x := l.export(conn.address + ":" + conn.path)
-	d := l.lat.Import
-	if x != nil && (!x.online || !h.sees(x)) {
-		d = l.lat.DeadMount
-	}
+	d := e.reachTime(h, conn)
 	var fail *refusal
 	var made *storageDomain
 	o := e.operation(l.now.Add(d), func() {
@@ -257,18 +255,12 @@ func (c *call) postDomain() *reply {
 // addDomain is the execution of postDomain.
 func (c *call) addDomain(doc *node, h *host, conn *connection, reused bool) (*storageDomain, *refusal) {
 	e, l := c.engine, c.lab
-	if h.status != "up" {
-		return nil, vdsm("Network error during communication with the Host.")
+	if r := e.try(h, conn); r != nil {
+		return nil, r
 	}
-	x := l.export(conn.address + ":" + conn.path)
-	switch {
-	case x == nil || !x.online || !h.sees(x):
-		return nil, vdsm("Problem while trying to mount target")
-	case !x.writable:
-		return nil, vdsm("Permission settings on the specified path do not allow access to the storage. Verify permission settings on the specified storage path.")
-	}
+	x := l.mounted(conn)
 	if !reused {
-		if o := e.connectionTo(conn.address, conn.path); o != nil {
+		if o := e.connectionLike(conn); o != nil {
 			return nil, e.connectionExists(o)
 		}
 		conn.id = l.newID()
@@ -310,7 +302,7 @@ func (c *call) addDomain(doc *node, h *host, conn *connection, reused bool) (*st
 			undo()
 			return nil, bad("Cannot import Storage Domain. Storage domain format %s is not supported by any host.", found.format)
 		}
-		d := e.newDomain(found.id, name, found.format, x, conn)
+		d := e.newDomain(found.id, name, found.format, x, []*connection{conn})
 		c.effect("import storage domain %s", d.name)
 		e.event(eventDomainAdded, "normal", "Storage Domain "+d.name+" was added by "+e.spec.Username, refs{domain: d, host: h, correlation: c.correlation, user: e.spec.Username})
 		return d, nil
@@ -329,15 +321,15 @@ func (c *call) addDomain(doc *node, h *host, conn *connection, reused bool) (*st
 	id := l.newID()
 	format := "v5"
 	x.copy = newCopy(l.now, &contents{id: id, name: name, format: format}, l.lagOf(x))
-	d := e.newDomain(id, name, format, x, conn)
+	d := e.newDomain(id, name, format, x, []*connection{conn})
 	e.violation(ViolationEmptyDomain, id, "a new, empty storage domain %s was created on %s", name, x)
 	c.effect("create storage domain %s", d.name)
 	e.event(eventDomainAdded, "normal", "Storage Domain "+d.name+" was added by "+e.spec.Username, refs{domain: d, host: h, correlation: c.correlation, user: e.spec.Username})
 	return d, nil
 }
 
-func (e *engine) newDomain(id, name, format string, x *export, conn *connection) *storageDomain {
-	d := &storageDomain{id: id, name: name, format: format, export: x, conn: conn, status: "unattached"}
+func (e *engine) newDomain(id, name, format string, x *export, conns []*connection) *storageDomain {
+	d := &storageDomain{id: id, name: name, format: format, export: x, conns: conns, status: "unattached"}
 	if c, _ := e.lab.content(x); c != nil {
 		d.kind, d.files = c.kind, c.files
 	}
@@ -355,6 +347,9 @@ func (c *call) putDomain(d *storageDomain) *reply {
 	}
 	if id := doc.attr("id"); id != "" && id != d.id {
 		return c.refuse(immutable("id"))
+	}
+	if r := c.extendDomain(d, doc); r != nil {
+		return c.refuse(r)
 	}
 	if name := doc.value("name"); name != "" && name != d.name {
 		if o := find(e.domains, func(o *storageDomain) bool { return o != d && strings.EqualFold(o.name, name) }); o != nil {
@@ -449,9 +444,7 @@ func (c *call) remove(d *storageDomain, latency time.Duration, effect string, be
 		delete(e.locked, "DOMAIN:"+d.id)
 		before()
 		e.domains = slices.DeleteFunc(e.domains, func(o *storageDomain) bool { return o == d })
-		if find(e.domains, func(o *storageDomain) bool { return o.conn == d.conn }) == nil {
-			e.removeConnection(d.conn)
-		}
+		e.dropConnections(d.conns)
 		c.effect(effect, d.name)
 	}, nil)
 	if !c.wait(o) {

@@ -33,6 +33,9 @@ type TwoSitesOptions struct {
 	Hosts int
 	// PowerManagement gives every host a BMC that its engine can ask.
 	PowerManagement bool
+	// Kind is the storage type of the replicated domains: nfs, which "" means too, iscsi, fcp, glusterfs or posixfs. Their names do
+	// not tell it.
+	Kind string
 }
 
 // DomainName is the name of the i-th replicated domain, from 0: nfs_ds, nfs_ds2, nfs_ds3.
@@ -63,14 +66,9 @@ func TwoSites(o TwoSitesOptions) World {
 	secondary := siteOf("secondary", "Recovery", SecondaryURL, SecondaryUsername, SecondaryPassword, "56:6f:02:00", o)
 	w := World{Latency: DefaultLatency()}
 	for i := range o.Domains {
-		name := DomainName(i)
-		w.Exports = append(w.Exports,
-			Export{Site: "primary", Address: arrayAddress, Path: "/" + name, Size: 1024 * gib},
-			Export{Site: "secondary", Address: arrayAddress, Path: "/" + name + "_replica", Size: 1024 * gib})
-		w.Replications = append(w.Replications, Replication{Domain: name, Lag: o.Lag,
-			Source: arrayAddress + ":/" + name, Target: arrayAddress + ":/" + name + "_replica"})
-		primary.StorageDomains = append(primary.StorageDomains, StorageDomain{ID: uuidOf("domain/" + name), Name: name,
-			DataCenterID: primary.DataCenters[0].ID, Address: arrayAddress, Path: "/" + name, Format: "v5", Master: i == 0})
+		d := w.addReplicated(o.Kind, DomainName(i), o.Lag)
+		d.DataCenterID, d.Master = primary.DataCenters[0].ID, i == 0
+		primary.StorageDomains = append(primary.StorageDomains, d)
 	}
 	w.Exports = append(w.Exports, Export{Site: "secondary", Address: recoveryAddress, Path: "/recovery_local", Size: 512 * gib})
 	if !o.EmptySecondary {

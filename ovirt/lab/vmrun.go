@@ -11,14 +11,27 @@ import (
 // openDisks lets a VM's guest write to its disks, closeDisks ends it.
 func (e *engine) openDisks(v *vm) {
 	for _, a := range v.disks {
-		for _, d := range a.disk.domains {
-			if d.export.copy == nil {
-				continue
-			}
-			k := d.export.copy.counter(a.disk.id)
-			k.begin(e.lab.now)
-			v.writing = append(v.writing, k)
+		e.openDisk(v, a)
+	}
+}
+
+// openDisk lets the guest write to one of its disks.
+func (e *engine) openDisk(v *vm, a *attachment) {
+	if !a.active {
+		return
+	}
+	if a.disk.lun != nil {
+		if u := e.lab.lun(a.disk.lun.id); u != nil {
+			e.lab.raw(u)
 		}
+	}
+	for _, p := range e.places(a.disk) {
+		if p.export.copy == nil {
+			continue
+		}
+		k := p.export.copy.counter(p.key)
+		k.begin(e.lab.now)
+		v.writing = append(v.writing, k)
 	}
 }
 
@@ -159,15 +172,9 @@ func (e *engine) launch(v *vm, h *host, correlation, user string) {
 			return
 		}
 		for _, a := range v.disks {
-			for _, d := range a.disk.domains {
-				if !d.export.online || !d.export.writable || d.export.copy == nil || !h.sees(d.export) {
-					e.down(v, true, fmt.Sprintf("VM %s is down with error. Exit message: unable to open the image of disk %s: Read-only file system.", v.name, a.disk.alias), correlation)
-					return
-				}
-				if _, ok := d.export.copy.now().image(a.disk.id); !ok {
-					e.down(v, true, fmt.Sprintf("VM %s is down with error. Exit message: Bad volume specification of disk %s.", v.name, a.disk.alias), correlation)
-					return
-				}
+			if why := e.opens(h, a.disk); a.active && why != "" {
+				e.down(v, true, fmt.Sprintf("VM %s is down with error. Exit message: %s", v.name, why), correlation)
+				return
 			}
 		}
 		v.status, v.running = rising, true

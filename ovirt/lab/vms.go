@@ -215,7 +215,7 @@ func writeNIC(x *xmlWriter, v *vm, k *nic) {
 	x.text("address", k.mac)
 	x.close("mac")
 	x.bool("plugged", k.plugged)
-	if d := find(v.devices(), func(d device) bool { return d.nic == k }); d.nic != nil {
+	if d := find(v.devices(), func(d guestDevice) bool { return d.nic == k }); d.nic != nil {
 		x.open("reported_devices")
 		writeDevice(x, v, d, true)
 		x.close("reported_devices")

@@ -11,6 +11,8 @@ import (
 type World struct {
 	Sites        []Site        `json:"sites"`
 	Exports      []Export      `json:"exports"`
+	Targets      []Target      `json:"targets,omitempty"`
+	LUNSets      []LUNSet      `json:"lun_sets,omitempty"`
 	Replications []Replication `json:"replications"`
 	Latency      Latency       `json:"latency"`
 	// TokenIdle is how long a session lives without a request; 0 means 30 minutes (engine-config UserSessionTimeOutInterval).
@@ -78,7 +80,7 @@ type Host struct {
 	// PowerManagement says that it is enabled, FenceAgent is the type of the agent, such as ipmilan; "" means none.
 	PowerManagement bool   `json:"power_management,omitempty"`
 	FenceAgent      string `json:"fence_agent,omitempty"`
-	// Blind lists exports, as ADDRESS:PATH, that this host does not reach.
+	// Blind lists exports, as ADDRESS:PATH, and LUN sets, by name, that this host does not reach.
 	Blind []string `json:"blind,omitempty"`
 }
 
@@ -97,14 +99,15 @@ type VNICProfile struct {
 	NetworkID string `json:"network_id"`
 }
 
-// StorageDomain is an NFS data domain that a site knows at the start. With a data center it is attached and active there,
-// without one it is unattached.
+// StorageDomain is a data domain that a site knows at the start. With a data center it is attached and active there, without one it
+// is unattached. Its type is that of the export, or of the LUN set, that it lies on.
 type StorageDomain struct {
 	ID           string `json:"id"`
 	Name         string `json:"name"`
 	DataCenterID string `json:"data_center_id,omitempty"`
-	Address      string `json:"address"`
-	Path         string `json:"path"`
+	Address      string `json:"address,omitempty"`
+	Path         string `json:"path,omitempty"`
+	LUNSet       string `json:"lun_set,omitempty"` // instead of Address and Path
 	Format       string `json:"format"`
 	Master       bool   `json:"master,omitempty"`
 	// Type is data (or ""), or iso: a domain with only Files, names of images of CDs.
@@ -189,18 +192,23 @@ type Disk struct {
 	Status string `json:"status,omitempty"`
 }
 
-// Export is an NFS export of an array. What is on it is what the sites' storage domains say; without one it is empty.
+// Export is a directory, or a volume, that an array exports to be mounted. What is on it is what the sites' storage domains say;
+// without one it is empty.
 type Export struct {
-	Site    string `json:"site"` // a disaster of this site takes it away
-	Address string `json:"address"`
+	Site    string `json:"site"`              // a disaster of this site takes it away
+	Address string `json:"address,omitempty"` // "" only of posixfs, whose Path then says all
 	Path    string `json:"path"`
-	Size    int64  `json:"size"` // bytes
+	Size    int64  `json:"size"`           // bytes
+	Type    string `json:"type,omitempty"` // "" or nfs, glusterfs, posixfs
+	// VFSType is what a mount of posixfs must ask for, such as ceph; "" takes any.
+	VFSType string `json:"vfs_type,omitempty"`
 }
 
-// Replication copies the content of one export to another one, behind by Lag. Until promotion the target is read-only.
+// Replication copies the content of one export, or of one LUN set, to another one, behind by Lag. Until promotion the target is
+// read-only.
 type Replication struct {
 	Domain string        `json:"domain"` // the name by which people call it
-	Source string        `json:"source"` // ADDRESS:PATH
+	Source string        `json:"source"` // ADDRESS:PATH, or the name of a LUN set
 	Target string        `json:"target"`
 	Lag    time.Duration `json:"lag"`
 }
@@ -222,7 +230,13 @@ func (w *World) Check() error {
 		if _, ok := w.Site(e.Site); !ok {
 			return fmt.Errorf("check world: export %s:%s names no site: %q", e.Address, e.Path, e.Site)
 		}
-		exports[e.Address+":"+e.Path] = true
+		if err := e.check(); err != nil {
+			return fmt.Errorf("check world: %w", err)
+		}
+		exports[e.name()] = true
+	}
+	if err := w.checkLUNs(exports); err != nil {
+		return err
 	}
 	for _, r := range w.Replications {
 		for _, end := range []string{r.Source, r.Target} {
@@ -230,6 +244,9 @@ func (w *World) Check() error {
 				return fmt.Errorf("check world: replication of %q: no export %q", r.Domain, end)
 			}
 		}
+	}
+	if err := w.checkPairs(); err != nil {
+		return err
 	}
 	for i := range w.Sites {
 		if err := w.Sites[i].check(exports); err != nil {
@@ -299,8 +316,8 @@ func (s *Site) check(exports map[string]bool) error {
 		if !slices.Contains([]string{"", "data", domainISO}, d.Type) || d.Type != domainISO && len(d.Files) > 0 || d.Type == domainISO && d.Master {
 			try(fmt.Errorf("storage domain %s: type is data, or iso with files and never the master, not %q", d.Name, d.Type))
 		}
-		if !exports[d.Address+":"+d.Path] {
-			try(fmt.Errorf("storage domain %s: no export %s:%s", d.Name, d.Address, d.Path))
+		if !exports[d.place()] {
+			try(fmt.Errorf("storage domain %s: no export or LUN set %s", d.Name, d.place()))
 		}
 	}
 	for _, t := range s.Templates {
