@@ -27,7 +27,7 @@ func (c *call) routeAdmin() *reply {
 		return c.routePoolsOfMACs(s[1:])
 	case "bookmarks":
 		return c.routeBookmarks(s[1:])
-	case "operatingsystems", "clusterlevels", "networkfilters", "schedulingpolicies", "instancetypes":
+	case "icons", "operatingsystems", "clusterlevels", "networkfilters", "schedulingpolicies", "instancetypes":
 		return c.routeCatalogue(s)
 	case "cpuprofiles":
 		return c.routeProfilesOf(cpuProfile, &e.cpuProfiles, "", s[1:])

@@ -67,7 +67,9 @@ type contents struct {
 	master           bool
 	store            ovfStore
 	images           []image // by disk id
-	volumes          []int   // the LUNs of the set on which the volume group lies; none means all
+	kind             string  // iso, or "" for data
+	files            []string
+	volumes          []int // the LUNs of the set on which the volume group lies; none means all
 }
 
 // image is the image of a disk on the storage.

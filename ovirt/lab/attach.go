@@ -285,7 +285,7 @@ func (c *call) postDeactivate(d *storageDomain) *reply {
 // electable returns the domain that takes over the master's role, or nil.
 func (e *engine) electable(d *storageDomain) *storageDomain {
 	return find(e.attached(d.dc), func(o *storageDomain) bool {
-		return o != d && o.status == "active" && o.export.online && o.export.writable
+		return o != d && !o.isoDomain() && o.status == "active" && o.export.online && o.export.writable
 	})
 }
 
@@ -340,7 +340,7 @@ func (c *call) deleteAttached(d *storageDomain) *reply {
 		j.end("finished", l.now)
 		// Each detach starts an OVF update of what remains: the next deactivate may meet it.
 		for _, o := range e.attached(dc) {
-			if o.status == "active" && !o.ovfBusy {
+			if o.status == "active" && !o.ovfBusy && !o.isoDomain() {
 				e.updateOVF(o, "", nil)
 			}
 		}

@@ -145,6 +145,9 @@ var instanceTypes = []struct {
 	{"0000000b-000b-000b-000b-00000000021f", "XLarge", "Extra Large instance type", 16384, 4},
 }
 
+// dot is a PNG of one pixel, the icon of every VM.
+const dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
 // routeCatalogue serves collections that are the same in every engine; nil when a path is something else.
 func (c *call) routeCatalogue(s []string) *reply {
 	type entry struct {
@@ -161,6 +164,14 @@ func (c *call) routeCatalogue(s []string) *reply {
 		}})
 	}
 	switch name {
+	case "icons":
+		root = "icons"
+		for _, size := range []string{"large", "small"} {
+			add("icon", c.engine.ownID("icon/"+size), func(x *xmlWriter) {
+				x.text("data", dot)
+				x.text("media_type", "image/png")
+			})
+		}
 	case "operatingsystems":
 		root = "operating_systems"
 		for _, o := range operatingSystems {

@@ -5,22 +5,36 @@ import (
 	"slices"
 )
 
-func writeDisk(x *xmlWriter, d *disk) {
+// diskActions are in the order in which an engine of version 4.3 gave them; convert came with 4.5.
+var diskActions = []string{"reduce", "copy", "export", "move", "sparsify", "refreshlun", "convert"}
+
+func (c *call) writeDisk(x *xmlWriter, d *disk) {
 	if d.lun != nil {
 		writeLUNDisk(x, d)
 		return
 	}
 	href := apiRoot + "/disks/" + d.id
 	x.open("disk", "href", href, "id", d.id)
+	x.actions(href, diskActions...)
 	x.text("name", d.alias)
 	x.text("description", "")
-	x.links(href, "permissions", "statistics")
+	x.links(href, "permissions", "disksnapshots", "statistics")
+	writeImage(x, d, d.imageID)
+	if len(d.domains) > 0 {
+		c.writeDiskOwners(x, d.domains[0])
+	}
+	writeDiskDomains(x, d)
+	x.close("disk")
+}
+
+// writeImage writes the members of a disk that tell of its image.
+func writeImage(x *xmlWriter, d *disk, imageID string) {
 	x.int("actual_size", d.size/4)
 	x.text("alias", d.alias)
 	x.text("backup", "none")
 	x.text("content_type", "data")
 	x.text("format", "cow")
-	x.text("image_id", d.imageID)
+	x.text("image_id", imageID)
 	x.bool("propagate_errors", false)
 	x.int("provisioned_size", d.size)
 	x.text("qcow_version", "qcow2_v3")
@@ -30,21 +44,43 @@ func writeDisk(x *xmlWriter, d *disk) {
 	x.text("storage_type", "image")
 	x.int("total_size", d.size/4)
 	x.bool("wipe_after_delete", false)
+}
+
+func writeDiskDomains(x *xmlWriter, d *disk) {
 	x.open("storage_domains")
 	for _, s := range d.domains {
 		x.ref("storage_domain", "storagedomains", s.id)
 	}
 	x.close("storage_domains")
+}
+
+// writeDiskOwners writes the disk profile and the quota that a disk has on a storage domain.
+func (c *call) writeDiskOwners(x *xmlWriter, s *storageDomain) {
+	x.ref("disk_profile", "diskprofiles", c.engine.diskProfileOf(s).ID)
+	if s.dc != nil {
+		x.ref("quota", "datacenters/"+s.dc.ID+"/quotas", c.engine.defaultQuotaID(s.dc))
+	}
+}
+
+// writeSnapshotDisk writes a disk as a snapshot holds it.
+func (c *call) writeSnapshotDisk(x *xmlWriter, d *disk, snapshotID string) {
+	x.open("disk", "id", d.id)
+	x.text("name", d.alias)
+	x.text("description", "")
+	writeImage(x, d, uuidOf(d.imageID+"/"+snapshotID))
+	x.empty("snapshot", "id", snapshotID)
+	writeDiskDomains(x, d)
 	x.close("disk")
 }
 
 // writeOVFDisk writes one of the OVF_STORE disks of a domain: they are part of /disks.
-func writeOVFDisk(x *xmlWriter, d *storageDomain, id string) {
+func (c *call) writeOVFDisk(x *xmlWriter, d *storageDomain, id string) {
 	href := apiRoot + "/disks/" + id
 	x.open("disk", "href", href, "id", id)
+	x.actions(href, diskActions...)
 	x.text("name", "OVF_STORE")
 	x.text("description", "OVF_STORE")
-	x.links(href, "permissions", "statistics")
+	x.links(href, "permissions", "disksnapshots", "statistics")
 	x.int("actual_size", 134217728)
 	x.text("alias", "OVF_STORE")
 	x.text("backup", "none")
@@ -58,6 +94,7 @@ func writeOVFDisk(x *xmlWriter, d *storageDomain, id string) {
 	x.text("status", "ok")
 	x.text("storage_type", "image")
 	x.bool("wipe_after_delete", false)
+	c.writeDiskOwners(x, d)
 	x.open("storage_domains")
 	x.ref("storage_domain", "storagedomains", d.id)
 	x.close("storage_domains")
@@ -70,7 +107,7 @@ func (c *call) getDisks(of *storageDomain) *reply {
 	var all []*disk
 	stores := map[*disk]*storageDomain{}
 	for _, s := range e.domains {
-		if s.dc != nil && (of == nil || s == of) {
+		if s.dc != nil && !s.isoDomain() && (of == nil || s == of) {
 			for _, id := range s.ovfDisks {
 				d := &disk{id: id, alias: "OVF_STORE", size: ovfDiskSize, status: "ok", domains: []*storageDomain{s}}
 				all = append(all, d)
@@ -85,10 +122,10 @@ func (c *call) getDisks(of *storageDomain) *reply {
 	}
 	return list(c, "disks", diskSearch, all, func(x *xmlWriter, d *disk) {
 		if s := stores[d]; s != nil {
-			writeOVFDisk(x, s, d.id)
+			c.writeOVFDisk(x, s, d.id)
 			return
 		}
-		writeDisk(x, d)
+		c.writeDisk(x, d)
 	})
 }
 
@@ -97,12 +134,12 @@ const ovfDiskSize = 128 << 20
 
 func (c *call) getDisk(id string) *reply {
 	if d := c.engine.diskByID[id]; d != nil {
-		return single(d, writeDisk)
+		return single(d, c.writeDisk)
 	}
 	for _, s := range c.engine.domains {
-		if s.dc != nil && slices.Contains(s.ovfDisks[:], id) {
+		if s.dc != nil && !s.isoDomain() && slices.Contains(s.ovfDisks[:], id) {
 			x := newDocument()
-			writeOVFDisk(x, s, id)
+			c.writeOVFDisk(x, s, id)
 			return x.reply(http.StatusOK)
 		}
 	}

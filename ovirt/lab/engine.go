@@ -39,6 +39,7 @@ type engine struct {
 	certs       *authority
 	locked      map[string]bool // in-memory engine locks, by "KIND:value"
 	registering *resource
+	digests     map[string]string // see digest
 }
 
 type dataCenter struct {
@@ -80,6 +81,8 @@ type host struct {
 type storageDomain struct {
 	id, name, description, comment, format string
 
+	kind     string        // "" (data) or iso
+	files    []string      // of an ISO domain
 	conns    []*connection // none of a Fibre Channel domain
 	export   *export
 	dc       *dataCenter // nil: unattached
@@ -142,6 +145,7 @@ type vm struct {
 	ovfBroken       bool
 	pool            string // name of its VM pool; "" for none
 	preview         bool   // a snapshot is in preview
+	taken           []snapshot
 	pinnedTo        []string
 	backup          *backup
 	nics            []*nic
@@ -296,7 +300,7 @@ func (l *Lab) build(w World) {
 
 func (l *Lab) buildEngine(spec Site) *engine {
 	e := &engine{lab: l, spec: spec, name: spec.Name, answers: true, dead: make(chan struct{}), tokens: map[string]*token{},
-		vmByID: map[string]*vm{}, diskByID: map[string]*disk{}, locked: map[string]bool{}, registering: newResource(l.lat.RegSlots)}
+		vmByID: map[string]*vm{}, diskByID: map[string]*disk{}, locked: map[string]bool{}, digests: map[string]string{}, registering: newResource(l.lat.RegSlots)}
 	long := l.now.Add(-30 * 24 * time.Hour)
 	for _, d := range spec.DataCenters {
 		e.dcs = append(e.dcs, &dataCenter{DataCenter: d, status: "uninitialized", work: newResource(l.lat.SPMSlots)})
@@ -328,7 +332,7 @@ func (l *Lab) buildEngine(spec Site) *engine {
 	}
 	e.buildAdmin(spec)
 	for _, d := range e.domains {
-		if d.dc != nil {
+		if d.dc != nil && !d.isoDomain() {
 			e.writeStore(d)
 		}
 	}
@@ -338,12 +342,12 @@ func (l *Lab) buildEngine(spec Site) *engine {
 func (e *engine) buildDomain(spec StorageDomain) {
 	l := e.lab
 	d := &storageDomain{id: spec.ID, name: spec.Name, format: spec.Format, status: "unattached", master: spec.Master,
-		export: l.export(spec.place())}
+		kind: spec.Type, files: spec.Files, export: l.export(spec.place())}
 	e.buildConnections(d)
 	d.ovfDisks = [2]string{uuidOf(spec.ID + "/ovf1"), uuidOf(spec.ID + "/ovf2")}
 	e.domains = append(e.domains, d)
 	if d.export.copy == nil {
-		d.export.copy = newCopy(l.now, &contents{id: d.id, name: d.name, format: d.format}, l.lagOf(d.export))
+		d.export.copy = newCopy(l.now, &contents{id: d.id, name: d.name, format: d.format, kind: d.kind, files: d.files}, l.lagOf(d.export))
 	}
 	if dc := e.dc(spec.DataCenterID); dc != nil {
 		d.dc, d.status, dc.status = dc, "active", "up"
@@ -388,6 +392,10 @@ func (e *engine) buildVM(spec VM, index int, created time.Time) {
 		customLevel: spec.CustomVersion, agentDelay: spec.AgentDelay}
 	if spec.Backup != "" {
 		v.backup = &backup{id: uuidOf(spec.ID + "/backup"), phase: spec.Backup, created: l.now, modified: l.now}
+	}
+	for i, s := range spec.Snapshots {
+		v.taken = append(v.taken, snapshot{id: uuidOf(fmt.Sprintf("%s/snapshot/%d", spec.ID, i)), description: s.Description, kind: "regular",
+			status: "ok", taken: l.now.Add(-s.Age), memory: s.Memory, configuration: true})
 	}
 	for _, n := range spec.NICs {
 		v.nics = append(v.nics, &nic{id: n.ID, name: n.Name, mac: n.MAC, profileID: n.ProfileID, linked: true, plugged: true})

@@ -40,7 +40,7 @@ func (e *engine) proxyFor(h *host) *host {
 // writePowerManagement is the member of a host.
 func writePowerManagement(x *xmlWriter, h *host) {
 	x.open("power_management")
-	x.bool("automatic_pm_enabled", !h.PowerManagement)
+	x.bool("automatic_pm_enabled", true)
 	x.bool("enabled", h.PowerManagement)
 	x.bool("kdump_detection", true)
 	if !h.PowerManagement {

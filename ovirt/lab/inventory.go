@@ -3,7 +3,7 @@ package lab
 import (
 	"cmp"
 	"net/http"
-	"strconv"
+	"slices"
 )
 
 // list answers a collection.
@@ -14,8 +14,11 @@ func list[T any](c *call, root string, spec *searchSpec[T], all []T, write func(
 	}
 	c.items = len(found)
 	x := newXML(root)
-	for _, v := range found {
+	for i, v := range found {
 		write(x, v)
+		if i == 0 { // the others will be about as long
+			x.b = slices.Grow(x.b, len(found)*(len(x.b)+len(x.b)/8))
+		}
 	}
 	return x.reply(http.StatusOK)
 }
@@ -33,14 +36,14 @@ func (c *call) routeDataCenters(s []string, get, post, del bool) *reply {
 		if !get {
 			return html(http.StatusMethodNotAllowed, "Method Not Allowed")
 		}
-		return list(c, "data_centers", dcSearch, e.dcs, writeDataCenter)
+		return list(c, "data_centers", dcSearch, e.dcs, c.writeDataCenter)
 	}
 	dc := e.dc(s[0])
 	if dc == nil {
 		return c.notFound()
 	}
 	if len(s) == 1 && get {
-		return single(dc, writeDataCenter)
+		return single(dc, c.writeDataCenter)
 	}
 	if len(s) == 1 {
 		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
@@ -68,9 +71,10 @@ func (c *call) routeDataCenters(s []string, get, post, del bool) *reply {
 	return c.notFound()
 }
 
-func writeDataCenter(x *xmlWriter, d *dataCenter) {
+func (c *call) writeDataCenter(x *xmlWriter, d *dataCenter) {
 	href := apiRoot + "/datacenters/" + d.ID
 	x.open("data_center", "href", href, "id", d.ID)
+	x.actions(href, "setmaster", "cleanfinishedtasks")
 	x.text("name", d.Name)
 	x.text("description", "")
 	x.text("comment", "")
@@ -83,6 +87,8 @@ func writeDataCenter(x *xmlWriter, d *dataCenter) {
 	x.version("version", d.Version)
 	x.close("supported_versions")
 	x.version("version", d.Version)
+	// The default pool, whatever the clusters have (ovirt-engine BackendDataCenterHelper).
+	x.ref("mac_pool", "macpools", c.engine.pools[0].ID)
 	x.close("data_center")
 }
 
@@ -98,14 +104,14 @@ func (c *call) routeClusters(s []string, get bool, dc *dataCenter) *reply {
 		}
 	}
 	if len(s) == 0 {
-		return list(c, "clusters", clusterSearch, of, writeCluster)
+		return list(c, "clusters", clusterSearch, of, c.writeCluster)
 	}
 	k := find(of, func(k *cluster) bool { return k.ID == s[0] })
 	switch {
 	case k == nil:
 		return c.notFound()
 	case len(s) == 1:
-		return single(k, writeCluster)
+		return single(k, c.writeCluster)
 	case len(s) == 2 && s[1] == "networks":
 		x := newXML("networks")
 		for _, id := range k.NetworkIDs {
@@ -118,29 +124,101 @@ func (c *call) routeClusters(s []string, get bool, dc *dataCenter) *reply {
 	return c.notFound()
 }
 
-func writeCluster(x *xmlWriter, k *cluster) {
+func (c *call) writeCluster(x *xmlWriter, k *cluster) {
 	href := apiRoot + "/clusters/" + k.ID
 	x.open("cluster", "href", href, "id", k.ID)
+	x.actions(href, "resetemulatedmachine", "upgrade", "syncallnetworks")
 	x.text("name", k.Name)
 	x.text("description", "")
 	x.text("comment", "")
-	x.links(href, "affinitygroups", "cpuprofiles", "networks", "permissions")
+	x.links(href, "affinitygroups", "glusterhooks", "glustervolumes", "enabledfeatures", "externalnetworkproviders", "cpuprofiles",
+		"networkfilters", "networks", "permissions")
 	x.bool("ballooning_enabled", true)
 	if k.BIOSType != "" {
 		x.text("bios_type", k.BIOSType)
 	}
 	x.open("cpu")
 	x.text("architecture", k.Architecture)
-	x.text("type", "Secure Intel Cascadelake Server Family")
+	x.text("type", cpuType)
 	x.close("cpu")
+	x.open("custom_scheduling_policy_properties")
+	for _, p := range [][2]string{{"HighUtilization", "80"}, {"CpuOverCommitDurationMinutes", "2"}} {
+		x.open("property")
+		x.text("name", p[0])
+		x.text("value", p[1])
+		x.close("property")
+	}
+	x.close("custom_scheduling_policy_properties")
+	x.open("error_handling")
+	x.text("on_error", "migrate")
+	x.close("error_handling")
+	writeFencingPolicy(x)
+	x.text("fips_mode", "disabled")
+	x.text("firewall_type", "firewalld")
 	x.bool("gluster_service", false)
 	x.bool("ha_reservation", false)
+	x.open("ksm")
+	x.bool("enabled", true)
+	x.bool("merge_across_nodes", true)
+	x.close("ksm")
+	x.int("log_max_memory_used_threshold", 95)
+	x.text("log_max_memory_used_threshold_type", "percentage")
+	x.open("memory_policy")
+	x.open("over_commit")
+	x.int("percent", 100)
+	x.close("over_commit")
+	writeEnabled(x, "transparent_hugepages", true)
+	x.close("memory_policy")
+	x.open("migration")
+	x.text("auto_converge", "inherit")
+	x.open("bandwidth")
+	x.text("assignment_method", "auto")
+	x.close("bandwidth")
+	x.text("compressed", "inherit")
+	x.text("encrypted", "inherit")
+	x.empty("policy", "id", migrationPolicy)
+	x.close("migration")
+	x.open("required_rng_sources")
+	x.text("required_rng_source", "urandom")
+	x.close("required_rng_sources")
 	x.text("switch_type", "legacy")
+	x.bool("threads_as_cores", false)
+	x.bool("trusted_service", false)
+	x.bool("tunnel_migration", false)
+	x.bool("upgrade_in_progress", false)
+	x.int("upgrade_percent_complete", 0)
 	x.version("version", k.Version)
 	x.bool("virt_service", true)
+	x.bool("vnc_encryption", false)
 	x.ref("data_center", "datacenters", k.dc.ID)
 	x.ref("mac_pool", "macpools", k.MACPoolID)
+	x.ref("scheduling_policy", "schedulingpolicies", noPolicy)
 	x.close("cluster")
+}
+
+const (
+	cpuType         = "Secure Intel Cascadelake Server Family"
+	migrationPolicy = "80554327-0569-496b-bdeb-fcbbf52b827b" // minimal downtime (ovirt-engine MigrationPoliciesConfig)
+)
+
+func writeEnabled(x *xmlWriter, name string, on bool) {
+	x.open(name)
+	x.bool("enabled", on)
+	x.close(name)
+}
+
+// writeFencingPolicy writes what a new cluster has: fencing is on and nothing holds it up.
+func writeFencingPolicy(x *xmlWriter) {
+	x.open("fencing_policy")
+	x.bool("enabled", true)
+	x.open("skip_if_connectivity_broken")
+	x.bool("enabled", false)
+	x.int("threshold", 50)
+	x.close("skip_if_connectivity_broken")
+	x.bool("skip_if_gluster_bricks_up", false)
+	x.bool("skip_if_gluster_quorum_not_met", false)
+	writeEnabled(x, "skip_if_sd_active", false)
+	x.close("fencing_policy")
 }
 
 func (c *call) routeNetworks(s []string, get bool) *reply {
@@ -161,7 +239,7 @@ func (c *call) routeNetworks(s []string, get bool) *reply {
 		x := newXML("vnic_profiles")
 		for _, p := range e.profiles {
 			if p.NetworkID == n.ID {
-				writeProfile(x, p)
+				c.writeProfile(x, p)
 			}
 		}
 		return x.reply(http.StatusOK)
@@ -179,6 +257,7 @@ func writeNetwork(x *xmlWriter, n *Network) {
 	x.text("comment", "")
 	x.links(href, "networklabels", "permissions", "vnicprofiles")
 	x.int("mtu", 0)
+	x.bool("port_isolation", false)
 	x.bool("stp", false)
 	if n.VM {
 		x.open("usages")
@@ -200,7 +279,7 @@ func (c *call) routeProfiles(s []string, get bool) *reply {
 		c.items = len(c.engine.profiles)
 		x := newXML("vnic_profiles")
 		for _, p := range c.engine.profiles {
-			writeProfile(x, p)
+			c.writeProfile(x, p)
 		}
 		return x.reply(http.StatusOK)
 	}
@@ -209,14 +288,14 @@ func (c *call) routeProfiles(s []string, get bool) *reply {
 	case p == nil:
 		return c.notFound()
 	case len(s) == 1:
-		return single(p, writeProfile)
+		return single(p, c.writeProfile)
 	case len(s) == 2:
 		return c.emptyList(s[1])
 	}
 	return c.notFound()
 }
 
-func writeProfile(x *xmlWriter, p *VNICProfile) {
+func (c *call) writeProfile(x *xmlWriter, p *VNICProfile) {
 	href := apiRoot + "/vnicprofiles/" + p.ID
 	x.open("vnic_profile", "href", href, "id", p.ID)
 	x.text("name", p.Name)
@@ -226,6 +305,7 @@ func writeProfile(x *xmlWriter, p *VNICProfile) {
 	x.close("pass_through")
 	x.bool("port_mirroring", false)
 	x.ref("network", "networks", p.NetworkID)
+	x.ref("network_filter", "networkfilters", networkFilterID("vdsm-no-mac-spoofing"))
 	x.close("vnic_profile")
 }
 
@@ -243,12 +323,18 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return c.notFound()
 	case len(s) == 1 && get:
 		return single(h, c.writeHost)
-	case len(s) == 2 && get && s[1] == "statistics":
-		return c.getHostStatistics(h)
+	case get && s[1] == "statistics":
+		return c.getStatistics(s[2:], "host", "hosts", h.ID, hostStatistics(h))
+	case get && s[1] == "nics":
+		return c.routeHostNICs(h, s[2:])
+	case get && s[1] == "networkattachments":
+		return c.routeAttachments(h, s[2:])
 	case s[1] == "storage" && get:
 		return c.getHostStorage(h, s[2:])
 	case len(s) == 4 && get:
 		return c.notFound()
+	case len(s) == 2 && get && s[1] == "numanodes":
+		return newXML("host_numa_nodes").reply(http.StatusOK)
 	case len(s) == 2 && get:
 		return c.emptyList(s[1])
 	case len(s) == 2 && post && s[1] == "refresh":
@@ -268,23 +354,35 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 func (c *call) writeHost(x *xmlWriter, h *host) {
 	e, href := c.engine, apiRoot+"/hosts/"+h.ID
 	x.open("host", "href", href, "id", h.ID)
-	x.actions(href, "fence", "refresh", "iscsidiscover", "discoveriscsi", "iscsilogin", "unregisteredstoragedomainsdiscover")
+	x.actions(href, hostActions...)
 	x.text("name", h.Name)
 	x.text("comment", "")
-	x.links(href, "fenceagents", "nics", "storage", "networkattachments", "affinitylabels", "permissions", "tags", "statistics")
+	x.links(href, hostLinks...)
 	x.text("address", h.Address)
+	x.text("auto_numa_status", "enable")
+	x.open("certificate")
+	x.text("organization", organization)
+	x.text("subject", "O="+organization+",CN="+h.Address)
+	x.close("certificate")
 	x.open("cpu")
 	x.text("name", "Intel Xeon Processor (Cascadelake)")
+	x.int("speed", 2294)
 	x.open("topology")
 	x.int("cores", 16)
 	x.int("sockets", 2)
 	x.int("threads", 2)
 	x.close("topology")
+	x.text("type", cpuType)
 	x.close("cpu")
+	writeEnabled(x, "device_passthrough", false)
 	x.text("external_status", "ok")
+	writeHardware(x, h)
 	x.open("iscsi")
 	x.text("initiator", "iqn.1994-05.com.redhat:"+h.Name)
 	x.close("iscsi")
+	x.text("kdump_status", "enabled")
+	writeEnabled(x, "ksm", false)
+	writePackage(x, "libvirt_version", "libvirt-10.0.0-6.el9", 10, 0)
 	active, used := 0, int64(0)
 	for _, v := range e.vms {
 		if v.host == h {
@@ -294,6 +392,9 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	}
 	x.int("max_scheduling_memory", h.Memory-used)
 	x.int("memory", h.Memory)
+	x.bool("numa_supported", true)
+	writeHostOS(x)
+	x.bool("ovn_configured", false)
 	x.int("port", 54321)
 	writePowerManagement(x, h)
 	x.text("protocol", "stomp")
@@ -310,51 +411,23 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 		x.text("status", "none")
 	}
 	x.close("spm")
+	x.open("ssh")
+	x.text("fingerprint", "SHA256:"+fingerprint(h.ID))
+	x.int("port", 22)
+	x.close("ssh")
 	x.text("status", h.status)
 	x.open("summary")
 	x.int("active", int64(active))
 	x.int("migrating", 0)
 	x.int("total", int64(active))
 	x.close("summary")
+	writeEnabled(x, "transparent_hugepages", true)
 	x.text("type", "rhel")
 	x.bool("update_available", false)
-	x.open("version")
-	x.int("build", 100)
-	x.text("full_version", "vdsm-4.50.5.1-1.el9")
-	x.int("major", 4)
-	x.int("minor", 50)
-	x.int("revision", 0)
-	x.close("version")
+	writePackage(x, "version", "vdsm-4.50.5.1-1.el9", 4, 50)
+	x.text("vgpu_placement", "consolidated")
 	x.ref("cluster", "clusters", h.ClusterID)
 	x.close("host")
-}
-
-// getHostStatistics gives, among others, boot.time in Unix seconds, as the host last reported it.
-func (c *call) getHostStatistics(h *host) *reply {
-	x := newXML("statistics")
-	for _, s := range []struct {
-		name, text, unit string
-		value            int64
-	}{
-		{"memory.total", "Total memory", "bytes", h.Memory},
-		{"boot.time", "Boot time of the machine", "none", h.booted.Unix()},
-	} {
-		id := uuidOf(h.ID + "/" + s.name)
-		x.open("statistic", "id", id)
-		x.text("name", s.name)
-		x.text("description", s.text)
-		x.text("kind", "gauge")
-		x.text("type", "integer")
-		x.text("unit", s.unit)
-		x.open("values")
-		x.open("value")
-		x.text("datum", strconv.FormatInt(s.value, 10))
-		x.close("value")
-		x.close("values")
-		x.ref("host", "hosts", h.ID)
-		x.close("statistic")
-	}
-	return x.reply(http.StatusOK)
 }
 
 // postRefresh reads the host's capabilities and devices anew.

@@ -81,9 +81,10 @@ func (v *vm) onImages() bool {
 func writeLUNDisk(x *xmlWriter, d *disk) {
 	href := apiRoot + "/disks/" + d.id
 	x.open("disk", "href", href, "id", d.id)
+	x.actions(href, diskActions...)
 	x.text("name", d.alias)
 	x.text("description", d.description)
-	x.links(href, "permissions", "statistics")
+	x.links(href, "permissions", "disksnapshots", "statistics")
 	x.text("alias", d.alias)
 	x.text("content_type", "data")
 	x.open("lun_storage", "id", d.lun.id)

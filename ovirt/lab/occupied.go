@@ -100,54 +100,6 @@ func (e *engine) mayLeave(d *storageDomain) *refusal {
 	return conflict("%s", strings.Join(all, ", "))
 }
 
-// snapshot is an entry of a VM's snapshots.
-type snapshot struct{ id, description, kind, status string }
-
-// snapshots returns the active one, which every VM has; in a preview also the one that is looked at and what was active before
-// (ovirt-engine TryBackToAllSnapshotsOfVmCommand).
-func (v *vm) snapshots() []snapshot {
-	list := []snapshot{{uuidOf(v.id + "/snapshot/active"), "Active VM", "active", "ok"}}
-	if v.preview {
-		list = append(list, snapshot{uuidOf(v.id + "/snapshot/regular"), "before the update", "regular", "in_preview"},
-			snapshot{uuidOf(v.id + "/snapshot/preview"), "Active VM before the preview", "preview", "ok"})
-	}
-	return list
-}
-
-func writeSnapshot(x *xmlWriter, v *vm, s snapshot) {
-	x.open("snapshot", "href", apiRoot+"/vms/"+v.id+"/snapshots/"+s.id, "id", s.id)
-	x.text("description", s.description)
-	x.time("date", v.created)
-	x.bool("persist_memorystate", false)
-	x.text("snapshot_status", s.status)
-	x.text("snapshot_type", s.kind)
-	x.ref("vm", "vms", v.id)
-	x.close("snapshot")
-}
-
-// writeSnapshots writes the whole collection, also inside a VM whose snapshots are followed.
-func writeSnapshots(x *xmlWriter, v *vm) {
-	for _, s := range v.snapshots() {
-		writeSnapshot(x, v, s)
-	}
-}
-
-func (c *call) routeSnapshots(v *vm, s []string, get bool) *reply {
-	switch {
-	case len(s) == 0 && get:
-		x := newXML("snapshots")
-		writeSnapshots(x, v)
-		return x.reply(http.StatusOK)
-	case len(s) == 1 && get:
-		if found := find(v.snapshots(), func(o snapshot) bool { return o.id == s[0] }); found.id != "" {
-			x := newDocument()
-			writeSnapshot(x, v, found)
-			return x.reply(http.StatusOK)
-		}
-	}
-	return c.notFound()
-}
-
 func writeBackup(x *xmlWriter, v *vm) {
 	href := apiRoot + "/vms/" + v.id + "/backups/" + v.backup.id
 	x.open("backup", "href", href, "id", v.backup.id)
@@ -182,7 +134,7 @@ func (c *call) routeBackups(v *vm, s []string, get, post bool) *reply {
 	case n == 2 && get && s[1] == "disks":
 		x := newXML("disks")
 		for _, a := range v.disks {
-			writeDisk(x, a.disk)
+			c.writeDisk(x, a.disk)
 		}
 		return x.reply(http.StatusOK)
 	case n == 2 && post && s[1] == "finalize":

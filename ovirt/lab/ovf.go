@@ -67,7 +67,7 @@ func (e *engine) ovfDomains(v *vm) []*storageDomain {
 		}
 	}
 	if !v.onImages() {
-		return e.attached(v.cluster.dc)
+		return slices.DeleteFunc(e.attached(v.cluster.dc), (*storageDomain).isoDomain)
 	}
 	return list
 }

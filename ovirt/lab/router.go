@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// route sends a request of the API to what serves it. Paths that this lab does not have answer 404, as unknown paths do.
-func (c *call) route() *reply {
+// routed sends a request of the API to what serves it. Paths that this lab does not have answer 404, as unknown paths do.
+func (c *call) routed() *reply {
 	s, get := c.segments, c.req.Method == http.MethodGet || c.req.Method == http.MethodHead
 	post, put, del := c.req.Method == http.MethodPost, c.req.Method == http.MethodPut, c.req.Method == http.MethodDelete
 	if len(s) == 0 {
@@ -45,7 +45,9 @@ func (c *call) route() *reply {
 			return c.getDisk(s[1])
 		case n == 2 && del:
 			return c.deleteDisk(s[1])
-		case n == 3 && get:
+		case n >= 3 && get && s[2] == "statistics" && c.getDisk(s[1]).status == http.StatusOK:
+			return c.getStatistics(s[3:], "disk", "disks", s[1], diskStatistics())
+		case n == 3 && get && c.getDisk(s[1]).status == http.StatusOK:
 			return c.emptyList(s[2])
 		}
 	case "storageconnections":
@@ -71,6 +73,9 @@ func (c *call) route() *reply {
 			return c.deleteEvent(s[1])
 		}
 	default:
+		if answer := c.routeFixtures(s); answer != nil {
+			return answer
+		}
 		return c.notFound()
 	}
 	if n := len(s); n <= 2 {
@@ -86,7 +91,14 @@ var emptyCollections = map[string]string{
 	"affinitygroups": "affinity_groups", "sessions": "sessions", "checkpoints": "checkpoints",
 	"diskprofiles": "disk_profiles", "disksnapshots": "disk_snapshots", "networklabels": "network_labels", "statistics": "statistics",
 	"storage": "host_storages", "nics": "nics", "networkattachments": "network_attachments",
-	"numanodes": "vm_numa_nodes", "quotas": "quotas", "qoss": "qoss", "iscsibonds": "iscsi_bonds", "cpuprofiles": "cpu_profiles",
+	"quotas": "quotas", "qoss": "qoss", "iscsibonds": "iscsi_bonds", "cpuprofiles": "cpu_profiles",
+	"hostdevices": "host_devices", "numanodes": "vm_numa_nodes", "katelloerrata": "katello_errata", "mediateddevices": "vm_mediated_devices",
+	"devices": "host_devices", "hooks": "hooks", "storageconnectionextensions": "storage_connection_extensions",
+	"unmanagednetworks": "unmanaged_networks", "externalnetworkproviderconfigurations": "external_network_provider_configurations",
+	"cpuunits": "host_cpu_units", "glusterhooks": "gluster_hooks", "glustervolumes": "gluster_volumes", "enabledfeatures": "cluster_features",
+	"externalnetworkproviders": "external_providers", "networkfilterparameters": "network_filter_parameters",
+	"linklayerdiscoveryprotocolelements": "link_layer_discovery_protocol_elements", "filters": "filters", "weights": "weights",
+	"balances": "balances", "quotastoragelimits": "quota_storage_limits", "quotaclusterlimits": "quota_cluster_limits",
 }
 
 func (c *call) emptyList(name string) *reply {
@@ -139,22 +151,16 @@ func (c *call) actionDone(j *job, stub func(*xmlWriter)) *reply {
 func (c *call) getRoot() *reply {
 	e := c.engine
 	x := newXML("api")
-	searchable := []string{"clusters", "datacenters", "events", "hosts", "networks", "storagedomains", "templates", "vms", "disks", "jobs"}
 	var heads []string
 	link := func(href, rel string) {
 		x.link(href, rel)
 		heads = append(heads, "<"+href+">; rel="+rel)
 	}
-	for _, rel := range searchable {
-		link(apiRoot+"/"+rel, rel)
-		link(apiRoot+"/"+rel+"?search={query}", rel+"/search")
-	}
-	for _, rel := range []string{"users", "groups"} {
-		link(apiRoot+"/"+rel, rel)
-		link(apiRoot+"/"+rel+"?search={query}", rel+"/search")
-	}
-	for _, rel := range []string{"roles", "tags", "bookmarks", "instancetypes", "domains", "storageconnections", "vnicprofiles", "cpuprofiles", "diskprofiles", "schedulingpolicies", "permissions", "macpools", "networkfilters", "operatingsystems", "affinitylabels", "clusterlevels"} {
-		link(apiRoot+"/"+rel, rel)
+	for _, l := range rootLinks {
+		link(apiRoot+"/"+l.rel, l.rel)
+		if l.searchable {
+			link(apiRoot+"/"+l.rel+"?search={query}", l.rel+"/search")
+		}
 	}
 	x.open("product_info")
 	x.text("instance_id", e.spec.InstanceID)

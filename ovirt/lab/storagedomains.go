@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -75,6 +76,10 @@ func (c *call) routeDomains(s []string, get, post, put, del bool) *reply {
 		}
 	case "storageconnections":
 		return c.routeDomainConnections(d, s[2:], get)
+	case "files":
+		if get {
+			return c.getFiles(d, s[2:])
+		}
 	default:
 		if n == 2 && get {
 			return c.emptyList(s[1])
@@ -94,14 +99,17 @@ func (c *call) writeDomain(x *xmlWriter, d *storageDomain, attached bool) {
 	if attached {
 		x.actions(href, "activate", "deactivate")
 	} else {
-		x.actions(href, "isattached", "updateovfstore", "refreshluns")
+		x.actions(href, "isattached", "reduceluns", "updateovfstore", "refreshluns")
 	}
 	x.text("name", d.name)
 	x.text("description", d.description)
 	x.text("comment", d.comment)
-	if attached {
+	switch {
+	case attached:
 		x.links(href, "disks")
-	} else {
+	case d.isoDomain():
+		x.links(href, "diskprofiles", "files", "disksnapshots", "storageconnections", "permissions")
+	default:
 		x.links(href, "disks", "diskprofiles", "disksnapshots", "storageconnections", "permissions", "templates", "vms")
 	}
 	committed := int64(0)
@@ -128,7 +136,7 @@ func (c *call) writeDomain(x *xmlWriter, d *storageDomain, attached bool) {
 	x.text("storage_format", d.format)
 	x.bool("supports_discard", false)
 	x.bool("supports_discard_zeroes_data", false)
-	x.text("type", "data")
+	x.text("type", cmp.Or(d.kind, "data"))
 	if d.status == "active" || d.status == "unknown" {
 		x.int("used", used)
 	}
@@ -318,6 +326,9 @@ func (c *call) addDomain(doc *node, h *host, conn *connection, reused bool) (*st
 
 func (e *engine) newDomain(id, name, format string, x *export, conns []*connection) *storageDomain {
 	d := &storageDomain{id: id, name: name, format: format, export: x, conns: conns, status: "unattached"}
+	if c, _ := e.lab.content(x); c != nil {
+		d.kind, d.files = c.kind, c.files
+	}
 	d.ovfDisks = [2]string{uuidOf(id + "/ovf1"), uuidOf(id + "/ovf2")}
 	e.domains = append(e.domains, d)
 	slices.SortFunc(e.domains, func(a, b *storageDomain) int { return strings.Compare(a.name, b.name) })

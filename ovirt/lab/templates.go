@@ -8,25 +8,25 @@ func (c *call) routeTemplates(s []string, get bool) *reply {
 		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
 	}
 	if len(s) == 0 {
-		return list(c, "templates", templateSearch, e.templates, writeTemplate)
+		return list(c, "templates", templateSearch, e.templates, c.writeTemplate)
 	}
 	t := e.template(s[0])
 	switch {
 	case t == nil:
 		return c.notFound()
 	case len(s) == 1:
-		return single(t, writeTemplate)
+		return single(t, c.writeTemplate)
 	case s[1] == "diskattachments" && len(s) == 2:
 		x := newXML("disk_attachments")
 		for _, d := range t.disks {
-			writeAttachment(x, "template", "templates", t.ID, &attachment{disk: d, bootable: true, active: true}, false)
+			c.writeAttachment(x, "template", "templates", t.ID, "", &attachment{disk: d, bootable: true, active: true}, false)
 		}
 		return x.reply(http.StatusOK)
 	case s[1] == "diskattachments" && len(s) == 3:
 		for _, d := range t.disks {
 			if d.id == s[2] {
 				x := newDocument()
-				writeAttachment(x, "template", "templates", t.ID, &attachment{disk: d, bootable: true, active: true}, false)
+				c.writeAttachment(x, "template", "templates", t.ID, "", &attachment{disk: d, bootable: true, active: true}, false)
 				return x.reply(http.StatusOK)
 			}
 		}
@@ -36,9 +36,10 @@ func (c *call) routeTemplates(s []string, get bool) *reply {
 	return c.notFound()
 }
 
-func writeTemplate(x *xmlWriter, t *template) {
+func (c *call) writeTemplate(x *xmlWriter, t *template) {
 	href := apiRoot + "/templates/" + t.ID
 	x.open("template", "href", href, "id", t.ID)
+	x.actions(href, "export")
 	x.text("name", t.Name)
 	if t.ID == blankID {
 		x.text("description", "Blank template")
@@ -46,15 +47,12 @@ func writeTemplate(x *xmlWriter, t *template) {
 		x.text("description", "")
 	}
 	x.text("comment", "")
-	x.links(href, "cdroms", "diskattachments", "watchdogs", "graphicsconsoles", "nics", "permissions", "tags")
-	x.time("creation_time", t.created)
-	x.bool("delete_protected", false)
-	x.int("memory", gib)
-	x.text("origin", "ovirt")
-	x.text("type", "server")
-	if t.cluster != nil {
-		x.ref("cluster", "clusters", t.cluster.ID)
+	x.links(href, "cdroms", "diskattachments", "watchdogs", "graphicsconsoles", "nics", "permissions", "tags", "mediateddevices")
+	b := vmBase{architecture: "undefined", bios: "cluster_default", created: t.created, memory: gib, os: "other", kind: "desktop", cluster: t.cluster}
+	if t.cluster != nil { // Blank has none, and nothing that comes from one
+		b.architecture, b.bios, b.os, b.kind, b.timeZone = t.cluster.Architecture, t.cluster.BIOSType, guestOS, "server", "Etc/GMT"
 	}
+	c.writeVMBase(x, &b)
 	x.text("status", t.status)
 	writeTemplateVersion(x, t.ID, t.BaseID, t.Version)
 	x.close("template")

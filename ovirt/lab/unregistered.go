@@ -55,7 +55,7 @@ func (c *call) getDomainTemplates(d *storageDomain) *reply {
 		for _, t := range c.engine.templates {
 			for _, k := range t.disks {
 				if slices.Contains(k.domains, d) {
-					writeTemplate(x, t)
+					c.writeTemplate(x, t)
 					c.items++
 					break
 				}

@@ -66,10 +66,10 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 				return x.reply(http.StatusOK)
 			case n == 3 && put:
 				return c.putNIC(v, k)
-			case n == 4 && get && s[3] == "reporteddevices":
-				x := newXML("reported_devices")
-				writeDevice(x, v, k)
-				return x.reply(http.StatusOK)
+			case get && s[3] == "reporteddevices":
+				return c.getDevices(v, k, s[4:])
+			case get && s[3] == "statistics":
+				return c.getStatistics(s[4:], "nic", "vms/"+v.id+"/nics", k.id, nicStatistics())
 			case n == 4 && get:
 				return c.emptyList(s[3])
 			}
@@ -79,13 +79,13 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 		case n == 2 && get:
 			x := newXML("disk_attachments")
 			for _, a := range v.disks {
-				writeAttachment(x, "vm", "vms", v.id, a, false)
+				c.writeAttachment(x, "vm", "vms", v.id, v.guestName(a), a, false)
 			}
 			return x.reply(http.StatusOK)
 		case n == 3 && get:
 			if a := find(v.disks, func(a *attachment) bool { return a.disk.id == s[2] }); a != nil {
 				x := newDocument()
-				writeAttachment(x, "vm", "vms", v.id, a, false)
+				c.writeAttachment(x, "vm", "vms", v.id, v.guestName(a), a, false)
 				return x.reply(http.StatusOK)
 			}
 		}
@@ -94,19 +94,16 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 	case "backups":
 		return c.routeBackups(v, s[2:], get, post)
 	case "reporteddevices":
-		switch {
-		case n == 2 && get:
-			x := newXML("reported_devices")
-			for _, k := range v.nics {
-				writeDevice(x, v, k)
-			}
-			return x.reply(http.StatusOK)
-		case n == 3 && get:
-			if k := find(v.nics, func(k *nic) bool { return deviceID(k) == s[2] }); k != nil && v.agentUp {
-				x := newDocument()
-				writeDevice(x, v, k)
-				return x.reply(http.StatusOK)
-			}
+		if get {
+			return c.getDevices(v, nil, s[2:])
+		}
+	case "applications":
+		if get {
+			return c.getApplications(v, s[2:])
+		}
+	case "statistics":
+		if get {
+			return c.getStatistics(s[2:], "vm", "vms", v.id, vmStatistics(c.lab.now, v))
 		}
 	default:
 		if n == 2 && get {
@@ -149,131 +146,55 @@ func writeLease(x *xmlWriter, domainID string) {
 	x.close("lease")
 }
 
-var vmLinks = []string{"applications", "cdroms", "diskattachments", "graphicsconsoles", "nics", "reporteddevices", "sessions",
-	"snapshots", "backups", "affinitylabels", "permissions", "tags", "statistics", "watchdogs"}
+// vmActions and vmLinks are in the order in which an engine of version 4.3 gave them; those that came later follow.
+var (
+	vmActionLinks = []string{"detach", "export", "commitsnapshot", "clone", "reordermacaddresses", "logon", "maintenance", "previewsnapshot", "ticket",
+		"thawfilesystems", "undosnapshot", "freezefilesystems", "cancelmigration", "reboot", "migrate", "shutdown", "start", "stop", "suspend",
+		"autopincpuandnumanodes", "reset", "screenshot"}
+	vmLinks = []string{"applications", "cdroms", "diskattachments", "watchdogs", "graphicsconsoles", "hostdevices", "nics", "numanodes", "sessions",
+		"reporteddevices", "snapshots", "backups", "affinitylabels", "katelloerrata", "permissions", "tags", "statistics", "checkpoints",
+		"mediateddevices"}
+)
 
 func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 	href := apiRoot + "/vms/" + v.id
 	x.open("vm", "href", href, "id", v.id)
-	x.actions(href, "cancelmigration", "commitsnapshot", "migrate", "previewsnapshot", "reboot", "reset", "shutdown", "start", "stop", "suspend", "undosnapshot")
+	x.actions(href, vmActionLinks...)
 	x.text("name", v.name)
 	x.text("description", v.description)
 	x.text("comment", v.comment)
 	x.links(href, vmLinks...)
-	x.open("bios")
-	x.text("type", v.cluster.BIOSType)
-	x.close("bios")
-	x.open("cpu")
-	x.text("architecture", v.cluster.Architecture)
-	x.open("topology")
-	x.int("cores", 1)
-	x.int("sockets", 1)
-	x.int("threads", 1)
-	x.close("topology")
-	x.close("cpu")
-	x.int("cpu_shares", 0)
-	x.time("creation_time", v.created)
-	x.bool("delete_protected", v.deleteProtected)
-	if follow["disk_attachments"] {
-		x.open("disk_attachments")
-		for _, a := range v.disks {
-			writeAttachment(x, "vm", "vms", v.id, a, follow["disk"])
+	b := v.base()
+	b.inline = func(x *xmlWriter, name string) {
+		if !follow[name] {
+			return
 		}
-		x.close("disk_attachments")
-	}
-	writeHA(x, v.ha, v.haPriority)
-	if v.leaseDomainID != "" {
-		writeLease(x, v.leaseDomainID)
-	}
-	x.int("memory", v.memory)
-	x.open("memory_policy")
-	x.int("guaranteed", v.memory)
-	x.int("max", 4*v.memory)
-	x.close("memory_policy")
-	if follow["nics"] {
-		x.open("nics")
-		for _, k := range v.nics {
-			writeNIC(x, v, k)
+		x.open(name)
+		switch name {
+		case "disk_attachments":
+			for _, a := range v.disks {
+				c.writeAttachment(x, "vm", "vms", v.id, v.guestName(a), a, follow["disk"])
+			}
+		case "nics":
+			for _, k := range v.nics {
+				writeNIC(x, v, k)
+			}
+		case "snapshots":
+			c.writeSnapshots(x, v)
 		}
-		x.close("nics")
+		x.close(name)
 	}
-	x.text("origin", "ovirt")
-	x.open("os")
-	x.open("boot")
-	x.open("devices")
-	x.text("device", "hd")
-	x.close("devices")
-	x.close("boot")
-	x.text("type", "rhel_9x64")
-	x.close("os")
-	x.open("placement_policy")
-	if len(v.pinnedTo) == 0 {
-		x.text("affinity", "migratable")
-	} else {
-		x.text("affinity", "pinned")
-		x.open("hosts")
-		for _, id := range v.pinnedTo {
-			x.ref("host", "hosts", id)
-		}
-		x.close("hosts")
-	}
-	x.close("placement_policy")
-	if follow["snapshots"] {
-		x.open("snapshots")
-		writeSnapshots(x, v)
-		x.close("snapshots")
-	}
-	x.bool("start_paused", false)
-	x.bool("stateless", false)
-	x.text("storage_error_resume_behaviour", "auto_resume")
-	x.text("type", "server")
-	x.ref("cluster", "clusters", v.cluster.ID)
-	if v.agentUp {
-		x.text("fqdn", v.fqdn)
-		x.open("guest_operating_system")
-		x.text("architecture", v.cluster.Architecture)
-		x.text("codename", "Plow")
-		x.text("distribution", "Red Hat Enterprise Linux")
-		x.text("family", "Linux")
-		x.open("version")
-		x.text("full_version", "9.4")
-		x.int("major", 9)
-		x.int("minor", 4)
-		x.close("version")
-		x.close("guest_operating_system")
-	}
-	x.bool("has_illegal_images", v.disksIn("illegal") != "")
-	x.bool("next_run_configuration_exists", false)
-	x.bool("run_once", false)
-	if !v.startTime.IsZero() && v.status != "down" {
-		x.time("start_time", v.startTime)
-	}
-	x.text("status", v.status)
-	if v.status == "paused" {
-		x.text("status_detail", "eio")
-	}
-	if !v.stopTime.IsZero() {
-		x.time("stop_time", v.stopTime)
-	}
-	if v.host != nil && v.status != "down" {
-		x.ref("host", "hosts", v.host.ID)
-	}
-	if v.instanceTypeID != "" {
-		x.ref("instance_type", "instancetypes", v.instanceTypeID)
-	}
-	x.ref("original_template", "templates", v.templateID)
-	x.ref("template", "templates", v.templateID)
-	if v.pool != "" {
-		x.ref("vm_pool", "vmpools", c.engine.poolID(v.pool))
-	}
+	c.writeVMBase(x, &b)
+	c.writeVMRest(x, v)
 	x.close("vm")
 }
 
 func writeNIC(x *xmlWriter, v *vm, k *nic) {
 	href := apiRoot + "/vms/" + v.id + "/nics/" + k.id
 	x.open("nic", "href", href, "id", k.id)
+	x.actions(href, "activate", "deactivate")
 	x.text("name", k.name)
-	x.links(href, "reporteddevices", "statistics")
+	x.links(href, "reporteddevices", "networkfilterparameters", "statistics")
 	x.ref("vm", "vms", v.id)
 	x.text("interface", "virtio")
 	x.bool("linked", k.linked)
@@ -281,56 +202,48 @@ func writeNIC(x *xmlWriter, v *vm, k *nic) {
 	x.text("address", k.mac)
 	x.close("mac")
 	x.bool("plugged", k.plugged)
-	if v.agentUp && v.ip != "" {
+	if d := find(v.devices(), func(d guestDevice) bool { return d.nic == k }); d.nic != nil {
 		x.open("reported_devices")
-		writeDevice(x, v, k)
+		writeDevice(x, v, d, true)
 		x.close("reported_devices")
 	}
+	x.bool("synced", true)
 	if k.profileID != "" {
 		x.ref("vnic_profile", "vnicprofiles", k.profileID)
 	}
 	x.close("nic")
 }
 
-func deviceID(k *nic) string { return uuidOf("device/" + k.id) }
-
-// writeDevice writes what the guest reports of a NIC; nothing without a guest agent.
-func writeDevice(x *xmlWriter, v *vm, k *nic) {
-	if !v.agentUp {
-		return
+// guestName is the name by which the guest calls a disk, as its agent tells.
+func (v *vm) guestName(a *attachment) string {
+	if !v.agentUp || !v.runs() || !a.active {
+		return ""
 	}
-	id := deviceID(k)
-	x.open("reported_device", "href", apiRoot+"/vms/"+v.id+"/reporteddevices/"+id, "id", id)
-	x.text("name", "eth0")
-	x.text("description", "guest reported data")
-	x.open("ips")
-	x.open("ip")
-	x.text("address", v.ip)
-	x.text("version", "v4")
-	x.close("ip")
-	x.close("ips")
-	x.open("mac")
-	x.text("address", k.mac)
-	x.close("mac")
-	x.text("type", "network")
-	x.ref("vm", "vms", v.id)
-	x.close("reported_device")
+	return "/dev/sd" + string(rune('a'+slices.Index(v.disks, a)%26))
 }
 
-func writeAttachment(x *xmlWriter, owner, collection, id string, a *attachment, whole bool) {
+// writeAttachment writes a disk attachment of a VM or a template; logicalName is what the guest calls the disk, "" where nobody knows.
+// An engine gives a template's also a VM of the template's id, with an href that leads nowhere, which is left out here.
+func (c *call) writeAttachment(x *xmlWriter, owner, collection, id, logicalName string, a *attachment, whole bool) {
 	x.open("disk_attachment", "href", apiRoot+"/"+collection+"/"+id+"/diskattachments/"+a.disk.id, "id", a.disk.id)
 	x.bool("active", a.active)
 	x.bool("bootable", a.bootable)
 	x.text("interface", "virtio_scsi")
+	if logicalName != "" {
+		x.text("logical_name", logicalName)
+	}
 	x.bool("pass_discard", false)
 	x.bool("read_only", false)
 	x.bool("uses_scsi_reservation", false)
 	if whole {
-		writeDisk(x, a.disk)
+		c.writeDisk(x, a.disk)
 	} else {
 		x.ref("disk", "disks", a.disk.id)
 	}
 	x.ref(owner, collection, id)
+	if owner == "template" {
+		x.empty("vm", "id", id)
+	}
 	x.close("disk_attachment")
 }
 

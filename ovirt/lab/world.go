@@ -131,6 +131,9 @@ type StorageDomain struct {
 	LUNSet       string `json:"lun_set,omitempty"` // instead of Address and Path
 	Format       string `json:"format"`
 	Master       bool   `json:"master,omitempty"`
+	// Type is data (or ""), or iso: a domain with only Files, names of images of CDs.
+	Type  string   `json:"type,omitempty"`
+	Files []string `json:"files,omitempty"`
 }
 
 // Template is a template; Blank has the all-zero id and belongs to no cluster.
@@ -171,6 +174,8 @@ type VM struct {
 	Status  string `json:"status,omitempty"`
 	Pool    string `json:"pool,omitempty"`    // name of the VM pool that it belongs to
 	Preview bool   `json:"preview,omitempty"` // one of its snapshots is in preview
+	// Snapshots that people took of it, the oldest first.
+	Snapshots []Snapshot `json:"snapshots,omitempty"`
 	// PinnedTo lists, by id, the hosts that alone may run it. Another engine that registers it has none of them.
 	PinnedTo []string `json:"pinned_to,omitempty"`
 	// Backup is the phase of a backup that is under way: initializing, starting, ready or finalizing. It locks the disks.
@@ -183,6 +188,13 @@ type VM struct {
 	CustomVersion string `json:"custom_version,omitempty"`
 	// AgentDelay is how much longer than others its guest agent takes to report.
 	AgentDelay time.Duration `json:"agent_delay,omitempty"`
+}
+
+// Snapshot is a regular snapshot of a VM.
+type Snapshot struct {
+	Description string        `json:"description"`
+	Age         time.Duration `json:"age,omitempty"`    // how long before the start of the lab it was taken
+	Memory      bool          `json:"memory,omitempty"` // it holds the memory too
 }
 
 // NIC is a network interface of a VM.
@@ -326,6 +338,9 @@ func (s *Site) check(exports map[string]bool) error {
 	}
 	for _, d := range s.StorageDomains {
 		try(add(d.ID))
+		if !slices.Contains([]string{"", "data", domainISO}, d.Type) || d.Type != domainISO && len(d.Files) > 0 || d.Type == domainISO && d.Master {
+			try(fmt.Errorf("storage domain %s: type is data, or iso with files and never the master, not %q", d.Name, d.Type))
+		}
 		if !exports[d.place()] {
 			try(fmt.Errorf("storage domain %s: no export or LUN set %s", d.Name, d.place()))
 		}
