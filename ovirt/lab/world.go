@@ -17,6 +17,8 @@ type World struct {
 	TokenIdle time.Duration `json:"token_idle,omitempty"`
 	// OVFInterval is how often the engine writes OVF stores by itself; 0 means 60 minutes (OvfUpdateIntervalInMinutes).
 	OVFInterval time.Duration `json:"ovf_interval,omitempty"`
+	// Faults are the rules by which the lab fails from the start (Lab.Fail).
+	Faults []Fault `json:"faults,omitempty"`
 }
 
 // Site is one engine with all that it manages.
