@@ -21,11 +21,13 @@ const (
 	eventVMStoppedInstead = 76  // USER_STOPPED_VM_INSTEAD_OF_SHUTDOWN
 	eventSuspendedStop    = 111 // USER_STOP_SUSPENDED_VM
 	eventVMDownError      = 119
+	eventPausedEIO        = 145 // VM_PAUSED_EIO
 	eventShutdownFailed   = 147 // VM_POWER_DOWN_FAILED
 	eventVMStart          = 153
 	eventVMRegistered     = 174
 	eventTemplateRegister = 180
 	eventOVFFailed        = 190
+	eventResumed          = 196 // VM_RECOVERED_FROM_PAUSE_ERROR
 	eventOVFUpdated       = 199
 	eventManualFence      = 494 // VDS_MANUAL_FENCE_STATUS
 	eventHostNonOp        = 522 // VDS_SET_NONOPERATIONAL_DOMAIN

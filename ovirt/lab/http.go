@@ -30,6 +30,7 @@ type call struct {
 	action      *node // the body of an action, nil for other requests
 	items       int   // objects in the answer
 	token       *token
+	failing     bool // an action whose job fails (FaultJob)
 }
 
 // reply is an answer. A nil *reply means that the connection is dropped without one.
@@ -82,6 +83,9 @@ func (l *Lab) serve(e *engine, w http.ResponseWriter, r *http.Request) {
 func (c *call) answer() (answer *reply, cut string) {
 	l, e := c.lab, c.engine
 	rule := l.requestFault(e, c.req)
+	if !e.answers { // a rule took the engine away
+		return nil, ""
+	}
 	if rule == nil {
 		return c.work(), ""
 	}
@@ -91,6 +95,9 @@ func (c *call) answer() (answer *reply, cut string) {
 		}
 	}
 	switch {
+	case rule.Kind == FaultJob:
+		c.failing = true
+		return c.work(), ""
 	case rule.Restart:
 		e.restart()
 		return nil, ""
@@ -124,11 +131,7 @@ func (c *call) answer() (answer *reply, cut string) {
 }
 
 // isAction reports whether the request is an action on an object, by its place.
-func (c *call) isAction() bool {
-	path := strings.TrimPrefix(c.req.URL.Path, apiRoot)
-	parts := strings.Split(strings.Trim(path, "/"), "/")
-	return c.req.Method == http.MethodPost && len(parts)%2 == 1 && len(parts) >= 3
-}
+func (c *call) isAction() bool { return isAction(c.req) }
 
 // work does the request and lets its time pass.
 func (c *call) work() *reply {
@@ -288,6 +291,9 @@ func (c *call) api() *reply {
 		if kind = strings.TrimSpace(kind); kind != "application/xml" && kind != "text/xml" {
 			return html(http.StatusUnsupportedMediaType, "Unsupported Media Type")
 		}
+	}
+	if c.failing {
+		return c.failJob()
 	}
 	return c.route()
 }

@@ -226,6 +226,11 @@ func (w *World) Check() error {
 			return fmt.Errorf("check world: site %q: %w", w.Sites[i].Name, err)
 		}
 	}
+	for i := range w.Faults {
+		if err := w.Faults[i].check(w.faultTargets()); err != nil {
+			return fmt.Errorf("check world: fault %d: %w", i+1, err)
+		}
+	}
 	return nil
 }
 
