@@ -14,16 +14,17 @@ import (
 
 // allowed says which of our packages, and which guarded foreign ones, each folder may import. The longest prefix wins.
 var allowed = map[string][]string{
-	"cmd/drrun":  {"drrun/plans", "drrun/plans/runner", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab", "drrun/internal/sabotage", "github.com/fsnotify/fsnotify"},
-	"plans":      {"drrun/plans", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
-	"stdlib":     {"drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
-	"lua":        {"drrun/engine", "github.com/yuin/gopher-lua"},
-	"engine":     {"drrun/internal/sabotage"},
-	"engine/sim": {"drrun/engine"},
-	"ovirt":      {"drrun/internal/sabotage", "github.com/ovirt/go-ovirt"},
-	"ovirt/lab":  {},
-	"examples":   {},
-	"interop":    {},
+	"cmd/drrun":    {"drrun/plans", "drrun/plans/runner", "drrun/plans/worlds", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab", "drrun/internal/sabotage", "github.com/fsnotify/fsnotify"},
+	"plans":        {"drrun/plans", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
+	"plans/worlds": {"drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab"},
+	"stdlib":       {"drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
+	"lua":          {"drrun/engine", "github.com/yuin/gopher-lua"},
+	"engine":       {"drrun/internal/sabotage"},
+	"engine/sim":   {"drrun/engine"},
+	"ovirt":        {"drrun/internal/sabotage", "github.com/ovirt/go-ovirt"},
+	"ovirt/lab":    {},
+	"examples":     {},
+	"interop":      {},
 
 	"internal/sabotage": {},
 }

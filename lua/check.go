@@ -446,6 +446,10 @@ func typeHint(t Type) string {
 		return "write a whole number, without quotes"
 	case kindList:
 		return "write a list: { a, b }"
+	case kindOneOf:
+		if t.alts[0].kind == kindSize {
+			return typeHint(t.alts[0])
+		}
 	}
 	return ""
 }

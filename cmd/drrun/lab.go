@@ -12,12 +12,15 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"drrun/ovirt/lab"
+	"drrun/plans"
 	"drrun/plans/runner"
+	"drrun/plans/worlds"
 )
 
 type labOptions struct {
 	VMs, Domains                int
 	Primary, Secondary, Control string
+	World                       string
 	Dir                         string
 	Speed                       float64
 	LoseVM                      string
@@ -28,10 +31,14 @@ const labHelp = `Serves two simulated oVirt engines with their hosts, networks a
 engine2 with none. They answer as real engines do, and break when you break them. Into --dir it writes the engines' CA
 certificates and lab.env, the environment that drrun needs to work with them.
 
-From another terminal the commands below show and change what lies outside the engines: power and storage.
+With --world they serve what a Lua file describes: sites, clusters, storage, VMs, and the faults that they begin with. A file
+with errors is refused with all of them (exit code 2).
+
+From another terminal the commands below show and change what lies outside the engines: power, storage and faults.
 
 EXAMPLES
 drrun lab --speed 20
+drrun lab --world examples/worlds/two-centers.lua
 source lab.env; drrun lab status
 drrun lab disaster primary
 drrun lab promote nfs_ds
@@ -53,6 +60,7 @@ func newLabCommand(inv *invocation) *cli.Command {
 			newLabStatusCommand(inv), newLabDisasterCommand(inv), newLabHealCommand(inv), newLabPromoteCommand(inv), newLabReplicateCommand(inv), newLabWaitCommand(inv),
 		},
 		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "world", Usage: "`FILE.lua` with the world to begin with; default: two small sites"},
 			&cli.IntFlag{Name: "vms", Value: 3, Usage: "`N` VMs on the primary site; default: 3"},
 			&cli.IntFlag{Name: "domains", Value: 1, Usage: "`N` replicated storage domains; default: 1"},
 			&cli.StringFlag{Name: "primary", Value: "127.0.0.1:8443", Usage: "`ADDRESS` of the primary engine; default: 127.0.0.1:8443, port 0 is any free one"},
@@ -67,8 +75,13 @@ func newLabCommand(inv *invocation) *cli.Command {
 			if _, err := exactly(c, []string{"drrun", "lab"}); err != nil {
 				return err
 			}
+			for _, flag := range []string{"vms", "domains", "lose-vm"} {
+				if c.IsSet("world") && c.IsSet(flag) {
+					return usage("--%s and --world do not go together: the file says what there is", flag).of([]string{"drrun", "lab"})
+				}
+			}
 			inv.result = runLab(c.Context, labOptions{
-				VMs: c.Int("vms"), Domains: c.Int("domains"), Primary: c.String("primary"), Secondary: c.String("secondary"), Control: c.String("control"),
+				World: c.String("world"), VMs: c.Int("vms"), Domains: c.Int("domains"), Primary: c.String("primary"), Secondary: c.String("secondary"), Control: c.String("control"),
 				Dir: c.String("dir"), Speed: c.Float64("speed"), LoseVM: c.String("lose-vm"), UntilStdinCloses: c.Bool("until-stdin-closes"),
 			}, inv)
 			return nil
@@ -92,7 +105,10 @@ func runLab(ctx context.Context, o labOptions, inv *invocation) *runner.Result {
 	if problem := o.wrong(); problem != nil {
 		return problem.of([]string{"drrun", "lab"}).result()
 	}
-	world := lab.TwoSites(lab.TwoSitesOptions{VMs: o.VMs, Domains: o.Domains, LoseVM: o.LoseVM})
+	world, refused := o.world(ctx, inv)
+	if refused != nil {
+		return refused
+	}
 	if o.LoseVM != "" && !slices.ContainsFunc(world.Sites[0].VMs, func(vm lab.VM) bool { return vm.Name == o.LoseVM }) {
 		return usage("--lose-vm: the lab has no VM %q", o.LoseVM).of([]string{"drrun", "lab"}).result()
 	}
@@ -110,19 +126,39 @@ func runLab(ctx context.Context, o labOptions, inv *invocation) *runner.Result {
 			_ = server.Close()
 		})
 	}
-	inv.screen.out(labText(o, server))
+	inv.screen.out(labText(o, world, server))
 	server.Wait()
 	return done("lab")
+}
+
+// world is what the lab begins with: what the file of --world says, else the two-site world.
+func (o labOptions) world(ctx context.Context, inv *invocation) (lab.World, *runner.Result) {
+	if o.World == "" {
+		return lab.TwoSites(lab.TwoSitesOptions{VMs: o.VMs, Domains: o.Domains, LoseVM: o.LoseVM}), nil
+	}
+	world, found := worlds.Read(ctx, inv.env.wall(), o.World)
+	if len(found) == 0 {
+		return world, nil
+	}
+	findings := plans.FromDiagnostics(found)
+	inv.screen.line(findingsText(findings))
+	refused := failure(runner.ExitInvalid, runner.StatusInvalid, "world", fmt.Errorf("the world %s has errors; no lab was started", o.World), "correct the file, then start the lab again")
+	refused.Findings = findings
+	return world, interrupted(ctx, refused)
 }
 
 // labSeed decides the ids that come into being in a lab; they are the same in all.
 const labSeed = 1
 
-func labText(o labOptions, server *lab.Server) string {
+func labText(o labOptions, world lab.World, server *lab.Server) string {
 	var b strings.Builder
+	vms := 0
+	if primary, ok := world.Site("primary"); ok {
+		vms = len(primary.VMs)
+	}
 	file := func(name string) string { return shellWord(filepath.Join(o.Dir, name)) }
 	fmt.Fprintf(&b, "%s%s\n", labReady, server.Control)
-	fmt.Fprintf(&b, "  primary    %s  (CA: %s), %s on %s\n", server.PrimaryURL, file("primary-ca.pem"), count(o.VMs, "VM"), count(o.Domains, "storage domain"))
+	fmt.Fprintf(&b, "  primary    %s  (CA: %s), %s on %s\n", server.PrimaryURL, file("primary-ca.pem"), count(vms, "VM"), count(len(world.Replications), "storage domain"))
 	fmt.Fprintf(&b, "  secondary  %s  (CA: %s)\n", server.SecondaryURL, file("secondary-ca.pem"))
 	fmt.Fprintf(&b, "  time runs %s times as fast as outside\n\n", strconv.FormatFloat(o.Speed, 'g', -1, 64))
 	fmt.Fprintf(&b, "in another terminal, in this folder:\n  source %s\n", sourceable(file("lab.env")))
@@ -131,9 +167,9 @@ func labText(o labOptions, server *lab.Server) string {
 	}
 	b.WriteString("  drrun check plan.lua\n  drrun lab disaster primary\n")
 	back := "  drrun lab heal primary"
-	for i := range o.Domains {
-		fmt.Fprintf(&b, "  drrun lab promote %s\n", lab.DomainName(i))
-		back += " && drrun lab replicate " + lab.DomainName(i)
+	for _, r := range world.Replications {
+		fmt.Fprintf(&b, "  drrun lab promote %s\n", shellWord(r.Domain))
+		back += " && drrun lab replicate " + shellWord(r.Domain)
 	}
 	fmt.Fprintf(&b, "  drrun failover plan.lua --confirm-source-down 'YOUR NAME: HOW YOU KNOW' --answer 'promote_storage=writable,as_of=unknown'\n")
 	fmt.Fprintf(&b, "%s\n  drrun lab wait primary\n  drrun failback plan.lua\n\nCtrl-C ends the lab\n", back)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -68,6 +69,27 @@ func (c *ControlClient) Fail(ctx context.Context, f Fault) error {
 	return c.call(ctx, http.MethodPost, "/faults", f, nil)
 }
 
+// AddFault is Fail, and returns the rule as Faults lists it.
+func (c *ControlClient) AddFault(ctx context.Context, f Fault) (FaultView, error) {
+	var view FaultView
+	return view, c.call(ctx, http.MethodPost, "/faults", f, &view)
+}
+
+// Faults returns the rules with what each did (Lab.Faults).
+func (c *ControlClient) Faults(ctx context.Context) ([]FaultView, error) {
+	var list []FaultView
+	return list, c.call(ctx, http.MethodGet, "/faults", nil, &list)
+}
+
+// DropFault takes a rule away, 0 all of them (Lab.DropFault).
+func (c *ControlClient) DropFault(ctx context.Context, n int) error {
+	path := "/faults"
+	if n != 0 {
+		path += "/" + strconv.Itoa(n)
+	}
+	return c.call(ctx, http.MethodDelete, path, nil, nil)
+}
+
 func (c *ControlClient) call(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
@@ -91,11 +113,9 @@ func (c *ControlClient) call(ctx context.Context, method, path string, in, out a
 		return fmt.Errorf("call lab at %s: %w", c.base, err)
 	}
 	if answer.StatusCode != http.StatusOK {
-		var fail struct {
-			Error string `json:"error"`
-		}
-		if json.Unmarshal(b, &fail) == nil && fail.Error != "" {
-			return fmt.Errorf("call lab at %s: %s", c.base, fail.Error)
+		fail := &ControlError{Status: answer.StatusCode}
+		if json.Unmarshal(b, fail) == nil && fail.Message != "" {
+			return fmt.Errorf("call lab at %s: %w", c.base, fail)
 		}
 		return fmt.Errorf("call lab at %s: %s %s answered %s", c.base, method, path, answer.Status)
 	}

@@ -30,6 +30,7 @@ const (
 	eventCommitted        = 95
 	eventSuspendedStop    = 111 // USER_STOP_SUSPENDED_VM
 	eventVMDownError      = 119
+	eventPausedEIO        = 145 // VM_PAUSED_EIO
 	eventShutdownFailed   = 147 // VM_POWER_DOWN_FAILED
 	eventRunFailed        = 151 // USER_INITIATED_RUN_VM_FAILED
 	eventVMStart          = 153
@@ -38,6 +39,7 @@ const (
 	eventVMRegistered     = 174
 	eventTemplateRegister = 180
 	eventOVFFailed        = 190
+	eventResumed          = 196 // VM_RECOVERED_FROM_PAUSE_ERROR
 	eventOVFUpdated       = 199
 	eventReset            = 221
 	eventAlreadyThere     = 254 // VM_ALREADY_IN_REQUESTED_STATUS

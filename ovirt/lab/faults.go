@@ -1,9 +1,8 @@
 package lab
 
 import (
-	"fmt"
-	"net/http"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -21,24 +20,45 @@ const (
 	FaultHostBMC      = "host-bmc"       // the BMC of the host Subject does not answer until Heal
 	FaultHostBlind    = "host-blind"     // the host Subject does not reach Export until Heal
 	FaultEngine       = "engine-restart" // the engine of Site restarts at once: tokens and operations under way are lost
+	FaultStorageDown  = "storage-down"   // the storage of Export goes away until Heal of its site: VMs on it pause, replication stops
+	FaultSiteDown     = "site-down"      // Site loses its power, as Disaster
+	// FaultJob meets requests as a fault without a kind does: an action answers 200 and "complete", does nothing, and its job has failed.
+	FaultJob = "job-failed"
 )
 
+// FaultKinds are all kinds of faults but that of an HTTP request, in the order of their names.
+func FaultKinds() []string {
+	return []string{FaultActivation, FaultDeactivate, FaultEngine, FaultHostBlind, FaultHostBMC, FaultHostDown, FaultHostIsolated, FaultJob, FaultListing,
+		FaultOVFRead, FaultRegisterLost, FaultSiteDown, FaultStorageDown, FaultVMBoot, FaultShutdown}
+}
+
+// happens are the kinds that change the world at one moment: at once, or with a request where the rule names one.
+var happens = []string{FaultEngine, FaultHostBlind, FaultHostBMC, FaultHostDown, FaultHostIsolated, FaultSiteDown, FaultStorageDown}
+
 // Fault is a rule by which the lab fails. The zero Kind is a fault of an HTTP request: the rule meets requests to Site whose
-// method and path match, passes the first Nth-1 of them, and is used up after Times more.
+// method and path match, passes the first Nth-1 of them, and is used up after Times more. The kinds that change the world do so at
+// once, Delay later, or, where the rule has Method, Path, Asked, Nth or Probability, with a request that it meets, before that
+// request is worked on. The other kinds wait for what they are about.
 type Fault struct {
 	Kind    string `json:"kind,omitempty"`
 	Subject string `json:"subject,omitempty"`
-	Export  string `json:"export,omitempty"` // ADDRESS:PATH, of host-blind
+	Export  string `json:"export,omitempty"` // ADDRESS:PATH, of host-blind and storage-down
 
 	Site   string `json:"site,omitempty"`   // "" means both
 	Method string `json:"method,omitempty"` // "" means any
 	Path   string `json:"path,omitempty"`   // regular expression on the path; "" means any
 	Nth    int    `json:"nth,omitempty"`    // first request that it meets, from 1; 0 means 1
-	Times  int    `json:"times,omitempty"`  // how many; 0 means 1, negative means all
+	Times  int    `json:"times,omitempty"`  // how many; 0 means 1, with Probability all; negative means all
+	Asked  string `json:"asked,omitempty"`  // the site whose requests count where it is not Site: storage is lost there while one is asked here
+
+	// Probability is how likely each request, or use, is met, above 0 and up to 1; 0 means always. Seed decides which ones: the same
+	// seed, rule and order of requests meet the same ones.
+	Probability float64 `json:"probability,omitempty"`
+	Seed        uint64  `json:"seed,omitempty"`
 
 	Delay    time.Duration `json:"delay,omitempty"`    // before anything else
 	Status   int           `json:"status,omitempty"`   // answered instead of doing anything; with Reason a fault document
-	Reason   string        `json:"reason,omitempty"`   // fault reason; "" means an empty body, unless HTML or Body
+	Reason   string        `json:"reason,omitempty"`   // fault reason; "" means an empty body, unless HTML
 	Detail   string        `json:"detail,omitempty"`   // fault detail
 	HTML     bool          `json:"html,omitempty"`     // an HTML page; with Status 0 or 200 after the effect, else instead of it
 	Empty    bool          `json:"empty,omitempty"`    // the effect happens, the answer has its status and no body
@@ -47,124 +67,92 @@ type Fault struct {
 	Restart  bool          `json:"restart,omitempty"`  // the engine restarts with this request: no effect, no answer, tokens lost
 }
 
-// faultRule is a rule with its count of requests.
-type faultRule struct {
-	Fault
-	path *regexp.Regexp
-	seen int
-	used int
+// triggered tells that a rule of a kind that changes the world waits for a request.
+func (f *Fault) triggered() bool {
+	return f.Method != "" || f.Path != "" || f.Asked != "" || f.Nth != 0 || f.Times != 0 || f.Probability != 0
 }
 
-func (r *faultRule) spent() bool {
-	times := r.Times
-	if times == 0 {
-		times = 1
-	}
-	return times > 0 && r.used >= times
+// ofRequests tells that requests are what the rule meets.
+func (f *Fault) ofRequests() bool {
+	return f.Kind == "" || f.Kind == FaultJob || slices.Contains(happens, f.Kind)
 }
 
-// Fail adds a rule. Rules are tried in the order in which they were added; the first that meets wins.
-func (l *Lab) Fail(rule Fault) error {
-	r := &faultRule{Fault: rule}
-	switch rule.Kind {
-	case "", FaultVMBoot, FaultActivation, FaultOVFRead, FaultRegisterLost, FaultListing, FaultDeactivate, FaultShutdown, FaultEngine,
-		FaultHostDown, FaultHostIsolated, FaultHostBMC, FaultHostBlind:
-	default:
-		return fmt.Errorf("add fault: unknown kind %q", rule.Kind)
+// faultTargets is what rules can name.
+type faultTargets struct {
+	sites   []string
+	hosts   map[string][]string // by site: ids and names
+	exports []string
+}
+
+func (w *World) faultTargets() faultTargets {
+	t := faultTargets{hosts: map[string][]string{}}
+	for _, s := range w.Sites {
+		t.sites = append(t.sites, s.Name)
+		for _, h := range s.Hosts {
+			t.hosts[s.Name] = append(t.hosts[s.Name], h.Name, h.ID)
+		}
 	}
-	switch rule.Reset {
-	case "", "before", "after":
-	default:
-		return fmt.Errorf("add fault: reset is before or after, not %q", rule.Reset)
+	for _, x := range w.Exports {
+		t.exports = append(t.exports, x.Address+":"+x.Path)
 	}
-	var err error
-	if r.path, err = regexp.Compile(rule.Path); err != nil {
-		return fmt.Errorf("add fault: %w", err)
+	return t
+}
+
+// check finds what a rule cannot mean. Its errors are *ControlError.
+func (f *Fault) check(known faultTargets) error {
+	if f.Kind != "" && !slices.Contains(FaultKinds(), f.Kind) {
+		return unknownName("kind of fault", f.Kind, FaultKinds(), `no kind at all is a fault of HTTP requests`)
 	}
-	l.lock()
-	defer l.mu.Unlock()
-	if rule.Site != "" && l.engine(rule.Site) == nil {
-		return fmt.Errorf("add fault: no site %q", rule.Site)
+	for _, site := range []string{f.Site, f.Asked} {
+		if site != "" && !slices.Contains(known.sites, site) {
+			return unknownName("site", site, known.sites, "")
+		}
 	}
-	switch rule.Kind {
-	case FaultEngine:
-		for _, e := range l.engines {
-			if rule.Site == "" || e.name == rule.Site {
-				e.restart()
+	if _, err := regexp.Compile(f.Path); err != nil {
+		return refused("path is no regular expression: %v", err).hinted("for example /vms/[^/]+/start$")
+	}
+	switch {
+	case f.Reset != "" && f.Reset != "before" && f.Reset != "after":
+		return refused("reset is before or after, not %q", f.Reset).hinted("before: the request has no effect; after: it has, and nobody is told")
+	case f.Probability < 0 || f.Probability > 1:
+		return refused("probability is from 0 to 1, not %g", f.Probability)
+	case f.Nth < 0:
+		return refused("nth counts from 1; it is %d", f.Nth)
+	case f.Delay < 0:
+		return refused("delay is %s", f.Delay)
+	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
+		return refused("status is an HTTP status from 200 to 599, not %d", f.Status)
+	}
+	return f.checkSubject(known)
+}
+
+// checkSubject finds that the host or the export that a rule is about is missing or unknown.
+func (f *Fault) checkSubject(known faultTargets) error {
+	switch f.Kind {
+	case FaultHostDown, FaultHostIsolated, FaultHostBMC, FaultHostBlind:
+		var hosts []string
+		for _, site := range known.sites {
+			if f.Site == "" || f.Site == site {
+				hosts = append(hosts, known.hosts[site]...)
 			}
 		}
-		return nil
-	case FaultHostDown, FaultHostIsolated, FaultHostBMC, FaultHostBlind:
-		return l.failHost(rule)
+		if !slices.Contains(hosts, f.Subject) {
+			var names []string
+			for i := 0; i < len(hosts); i += 2 {
+				names = append(names, hosts[i])
+			}
+			return unknownName("host", f.Subject, names, "")
+		}
+	case FaultSiteDown:
+		if f.Site == "" {
+			return refused("%s needs the site", f.Kind).hinted("known: %s", joined(known.sites))
+		}
 	}
-	l.faults = append(l.faults, r)
-	return nil
-}
-
-// failHost does at once what a rule says of one host.
-func (l *Lab) failHost(rule Fault) error {
-	x := l.export(rule.Export)
-	if rule.Kind == FaultHostBlind && x == nil {
-		return fmt.Errorf("add fault: no export %q", rule.Export)
-	}
-	for _, e := range l.engines {
-		h := find(e.hosts, func(h *host) bool {
-			return (rule.Site == "" || e.name == rule.Site) && (h.ID == rule.Subject || h.Name == rule.Subject)
-		})
-		if h == nil {
-			continue
-		}
-		switch rule.Kind {
-		case FaultHostDown:
-			e.dropHost(h)
-		case FaultHostIsolated:
-			e.isolate(h)
-		case FaultHostBMC:
-			h.bmcSilent = true
-		case FaultHostBlind:
-			e.blindfold(h, x)
-		}
-		return nil
-	}
-	return fmt.Errorf("add fault: no host %q", rule.Subject)
-}
-
-// requestFault returns the rule that meets this request, or nil.
-func (l *Lab) requestFault(e *engine, r *http.Request) *faultRule {
-	for _, rule := range l.faults {
-		if rule.Kind != "" || rule.spent() || rule.Site != "" && rule.Site != e.name ||
-			rule.Method != "" && rule.Method != r.Method || !rule.path.MatchString(r.URL.Path) {
-			continue
-		}
-		rule.seen++
-		if rule.seen < rule.Nth {
-			continue
-		}
-		rule.used++
-		return rule
+	if (f.Kind == FaultHostBlind || f.Kind == FaultStorageDown || f.Export != "") && !slices.Contains(known.exports, f.Export) {
+		return unknownName("export", f.Export, known.exports, "")
 	}
 	return nil
 }
 
-// meets reports whether a rule of that kind meets the subject now, and counts it.
-func (e *engine) meets(kind string, subject ...string) bool {
-	for _, rule := range e.lab.faults {
-		if rule.Kind != kind || rule.spent() || rule.Site != "" && rule.Site != e.name {
-			continue
-		}
-		hit := rule.Subject == ""
-		for _, s := range subject {
-			hit = hit || rule.Subject == s
-		}
-		if !hit {
-			continue
-		}
-		rule.seen++
-		if rule.seen < rule.Nth {
-			continue
-		}
-		rule.used++
-		return true
-	}
-	return false
-}
+// String says in a line what the rule does: "POST /start$ of primary, from the 2nd: status 503".
+func (f *Fault) String() string { return f.meets() + ": " + f.does() }

@@ -31,6 +31,7 @@ type call struct {
 	items       int   // objects in the answer
 	token       *token
 	inlined     bool // the handler has followed the links itself
+	failing     bool // an action whose job fails (FaultJob)
 }
 
 // reply is an answer. A nil *reply means that the connection is dropped without one.
@@ -83,6 +84,9 @@ func (l *Lab) serve(e *engine, w http.ResponseWriter, r *http.Request) {
 func (c *call) answer() (answer *reply, cut string) {
 	l, e := c.lab, c.engine
 	rule := l.requestFault(e, c.req)
+	if !e.answers { // a rule took the engine away
+		return nil, ""
+	}
 	if rule == nil {
 		return c.work(), ""
 	}
@@ -92,6 +96,9 @@ func (c *call) answer() (answer *reply, cut string) {
 		}
 	}
 	switch {
+	case rule.Kind == FaultJob:
+		c.failing = true
+		return c.work(), ""
 	case rule.Restart:
 		e.restart()
 		return nil, ""
@@ -125,11 +132,7 @@ func (c *call) answer() (answer *reply, cut string) {
 }
 
 // isAction reports whether the request is an action on an object, by its place.
-func (c *call) isAction() bool {
-	path := strings.TrimPrefix(c.req.URL.Path, apiRoot)
-	parts := strings.Split(strings.Trim(path, "/"), "/")
-	return c.req.Method == http.MethodPost && len(parts)%2 == 1 && len(parts) >= 3
-}
+func (c *call) isAction() bool { return isAction(c.req) }
 
 // work does the request and lets its time pass.
 func (c *call) work() *reply {
@@ -290,6 +293,9 @@ func (c *call) api() *reply {
 		default:
 			return html(http.StatusUnsupportedMediaType, "Unsupported Media Type")
 		}
+	}
+	if c.failing {
+		return c.failJob()
 	}
 	return c.followed(c.route())
 }

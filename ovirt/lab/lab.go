@@ -33,6 +33,8 @@ type Lab struct {
 	violations []Violation
 	strays     []*stray
 	faults     []*faultRule
+	lastFault  int                 // number of the last rule
+	stalled    map[*vm]*export     // VMs that paused for storage that a fault took
 	down       []func(site string) // called, with the lock held, when an engine stops to answer
 }
 
@@ -51,6 +53,11 @@ func New(w World, clock Clock, seed uint64) *Lab {
 		l.ovf = time.Hour
 	}
 	l.build(w)
+	for _, rule := range w.Faults {
+		if err := l.Fail(rule); err != nil {
+			panic(err)
+		}
+	}
 	return l
 }
 

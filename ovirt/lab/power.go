@@ -15,9 +15,15 @@ func (l *Lab) Disaster(site string) error {
 	if e == nil {
 		return fmt.Errorf("disaster: no site %q", site)
 	}
+	l.disaster(e)
+	return nil
+}
+
+func (l *Lab) disaster(e *engine) {
 	if e.disaster {
-		return nil
+		return
 	}
+	site := e.name
 	e.disaster = true
 	e.stop()
 	for _, x := range l.exports {
@@ -39,7 +45,6 @@ func (l *Lab) Disaster(site string) error {
 		e.refreshDC(dc)
 	}
 	l.storageChanged()
-	return nil
 }
 
 // Outage stops only the engine of a site: it no longer answers, while its hosts, VMs and storage work on. Heal ends it.
@@ -90,6 +95,9 @@ func (l *Lab) Heal(site string) error {
 		e.start(l.lat.EngineStart)
 	}
 	l.storageChanged()
+	for _, o := range l.engines {
+		o.resumeStalled()
+	}
 	return nil
 }
 

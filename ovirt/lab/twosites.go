@@ -19,6 +19,9 @@ const (
 
 const gib = int64(1) << 30
 
+// DefaultLag is how far a replication is behind where nothing else is said.
+const DefaultLag = 5 * time.Second
+
 // TwoSitesOptions varies the two-site world.
 type TwoSitesOptions struct {
 	VMs     int // 0 means 3
@@ -57,7 +60,7 @@ func TwoSites(o TwoSitesOptions) World {
 		o.Domains = 1
 	}
 	if o.Lag == 0 {
-		o.Lag = 5 * time.Second
+		o.Lag = DefaultLag
 	}
 	if o.Hosts == 0 {
 		o.Hosts = 2

@@ -19,6 +19,8 @@ type World struct {
 	TokenIdle time.Duration `json:"token_idle,omitempty"`
 	// OVFInterval is how often the engine writes OVF stores by itself; 0 means 60 minutes (OvfUpdateIntervalInMinutes).
 	OVFInterval time.Duration `json:"ovf_interval,omitempty"`
+	// Faults are the rules by which the lab fails from the start (Lab.Fail).
+	Faults []Fault `json:"faults,omitempty"`
 }
 
 // Site is one engine with all that it manages.
@@ -276,6 +278,11 @@ func (w *World) Check() error {
 	for i := range w.Sites {
 		if err := w.Sites[i].check(exports); err != nil {
 			return fmt.Errorf("check world: site %q: %w", w.Sites[i].Name, err)
+		}
+	}
+	for i := range w.Faults {
+		if err := w.Faults[i].check(w.faultTargets()); err != nil {
+			return fmt.Errorf("check world: fault %d: %w", i+1, err)
 		}
 	}
 	return nil

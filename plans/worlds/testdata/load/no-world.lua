@@ -1,0 +1,2 @@
+local lab = require "lab"
+local world = lab.world { sites = { { name = "primary" }, { name = "secondary" } } }

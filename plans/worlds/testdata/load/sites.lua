@@ -1,0 +1,2 @@
+local lab = require "lab"
+return lab.world { sites = { { name = "primary" }, { name = "secundary" } } }

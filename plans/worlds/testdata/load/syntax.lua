@@ -1,0 +1,4 @@
+local lab = require "lab"
+return lab.world {
+  sites = { { name = "primary" }, { name = "secondary" }
+}
