@@ -1,8 +1,10 @@
 """Runs the cases of a module and prints a line for each: "PASS name" or "FAIL name", the latter followed by its traceback."""
+import json
 import os
 import sys
 import time
 import traceback
+import urllib.request
 from contextlib import closing, contextmanager
 
 import ovirtsdk4 as sdk
@@ -29,6 +31,13 @@ def connect(site=PRIMARY, **other):
         yield connection
 
 
+def control(path, body=None):
+    """Asks the lab's control API: what happens to a site or its storage from outside of the engine."""
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(os.environ["LAB_CONTROL"] + path, data)) as answer:
+        return json.load(answer)
+
+
 def wait_for(question, what, seconds=120):
     """Asks until the answer is true; seconds are those of the lab."""
     for _ in range(seconds):
@@ -37,6 +46,14 @@ def wait_for(question, what, seconds=120):
             return answer
         time.sleep(1)
     raise AssertionError("still not: " + what)
+
+
+def only(things, **attributes):
+    """The one of a list that has these attributes."""
+    found = [thing for thing in things if all(getattr(thing, name) == value for name, value in attributes.items())]
+    if len(found) != 1:
+        raise AssertionError("%d of %d have %r" % (len(found), len(things), attributes))
+    return found[0]
 
 
 def equal(got, want, what=""):
