@@ -1,4 +1,5 @@
 """Runs the cases of a module and prints a line for each: "PASS name" or "FAIL name", the latter followed by its traceback."""
+import atexit
 import json
 import os
 import sys
@@ -29,6 +30,13 @@ def open_connection(site=PRIMARY, **other):
 def connect(site=PRIMARY, **other):
     with closing(open_connection(site, **other)) as connection:
         yield connection
+
+
+def kept(site=PRIMARY):
+    """A connection that is closed when the program ends."""
+    connection = open_connection(site)
+    atexit.register(connection.close)
+    return connection
 
 
 def control(path, body=None):
