@@ -82,6 +82,18 @@ def refused(code, fragment=""):
         raise AssertionError("the engine did not refuse")
 
 
+@contextmanager
+def answered_with_a_page():
+    """Wants an answer that is no document of the API: the SDK then tells only that."""
+    try:
+        yield
+    except sdk.Error as error:
+        if "text/html" not in str(error):
+            raise
+    else:
+        raise AssertionError("the engine did not refuse")
+
+
 def main():
     failed = 0
     for function in cases:

@@ -165,6 +165,9 @@ func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 	x.text("comment", v.comment)
 	x.links(href, vmLinks...)
 	b := v.base()
+	if c.flagParam("all_content") || c.req.Header.Get("All-Content") == "true" {
+		b.ovf = v
+	}
 	b.inline = func(x *xmlWriter, name string) {
 		if !follow[name] {
 			return
