@@ -215,10 +215,10 @@ type Disk struct {
 	Alias           string `json:"alias"`
 	StorageDomainID string `json:"storage_domain_id,omitempty"`
 	// LUN is the WWID of a direct LUN, which has no storage domain, size or counter of its own.
-	LUN string `json:"lun,omitempty"`
-	Size            int64  `json:"size"` // bytes
-	Bootable        bool   `json:"bootable,omitempty"`
-	Counter         int64  `json:"counter,omitempty"` // what the guest had written at the start
+	LUN      string `json:"lun,omitempty"`
+	Size     int64  `json:"size"` // bytes
+	Bootable bool   `json:"bootable,omitempty"`
+	Counter  int64  `json:"counter,omitempty"` // what the guest had written at the start
 	// Shareable says that several VMs may have it.
 	Shareable bool `json:"shareable,omitempty"`
 	// Status is ok (or ""), locked, which means that a task of the engine works on it, or illegal.
