@@ -58,6 +58,12 @@ func sdkWorld() lab.World {
 		furnish(&world.Sites[i], []string{"", "2"}[i])
 	}
 	primary := &world.Sites[0]
+	for _, site := range []string{"primary", "secondary"} {
+		world.LUNSets = append(world.LUNSets, lab.LUNSet{Site: site, Name: "raw_" + site, Type: "fcp", LUNs: []lab.LUN{{ID: rawLUN(site), Size: 64 << 30}}})
+	}
+	world.Replications = append(world.Replications, lab.Replication{Domain: "raw", Source: "raw_primary", Target: "raw_secondary", Lag: time.Second})
+	world.Exports = append(world.Exports, lab.Export{Site: "primary", Address: "nas.localdomain", Path: "/spare", Size: 1 << 40})
+	primary.VMs[1].Disks = append(primary.VMs[1].Disks, lab.Disk{ID: lab.ID("raw disk"), Alias: "vm2_raw", LUN: rawLUN("primary")})
 	primary.VMs[1].Snapshots = []lab.Snapshot{{Description: "before the update", Age: 48 * time.Hour, Memory: true}}
 	primary.VMs[0].LeaseDomainID = primary.StorageDomains[0].ID
 	primary.InstanceTypes = []lab.InstanceType{{ID: lab.ID("instance type"), Name: "Small"}}
@@ -66,6 +72,11 @@ func sdkWorld() lab.World {
 	primary.Tags[0].VMIDs = []string{primary.VMs[0].ID}
 	primary.Permissions = []lab.Permission{{ID: lab.ID("permission"), UserID: primary.AAADomains[0].Users[0].ID, RoleID: primary.Roles[0].ID, Object: "vm", ObjectID: primary.VMs[1].ID}}
 	return world
+}
+
+// rawLUN is the WWID of the LUN that is a disk of vm2, and of its replica.
+func rawLUN(site string) string {
+	return "36001405" + strings.ReplaceAll(lab.ID("raw/" + site), "-", "")[:25]
 }
 
 // mixedWorld is a two-site world whose second storage domain lies on iSCSI.

@@ -145,6 +145,8 @@ type vm struct {
 	ovfBroken       bool
 	pool            string // name of its VM pool; "" for none
 	preview         bool   // a snapshot is in preview
+	runOnce         bool   // this run, or the last one, was started with settings of its own (ovirt-engine RunVmOnceCommand)
+	stopReason      string // that who stopped it gave; the next start forgets it (ovirt-engine DestroyVmVDSCommand, CreateVDSCommand)
 	taken           []snapshot
 	pinnedTo        []string
 	backup          *backup

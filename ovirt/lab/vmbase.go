@@ -170,7 +170,7 @@ func (c *call) writeVMRest(x *xmlWriter, v *vm) {
 	}
 	x.bool("next_run_configuration_exists", false)
 	if running {
-		x.bool("run_once", false)
+		x.bool("run_once", v.runOnce)
 		if !v.startTime.IsZero() {
 			x.time("start_time", v.startTime)
 		}
@@ -178,6 +178,9 @@ func (c *call) writeVMRest(x *xmlWriter, v *vm) {
 	x.text("status", v.status)
 	if v.status == "paused" {
 		x.text("status_detail", "eio")
+	}
+	if v.stopReason != "" {
+		x.text("stop_reason", v.stopReason)
 	}
 	if !v.stopTime.IsZero() {
 		x.time("stop_time", v.stopTime)
