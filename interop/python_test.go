@@ -76,7 +76,7 @@ func sdkWorld() lab.World {
 
 // rawLUN is the WWID of the LUN that is a disk of vm2, and of its replica.
 func rawLUN(site string) string {
-	return "36001405" + strings.ReplaceAll(lab.ID("raw/" + site), "-", "")[:25]
+	return "36001405" + strings.ReplaceAll(lab.ID("raw/"+site), "-", "")[:25]
 }
 
 // mixedWorld is a two-site world whose second storage domain lies on iSCSI.
