@@ -13,7 +13,7 @@ func (c *call) routed() *reply {
 		if get {
 			return c.getRoot()
 		}
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	if answer := c.routeAdmin(); answer != nil {
 		return answer
@@ -79,7 +79,7 @@ func (c *call) routed() *reply {
 		return c.notFound()
 	}
 	if n := len(s); n <= 2 {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	return c.notFound()
 }
