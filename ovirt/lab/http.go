@@ -30,6 +30,7 @@ type call struct {
 	token       *token
 	ended       *token // a session that is only for this request
 	cookie      string // set by the answer
+	async       bool   // the client does not wait for what it asks for
 	api         bool   // has passed the filters of the API
 	inlined     bool   // the handler has followed the links itself
 	failing     bool   // an action whose job fails (FaultJob)
@@ -140,7 +141,7 @@ func (c *call) work() *reply {
 	if answer == nil {
 		return nil
 	}
-	if !answer.waited {
+	if c.async = false; !answer.waited {
 		d := c.lab.lat.Read
 		if c.req.Method != http.MethodGet {
 			d = c.lab.lat.Write
@@ -161,6 +162,9 @@ func (c *call) work() *reply {
 // wait lets go of the world until an operation is done. It is false when the engine or the client went away meanwhile; the
 // operation goes on without the client.
 func (c *call) wait(o *op) bool {
+	if c.async {
+		return false
+	}
 	l, dead := c.lab, c.engine.dead
 	for !o.finished && !o.dropped {
 		d := o.at.Sub(l.now)
@@ -278,6 +282,9 @@ func (c *call) askAPI() *reply {
 	}
 	if c.failing {
 		return c.failJob()
+	}
+	if c.nonBlocking() {
+		return c.accepted()
 	}
 	return c.followed(c.route())
 }

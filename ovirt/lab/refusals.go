@@ -78,12 +78,10 @@ func (c *call) refuse(r *refusal) *reply {
 		writeFault(x, r)
 		return x.reply(r.status)
 	}
-	x.open("action")
-	c.action.write(x)
-	writeFault(x, r)
-	x.text("status", "failed")
-	x.close("action")
-	return x.reply(r.status)
+	return c.echo(func(x *xmlWriter) {
+		writeFault(x, r)
+		x.text("status", "failed")
+	}).reply(r.status)
 }
 
 // notFound is the answer for an object of the path that does not exist: often without a body (ovirt-engine BackendResource).

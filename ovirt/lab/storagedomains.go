@@ -468,7 +468,6 @@ func (c *call) postUpdateOVF(d *storageDomain) *reply {
 	c.effect("update OVF store of %s", d.name)
 	j := c.newJob("Updating OVFs on Storage Domain " + d.name)
 	c.engine.updateOVF(d, c.correlation, j)
-	c.action = &node{} // this action answers with a fresh one
 	return c.actionDone(j, nil)
 }
 
