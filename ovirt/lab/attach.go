@@ -14,7 +14,7 @@ func (c *call) routeAttached(dc *dataCenter, s []string, get, post, del bool) *r
 		case post:
 			return c.postAttach(dc)
 		}
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	d := c.engine.domain(s[0])
 	switch n := len(s); {

@@ -19,6 +19,7 @@ type engine struct {
 	disaster bool          // the site has no power: hosts and array are off too
 	dead     chan struct{} // closed when the engine stops to answer
 	tokens   map[string]*token
+	cookies  map[string]*token // sessions that persist, by cookie
 
 	dcs         []*dataCenter
 	clusters    []*cluster
@@ -301,7 +302,7 @@ func (l *Lab) build(w World) {
 }
 
 func (l *Lab) buildEngine(spec Site) *engine {
-	e := &engine{lab: l, spec: spec, name: spec.Name, answers: true, dead: make(chan struct{}), tokens: map[string]*token{},
+	e := &engine{lab: l, spec: spec, name: spec.Name, answers: true, dead: make(chan struct{}), tokens: map[string]*token{}, cookies: map[string]*token{},
 		vmByID: map[string]*vm{}, diskByID: map[string]*disk{}, locked: map[string]bool{}, digests: map[string]string{}, registering: newResource(l.lat.RegSlots)}
 	long := l.now.Add(-30 * 24 * time.Hour)
 	for _, d := range spec.DataCenters {

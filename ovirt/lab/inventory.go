@@ -34,7 +34,7 @@ func (c *call) routeDataCenters(s []string, get, post, del bool) *reply {
 	e := c.engine
 	if len(s) == 0 {
 		if !get {
-			return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+			return noMethod()
 		}
 		return list(c, "data_centers", dcSearch, e.dcs, c.writeDataCenter)
 	}
@@ -46,7 +46,7 @@ func (c *call) routeDataCenters(s []string, get, post, del bool) *reply {
 		return single(dc, c.writeDataCenter)
 	}
 	if len(s) == 1 {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	switch s[1] {
 	case "storagedomains":
@@ -103,7 +103,7 @@ func (c *call) writeDataCenter(x *xmlWriter, d *dataCenter) {
 func (c *call) routeClusters(s []string, get bool, dc *dataCenter) *reply {
 	e := c.engine
 	if !get {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	var of []*cluster
 	for _, k := range e.clusters {
@@ -232,7 +232,7 @@ func writeFencingPolicy(x *xmlWriter) {
 func (c *call) routeNetworks(s []string, get bool) *reply {
 	e := c.engine
 	if !get {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	if len(s) == 0 {
 		return list(c, "networks", networkSearch, e.networks, writeNetwork)
@@ -302,7 +302,7 @@ func writeClusterNetwork(x *xmlWriter, n *Network, inCluster bool) {
 
 func (c *call) routeProfiles(s []string, get bool) *reply {
 	if !get {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	if len(s) == 0 {
 		c.items = len(c.engine.profiles)
@@ -342,7 +342,7 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 	e := c.engine
 	if len(s) == 0 {
 		if !get {
-			return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+			return noMethod()
 		}
 		return list(c, "hosts", hostSearch, e.hosts, c.writeHost)
 	}

@@ -108,7 +108,7 @@ func (e *engine) stop() {
 	}
 	e.answers = false
 	close(e.dead)
-	e.tokens = map[string]*token{}
+	e.forgetSessions()
 	var cut []*op
 	for _, o := range e.lab.queue {
 		if o.engine == e && !o.dropped {

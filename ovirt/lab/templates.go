@@ -5,7 +5,7 @@ import "net/http"
 func (c *call) routeTemplates(s []string, get bool) *reply {
 	e := c.engine
 	if !get {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	if len(s) == 0 {
 		return list(c, "templates", templateSearch, e.templates, c.writeTemplate)

@@ -11,7 +11,7 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 	e := c.engine
 	if len(s) == 0 {
 		if !get {
-			return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+			return noMethod()
 		}
 		follow := c.follow()
 		return list(c, "vms", vmSearch, e.vms, func(x *xmlWriter, v *vm) { c.writeVM(x, v, follow) })
@@ -32,7 +32,7 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 		case del:
 			return c.deleteVM(v)
 		}
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	if len(s) == 2 && post {
 		if act := vmActions[s[1]]; act != nil {
