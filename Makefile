@@ -69,7 +69,7 @@ bench:
 
 ## update: rewrite the golden files; review the difference as code
 update:
-	$(GO) test ./lua ./plans ./cmd/drrun -update
+	$(GO) test ./lua ./plans ./plans/worlds ./ovirt/lab ./cmd/drrun -update
 
 clean:
 	rm -rf bin

@@ -32,6 +32,7 @@ type call struct {
 	cookie      string // set by the answer
 	async       bool   // the client does not wait for what it asks for
 	api         bool   // has passed the filters of the API
+	single      bool   // the document of one VM, not a list
 	inlined     bool   // the handler has followed the links itself
 	failing     bool   // an action whose job fails (FaultJob)
 }

@@ -23,6 +23,7 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 	if len(s) == 1 {
 		switch {
 		case get:
+			c.single = true
 			follow := c.follow()
 			x := newDocument()
 			c.writeVM(x, v, follow)
@@ -165,9 +166,10 @@ func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 	x.text("comment", v.comment)
 	x.links(href, vmLinks...)
 	b := v.base()
-	if c.flagParam("all_content") || c.req.Header.Get("All-Content") == "true" {
-		b.ovf = v
+	if b.all = c.allContent(); b.all {
+		b.ovf = c.engine.ovfText(v)
 	}
+	b.certified = b.all || c.single
 	b.inline = func(x *xmlWriter, name string) {
 		if !follow[name] {
 			return
