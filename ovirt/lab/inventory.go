@@ -3,7 +3,6 @@ package lab
 import (
 	"cmp"
 	"net/http"
-	"slices"
 )
 
 // list answers a collection.
@@ -17,7 +16,7 @@ func list[T any](c *call, root string, spec *searchSpec[T], all []T, write func(
 	for i, v := range found {
 		write(x, v)
 		if i == 0 { // the others will be about as long
-			x.b = slices.Grow(x.b, len(found)*(len(x.b)+len(x.b)/8))
+			x.b = room(x.b, len(found)*(len(x.b)+len(x.b)/8))
 		}
 	}
 	return x.reply(http.StatusOK)
