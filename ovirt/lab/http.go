@@ -217,11 +217,13 @@ func (c *call) write(w http.ResponseWriter, answer *reply, cut string) {
 		h.Set("Content-Encoding", "gzip")
 		w.WriteHeader(answer.status)
 		writeCompressed(w, answer.body)
+		recycle(answer.body)
 		return
 	}
 	h.Set("Content-Length", strconv.Itoa(len(answer.body)))
 	w.WriteHeader(answer.status)
 	_, _ = w.Write(answer.body)
+	recycle(answer.body)
 }
 
 // dispatch sends the request to SSO, services or API.
