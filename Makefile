@@ -41,7 +41,7 @@ sim:
 ## sabotage: remove each safety behaviour in turn and see which test notices
 sabotage:
 	$(GO) vet -tags sabotage ./internal/sabotage
-	$(GO) test -tags sabotage -timeout 20m -parallel 2 ./internal/sabotage -run TestMatrix
+	cd internal/sabotage && $(GO) test -tags sabotage -timeout 20m -parallel 2 -run TestMatrix
 
 ## search: schedules that might do harm, SEARCHES of them
 SEARCHES ?= 10000

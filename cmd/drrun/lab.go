@@ -152,13 +152,13 @@ const labSeed = 1
 
 func labText(o labOptions, world lab.World, server *lab.Server) string {
 	var b strings.Builder
-	vms := 0
+	vms, domains := 0, 0
 	if primary, ok := world.Site("primary"); ok {
-		vms = len(primary.VMs)
+		vms, domains = len(primary.VMs), len(primary.StorageDomains)
 	}
 	file := func(name string) string { return shellWord(filepath.Join(o.Dir, name)) }
 	fmt.Fprintf(&b, "%s%s\n", labReady, server.Control)
-	fmt.Fprintf(&b, "  primary    %s  (CA: %s), %s on %s\n", server.PrimaryURL, file("primary-ca.pem"), count(vms, "VM"), count(len(world.Replications), "storage domain"))
+	fmt.Fprintf(&b, "  primary    %s  (CA: %s), %s on %s\n", server.PrimaryURL, file("primary-ca.pem"), count(vms, "VM"), count(domains, "storage domain"))
 	fmt.Fprintf(&b, "  secondary  %s  (CA: %s)\n", server.SecondaryURL, file("secondary-ca.pem"))
 	fmt.Fprintf(&b, "  time runs %s times as fast as outside\n\n", strconv.FormatFloat(o.Speed, 'g', -1, 64))
 	fmt.Fprintf(&b, "in another terminal, in this folder:\n  source %s\n", sourceable(file("lab.env")))

@@ -93,7 +93,10 @@ func (w *World) faultTargets() faultTargets {
 		}
 	}
 	for _, x := range w.Exports {
-		t.exports = append(t.exports, x.Address+":"+x.Path)
+		t.exports = append(t.exports, x.name())
+	}
+	for _, x := range w.LUNSets {
+		t.exports = append(t.exports, x.Name)
 	}
 	return t
 }

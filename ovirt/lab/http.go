@@ -236,7 +236,7 @@ func correlationOf(r *http.Request) string {
 func (c *call) dispatch() *reply {
 	path := c.req.URL.Path
 	switch {
-	case path == "/ovirt-engine/sso/oauth/token":
+	case path == "/ovirt-engine/sso/oauth/token", path == "/ovirt-engine/sso/oauth/token-http-auth":
 		return c.postToken()
 	case path == "/ovirt-engine/services/sso-logout":
 		return c.postLogout()

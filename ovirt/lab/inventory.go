@@ -53,6 +53,14 @@ func (c *call) routeDataCenters(s []string, get, post, del bool) *reply {
 		return c.routeAttached(dc, s[2:], get, post, del)
 	case "clusters":
 		return c.routeClusters(s[2:], get, dc)
+	case "setmaster":
+		if post && len(s) == 2 {
+			return c.postSetMaster(dc)
+		}
+	case "cleanfinishedtasks":
+		if post && len(s) == 2 {
+			return c.postCleanFinishedTasks(dc)
+		}
 	case "networks":
 		if get && len(s) == 2 {
 			var of []*Network
@@ -115,7 +123,7 @@ func (c *call) routeClusters(s []string, get bool, dc *dataCenter) *reply {
 	case len(s) == 2 && s[1] == "networks":
 		x := newXML("networks")
 		for _, id := range k.NetworkIDs {
-			writeNetwork(x, e.network(id))
+			writeClusterNetwork(x, e.network(id), true)
 		}
 		return x.reply(http.StatusOK)
 	case len(s) == 2:
@@ -249,22 +257,43 @@ func (c *call) routeNetworks(s []string, get bool) *reply {
 	return c.notFound()
 }
 
-func writeNetwork(x *xmlWriter, n *Network) {
+func writeNetwork(x *xmlWriter, n *Network) { writeClusterNetwork(x, n, false) }
+
+// writeClusterNetwork writes a network, as a cluster sees it with what it is to the cluster (ovirt-engine NetworkMapper). Every
+// network of the lab is required and operational.
+func writeClusterNetwork(x *xmlWriter, n *Network, inCluster bool) {
+	management := inCluster && n.Name == managementNetwork
 	href := apiRoot + "/networks/" + n.ID
 	x.open("network", "href", href, "id", n.ID)
 	x.text("name", n.Name)
 	x.text("description", "")
 	x.text("comment", "")
 	x.links(href, "networklabels", "permissions", "vnicprofiles")
+	if inCluster {
+		x.bool("display", management)
+	}
 	x.int("mtu", 0)
 	x.bool("port_isolation", false)
+	if inCluster {
+		x.bool("required", true)
+		x.text("status", "operational")
+	}
 	x.bool("stp", false)
+	var usages []string
 	if n.VM {
-		x.open("usages")
-		x.text("usage", "vm")
-		x.close("usages")
-	} else {
+		usages = append(usages, "vm")
+	}
+	if management {
+		usages = append(usages, "display", "migration", "management", "default_route")
+	}
+	if len(usages) == 0 {
 		x.empty("usages")
+	} else {
+		x.open("usages")
+		for _, u := range usages {
+			x.text("usage", u)
+		}
+		x.close("usages")
 	}
 	x.text("vdsm_name", n.Name)
 	x.ref("data_center", "datacenters", n.DataCenterID)

@@ -57,6 +57,10 @@ func (c *call) postToken() *reply {
 			return ssoError("invalid_request", "Missing parameter: '"+name+"'")
 		}
 	}
+	if form.Get("grant_type") == "urn:ovirt:params:oauth:grant-type:http" && c.req.Header.Get("Authorization") == "" {
+		// No profile of the lab negotiates (ovirt-engine NegotiateAuthService), and there are no credentials for Basic.
+		return html(http.StatusUnauthorized, "Unauthorized")
+	}
 	if form.Get("grant_type") != "password" {
 		return ssoError("unsupported_grant_type", "Unsupported grant type: "+form.Get("grant_type"))
 	}

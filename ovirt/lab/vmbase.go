@@ -23,6 +23,7 @@ type vmBase struct {
 	cluster            *cluster
 	fromOVF            bool                            // a stored configuration, whose initialization is never absent
 	inline             func(x *xmlWriter, name string) // writes a followed collection of that name, where there is one
+	ovf                *vm                             // whose configuration as OVF is asked for too; nil for none
 }
 
 // base is the common part of a VM.
@@ -92,7 +93,10 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 	x.text("video_type", "vga")
 	x.close("display")
 	writeHA(x, b.ha, b.haPriority)
-	if b.fromOVF {
+	switch {
+	case b.ovf != nil:
+		c.writeOVF(x, b.ovf)
+	case b.fromOVF:
 		x.empty("initialization")
 	}
 	x.open("io")
@@ -177,7 +181,7 @@ func (c *call) writeVMRest(x *xmlWriter, v *vm) {
 	}
 	x.bool("next_run_configuration_exists", false)
 	if running {
-		x.bool("run_once", false)
+		x.bool("run_once", v.runOnce)
 		if !v.startTime.IsZero() {
 			x.time("start_time", v.startTime)
 		}
@@ -185,6 +189,9 @@ func (c *call) writeVMRest(x *xmlWriter, v *vm) {
 	x.text("status", v.status)
 	if v.status == "paused" {
 		x.text("status_detail", "eio")
+	}
+	if v.stopReason != "" {
+		x.text("stop_reason", v.stopReason)
 	}
 	if !v.stopTime.IsZero() {
 		x.time("stop_time", v.stopTime)

@@ -171,6 +171,7 @@ func (e *engine) launch(v *vm, h *host, correlation, user string, not ...*host) 
 		rising = "restoring_state"
 	}
 	v.status, v.host, v.exitError = "wait_for_launch", h, false
+	v.runOnce, v.stopReason = false, ""
 	v.startTime, v.startedAt, v.upAt = l.now, l.now, time.Time{}
 	by := ""
 	if user != "" {

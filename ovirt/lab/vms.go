@@ -170,6 +170,9 @@ func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 	x.text("comment", v.comment)
 	x.links(href, vmLinks...)
 	b := v.base()
+	if c.flagParam("all_content") || c.req.Header.Get("All-Content") == "true" {
+		b.ovf = v
+	}
 	b.inline = func(x *xmlWriter, name string) {
 		if !follow[name] {
 			return
@@ -289,6 +292,7 @@ func (c *call) postStart(v *vm) *reply {
 	}
 	c.effect("start %s", v.name)
 	e.launch(v, h, c.correlation, e.spec.Username)
+	v.runOnce = doc.child("vm") != nil
 	j := c.newJob("Launching VM " + v.name)
 	o := e.operation(v.cluster.sched.take(l.now, l.lat.Schedule), func() { j.end("finished", l.now) }, nil)
 	if !c.wait(o) {
@@ -325,7 +329,7 @@ func (c *call) postStop(v *vm, gentle bool) *reply {
 	}
 	// It is the request that changes the OVF's generation, not its end.
 	e.touch(v)
-	v.exitError = false
+	v.exitError, v.stopReason = false, doc.value("reason")
 	about := refs{vm: v, correlation: c.correlation, user: e.spec.Username}
 	switch {
 	case gentle && v.status == "up":
