@@ -41,6 +41,7 @@ type engine struct {
 	locked      map[string]bool // in-memory engine locks, by "KIND:value"
 	registering *resource
 	digests     map[string]string // see digest
+	started     time.Time         // of the process; zero at the start of the world
 }
 
 type dataCenter struct {
@@ -49,6 +50,9 @@ type dataCenter struct {
 	spm    *host
 	work   *resource // what the SPM does
 	busy   bool      // the pool lock: initialisation
+
+	electing             bool  // no host is the SPM; one is looked for, or starts as it
+	contender, preferred *host // the one that starts; whom somebody asked for
 }
 
 type cluster struct {
@@ -76,7 +80,8 @@ type host struct {
 	site      string
 	sessions  []session // iSCSI logins that somebody asked for
 	booted    time.Time
-	seq       int // counts outages, so that a late transition of an older one is recognised
+	lost      bool // it lost its power since the engine saw it
+	seq       int  // counts outages, so that a late transition of an older one is recognised
 }
 
 type storageDomain struct {
@@ -173,6 +178,7 @@ type vm struct {
 	stopTime  time.Time
 	startedAt time.Time // of the last start that the lab saw
 	upAt      time.Time
+	external  bool // found running on a host: the engine did not make it
 }
 
 func (e *engine) vm(id string) *vm { return e.vmByID[id] }

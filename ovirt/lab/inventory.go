@@ -375,6 +375,8 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return c.postISCSILogin(h)
 	case len(s) == 2 && post && s[1] == "unregisteredstoragedomainsdiscover":
 		return c.postUnregisteredDiscover(h)
+	case len(s) == 2 && post && s[1] == "forceselectspm":
+		return c.postForceSelectSPM(h)
 	case len(s) == 2 && post && s[1] == "fence":
 		return c.postFence(h)
 	}
@@ -435,9 +437,12 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	x.open("spm")
 	x.int("priority", 5)
 	// A silent host keeps the role that it had: an SPM that is seen here proves nothing.
-	if h.cluster.dc.spm == h {
+	switch h {
+	case h.cluster.dc.contender:
+		x.text("status", "contending")
+	case h.cluster.dc.spm:
 		x.text("status", "spm")
-	} else {
+	default:
 		x.text("status", "none")
 	}
 	x.close("spm")

@@ -1,6 +1,9 @@
 package lab
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // vmBase is what a VM, a template and the configuration of a snapshot have in common (ovirt-engine VmBaseMapper).
 type vmBase struct {
@@ -16,6 +19,7 @@ type vmBase struct {
 	pinnedTo           []string
 	timeZone           string
 	kind               string // desktop, server
+	origin             string // "" means ovirt
 	cluster            *cluster
 	all                bool                            // with what all_content asks for: devices, and for a VM its OVF
 	ovf                string                          // the text
@@ -31,6 +35,9 @@ func (v *vm) base() vmBase {
 		kind: "server", cluster: v.cluster}
 	if v.host != nil && v.runs() {
 		b.console = v.host
+	}
+	if v.external {
+		b.origin = "external"
 	}
 	return b
 }
@@ -126,7 +133,7 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 	x.int("migration_downtime", -1)
 	x.bool("multi_queues_enabled", true)
 	inline("nics")
-	x.text("origin", "ovirt")
+	x.text("origin", cmp.Or(b.origin, "ovirt"))
 	x.open("os")
 	x.open("boot")
 	x.open("devices")
@@ -164,7 +171,11 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 	x.close("sso")
 	x.bool("start_paused", false)
 	x.bool("stateless", false)
-	x.text("storage_error_resume_behaviour", "auto_resume")
+	if b.ha && b.leaseDomainID != "" { // what else there is would let it run twice (ovirt-engine VmHandler.autoSelectResumeBehavior)
+		x.text("storage_error_resume_behaviour", "kill")
+	} else {
+		x.text("storage_error_resume_behaviour", "auto_resume")
+	}
 	if b.timeZone != "" {
 		x.open("time_zone")
 		x.text("name", b.timeZone)

@@ -35,6 +35,11 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 		}
 		return noMethod()
 	}
+	if len(s) == 2 && post && (v.external || v.unheard() && runs(v.status)) {
+		if no := c.outOfReach(v, s[1]); no != nil {
+			return no
+		}
+	}
 	if len(s) == 2 && post {
 		if act := vmActions[s[1]]; act != nil {
 			return act(c, v)
