@@ -36,6 +36,7 @@ type engine struct {
 	events      []*event // by id
 	lastEvent   int
 	jobs        []*job
+	creations   []*creation
 	certs       *authority
 	locked      map[string]bool // in-memory engine locks, by "KIND:value"
 	registering *resource
@@ -74,6 +75,7 @@ type host struct {
 	blind     map[string]bool // exports that a fault took from it
 	site      string
 	sessions  []session // iSCSI logins that somebody asked for
+	external  string    // external_status, as somebody's own tool set it; "" means ok
 	booted    time.Time
 	seq       int // counts outages, so that a late transition of an older one is recognised
 }
@@ -84,6 +86,8 @@ type storageDomain struct {
 	kind     string        // "" (data) or iso
 	files    []string      // of an ISO domain
 	conns    []*connection // none of a Fibre Channel domain
+	settings domainSettings
+	external string // external_status, as somebody's own tool set it; "" means ok
 	export   *export
 	dc       *dataCenter // nil: unattached
 	status   string
@@ -114,6 +118,8 @@ type disk struct {
 	status    string
 	imageID   string
 	shareable bool
+	raw       bool     // its format, else cow
+	thick     bool     // preallocated
 	lun       *lunDisk // of a direct LUN, which lies on no storage domain
 }
 
@@ -143,9 +149,13 @@ type vm struct {
 	agent           bool
 	fqdn, ip        string
 	ovfBroken       bool
-	pool            string // name of its VM pool; "" for none
-	preview         bool   // a snapshot is in preview
+	pool            string    // name of its VM pool; "" for none
+	preview         bool      // a snapshot is in preview
+	previewOf       string    // id of that snapshot; "" where the world began with a preview
+	beforePreview   *vmConfig // what it was before
 	taken           []snapshot
+	cd              string // the file that is in its drive from a start on
+	currentCD       string // the file that is in the drive of the running VM
 	pinnedTo        []string
 	backup          *backup
 	nics            []*nic
@@ -389,7 +399,7 @@ func (e *engine) buildVM(spec VM, index int, created time.Time) {
 		instanceTypeID: spec.InstanceTypeID, memory: spec.Memory, ha: spec.HA, haPriority: spec.HAPriority, leaseDomainID: spec.LeaseDomainID,
 		deleteProtected: spec.DeleteProtected, agent: spec.Agent, fqdn: spec.FQDN, ip: spec.IP, ovfBroken: spec.OVFBroken,
 		pool: spec.Pool, preview: spec.Preview, pinnedTo: spec.PinnedTo, status: cmp.Or(spec.Status, "down"), created: created,
-		customLevel: spec.CustomVersion, agentDelay: spec.AgentDelay}
+		customLevel: spec.CustomVersion, agentDelay: spec.AgentDelay, cd: spec.CD, currentCD: spec.CD}
 	if spec.Backup != "" {
 		v.backup = &backup{id: uuidOf(spec.ID + "/backup"), phase: spec.Backup, created: l.now, modified: l.now}
 	}

@@ -375,7 +375,7 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	x.text("type", cpuType)
 	x.close("cpu")
 	writeEnabled(x, "device_passthrough", false)
-	x.text("external_status", "ok")
+	x.text("external_status", cmp.Or(h.external, "ok"))
 	writeHardware(x, h)
 	x.open("iscsi")
 	x.text("initiator", "iqn.1994-05.com.redhat:"+h.Name)

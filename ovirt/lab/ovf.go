@@ -30,6 +30,8 @@ type ovfVM struct {
 	created                        time.Time
 	nics                           []ovfNIC
 	disks                          []ovfDisk
+	taken                          []snapshot
+	cd                             string
 }
 
 type ovfNIC struct {
@@ -44,6 +46,7 @@ type ovfDisk struct {
 	domainID           string
 	bootable           bool
 	shareable          bool
+	raw, thick         bool
 	lun                *ovfLUN // of a direct LUN, which has no domain
 }
 
@@ -84,7 +87,7 @@ func ovfDiskOf(d *disk, bootable bool) ovfDisk {
 	if len(d.domains) > 0 {
 		domain = d.domains[0].id
 	}
-	o := ovfDisk{id: d.id, alias: d.alias, imageID: d.imageID, size: d.size, domainID: domain, bootable: bootable, shareable: d.shareable}
+	o := ovfDisk{id: d.id, alias: d.alias, imageID: d.imageID, size: d.size, domainID: domain, bootable: bootable, shareable: d.shareable, raw: d.raw, thick: d.thick}
 	if d.lun != nil {
 		o.lun = ovfLUNOf(d.lun)
 	}
@@ -94,7 +97,8 @@ func ovfDiskOf(d *disk, bootable bool) ovfDisk {
 func (e *engine) ovfOf(v *vm) *ovfVM {
 	o := &ovfVM{id: v.id, name: v.name, description: v.description, comment: v.comment, cluster: v.cluster.Name, architecture: v.cluster.Architecture,
 		templateID: v.templateID, memory: v.memory, ha: v.ha, haPriority: v.haPriority, leaseDomainID: v.leaseDomainID,
-		deleteProtected: v.deleteProtected, agent: v.agent, fqdn: v.fqdn, ip: v.ip, broken: v.ovfBroken, status: v.status, created: v.created}
+		deleteProtected: v.deleteProtected, agent: v.agent, fqdn: v.fqdn, ip: v.ip, broken: v.ovfBroken, status: v.status, created: v.created,
+		taken: slices.Clone(v.taken), cd: v.cd}
 	for _, n := range v.nics {
 		network, profile := e.networkName(n.profileID)
 		o.nics = append(o.nics, ovfNIC{id: n.id, name: n.name, mac: n.mac, network: network, profile: profile, linked: n.linked, plugged: n.plugged})

@@ -75,24 +75,13 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 			}
 		}
 	case "diskattachments":
-		switch {
-		case n == 2 && get:
-			x := newXML("disk_attachments")
-			for _, a := range v.disks {
-				c.writeAttachment(x, "vm", "vms", v.id, v.guestName(a), a, false)
-			}
-			return x.reply(http.StatusOK)
-		case n == 3 && get:
-			if a := find(v.disks, func(a *attachment) bool { return a.disk.id == s[2] }); a != nil {
-				x := newDocument()
-				c.writeAttachment(x, "vm", "vms", v.id, v.guestName(a), a, false)
-				return x.reply(http.StatusOK)
-			}
-		}
+		return c.routeAttachedDisks(v, s[2:], get, post, put, del)
 	case "snapshots":
-		return c.routeSnapshots(v, s[2:], get)
+		return c.routeSnapshots(v, s[2:], get, post, del)
 	case "backups":
 		return c.routeBackups(v, s[2:], get, post)
+	case "cdroms":
+		return c.routeCDs(v, s[2:], get, post, put, del)
 	case "reporteddevices":
 		if get {
 			return c.getDevices(v, nil, s[2:])
@@ -358,6 +347,8 @@ func (c *call) putVM(v *vm) *reply {
 		return c.refuse(v.held("edit VM"))
 	case v.status == "image_locked":
 		return c.refuse(isLocked("edit VM"))
+	case v.cd != "" && !e.findsCD(v, v.cd):
+		return c.refuse(bad("Invalid ISO image path"))
 	}
 	next := *v
 	if name := doc.value("name"); name != "" && name != v.name {
@@ -492,5 +483,6 @@ func (c *call) deleteVM(v *vm) *reply {
 		}
 	}
 	c.effect(what, v.name)
+	e.event(eventVMRemoved, "normal", "VM "+v.name+" was successfully removed by "+e.userName()+".", refs{cluster: v.cluster, correlation: c.correlation, user: e.spec.Username})
 	return c.actionDone(c.doneJob("Removing VM "+v.name), nil)
 }
