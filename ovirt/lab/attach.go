@@ -79,7 +79,7 @@ func (c *call) postAttach(dc *dataCenter) *reply {
 	if first {
 		latency += l.lat.InitDC
 		dc.busy, dc.status, d.master = true, "maintenance", true
-		dc.spm = e.upHosts(dc)[0]
+		dc.spm = pickSPM(e.upHosts(dc))
 	}
 	back := func() {
 		d.dc, d.status = nil, "unattached"
@@ -144,7 +144,7 @@ func (e *engine) activate(d *storageDomain, back, correlation string, done func(
 		if ok {
 			d.status = "active"
 			if dc.spm == nil {
-				dc.spm = seeing[0]
+				dc.spm = pickSPM(seeing)
 			}
 			e.event(eventActivated, "normal", "Storage Domain "+d.name+" (Data Center "+dc.Name+") was activated by "+e.spec.Username, refs{domain: d, correlation: correlation, user: e.spec.Username})
 		} else {

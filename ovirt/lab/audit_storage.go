@@ -15,6 +15,8 @@ const (
 	eventDiskExtended     = 371  // USER_EXTEND_DISK_SIZE_SUCCESS
 	eventDiskRegistered   = 378  // USER_REGISTER_DISK_FINISHED_SUCCESS
 	eventCDEjected        = 528  // USER_EJECT_VM_DISK
+	eventNICRemoved       = 930  // NETWORK_REMOVE_VM_INTERFACE
+	eventNICAdded         = 932  // NETWORK_ADD_VM_INTERFACE
 	eventDomainUpdated    = 958  // USER_UPDATE_STORAGE_DOMAIN
 	eventDeviceRemoved    = 1042 // USER_REMOVE_DEVICE_FROM_STORAGE_DOMAIN
 	eventCDAlreadyChanged = 1191 // VM_DISK_ALREADY_CHANGED

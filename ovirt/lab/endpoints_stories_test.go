@@ -6,7 +6,7 @@ import (
 )
 
 // The stories of TestEndpoints, by subject.
-var stories = slices.Concat(commonStories, storageStories)
+var stories = slices.Concat(commonStories, storageStories, adminStories)
 
 var commonStories = []story{
 	{name: "connection and inventory", calls: []endpoint{

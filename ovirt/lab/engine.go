@@ -65,19 +65,21 @@ type macPool struct {
 
 type host struct {
 	Host
-	agents    []*FenceAgent
-	cluster   *cluster
-	status    string
-	powered   bool // as its BMC tells
-	alive     bool // runs; since power came back it has booted
-	isolated  bool // runs, and its engine does not hear of it
-	bmcSilent bool
-	blind     map[string]bool // exports that a fault took from it
-	site      string
-	sessions  []session // iSCSI logins that somebody asked for
-	external  string    // external_status, as somebody's own tool set it; "" means ok
-	booted    time.Time
-	seq       int // counts outages, so that a late transition of an older one is recognised
+	agents      []*FenceAgent
+	cluster     *cluster
+	status      string
+	powered     bool // as its BMC tells
+	alive       bool // runs; since power came back it has booted
+	isolated    bool // runs, and its engine does not hear of it
+	bmcSilent   bool
+	blind       map[string]bool // exports that a fault took from it
+	site        string
+	spmPriority *int      // nil: the default
+	sessions    []session // iSCSI logins that somebody asked for
+	external    string    // external_status, as somebody's own tool set it; "" means ok
+	comment     string
+	booted      time.Time
+	seq         int // counts outages, so that a late transition of an older one is recognised
 }
 
 type storageDomain struct {
@@ -363,7 +365,7 @@ func (e *engine) buildDomain(spec StorageDomain) {
 		d.dc, d.status, dc.status = dc, "active", "up"
 		if dc.spm == nil {
 			if up := e.upHosts(dc); len(up) > 0 {
-				dc.spm = up[0]
+				dc.spm = pickSPM(up)
 			}
 		}
 		d.export.copy.change(l.now, func(c *contents) { c.pool, c.master = dc.ID, d.master })

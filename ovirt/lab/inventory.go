@@ -49,6 +49,14 @@ func (c *call) routeDataCenters(s []string, get, post, del bool) *reply {
 		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
 	}
 	switch s[1] {
+	case "setmaster":
+		if post && len(s) == 2 {
+			return c.postSetMaster(dc)
+		}
+	case "cleanfinishedtasks":
+		if post && len(s) == 2 {
+			return c.postCleanTasks(dc)
+		}
 	case "storagedomains":
 		return c.routeAttached(dc, s[2:], get, post, del)
 	case "clusters":
@@ -323,6 +331,10 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return c.notFound()
 	case len(s) == 1 && get:
 		return single(h, c.writeHost)
+	case len(s) == 1 && c.req.Method == http.MethodPut:
+		return c.putHost(h)
+	case len(s) == 2 && post && hostCalls[s[1]] != nil:
+		return hostCalls[s[1]](c, h)
 	case get && s[1] == "statistics":
 		return c.getStatistics(s[2:], "host", "hosts", h.ID, hostStatistics(h))
 	case get && s[1] == "nics":
@@ -356,7 +368,7 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	x.open("host", "href", href, "id", h.ID)
 	x.actions(href, hostActions...)
 	x.text("name", h.Name)
-	x.text("comment", "")
+	x.text("comment", h.comment)
 	x.links(href, hostLinks...)
 	x.text("address", h.Address)
 	x.text("auto_numa_status", "enable")
@@ -403,7 +415,7 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	x.text("mode", "enforcing")
 	x.close("se_linux")
 	x.open("spm")
-	x.int("priority", 5)
+	x.int("priority", int64(h.priority()))
 	// A silent host keeps the role that it had: an SPM that is seen here proves nothing.
 	if h.cluster.dc.spm == h {
 		x.text("status", "spm")

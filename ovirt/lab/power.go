@@ -37,7 +37,10 @@ func (l *Lab) disaster(e *engine) {
 		}
 	}
 	for _, h := range e.hosts {
-		h.powered, h.alive, h.isolated, h.status = false, false, false, "non_responsive"
+		h.powered, h.alive, h.isolated = false, false, false
+		if h.status != "maintenance" { // such a host is not looked at
+			h.status = "non_responsive"
+		}
 		h.seq++
 		e.killVMs(h)
 	}
@@ -203,7 +206,7 @@ func (e *engine) dropHost(h *host) {
 
 // hostSeen is the engine finding a host that answers again: empty after its boot, or with VMs that ran on.
 func (e *engine) hostSeen(h *host) {
-	if !e.answers {
+	if !e.answers || h.status == "maintenance" {
 		return
 	}
 	if names := e.unreachable(h); len(names) > 0 { // (ovirt-engine InitVdsOnUpCommand)
@@ -246,10 +249,10 @@ func (e *engine) refreshDC(dc *dataCenter) {
 			// to give the role up.
 			up = nil
 		default:
-			dc.spm = up[0]
+			dc.spm = pickSPM(up)
 		}
 	}
-	if len(up) == 0 {
+	if len(up) == 0 || dc.spm == nil {
 		dc.status = "problematic"
 		for _, d := range e.attached(dc) {
 			if d.status == "active" || d.status == "inactive" {

@@ -70,6 +70,8 @@ func (c *call) routed() *reply {
 		case n == 2 && del:
 			return c.deleteConnection(s[1])
 		}
+	case "options":
+		return c.getOption(s[1:])
 	case "events":
 		switch {
 		case n == 1 && get:
@@ -78,6 +80,8 @@ func (c *call) routed() *reply {
 			return c.postEvent()
 		case n == 2 && get:
 			return c.getEvent(s[1])
+		case n == 2 && post && s[1] == "undelete":
+			return c.postUndelete()
 		case n == 2 && del:
 			return c.deleteEvent(s[1])
 		}

@@ -56,6 +56,8 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 				writeNIC(x, v, k)
 			}
 			return x.reply(http.StatusOK)
+		case n == 2 && post:
+			return c.postNIC(v)
 		case n >= 3:
 			k := find(v.nics, func(k *nic) bool { return k.id == s[2] })
 			switch {
@@ -66,6 +68,8 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 				return x.reply(http.StatusOK)
 			case n == 3 && put:
 				return c.putNIC(v, k)
+			case n == 3 && del:
+				return c.deleteNIC(v, k)
 			case get && s[3] == "reporteddevices":
 				return c.getDevices(v, k, s[4:])
 			case get && s[3] == "statistics":
