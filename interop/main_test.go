@@ -20,6 +20,8 @@ var tally = struct {
 	sync.Mutex
 	lines   []string
 	clients map[string][2]int
+
+	steps, broken int // of the role
 }{clients: map[string][2]int{}}
 
 // count adds a line to the summary.
@@ -38,6 +40,9 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	for client, n := range tally.clients {
 		count("calls by %s: %d, of which %d change something", client, n[0], n[1])
+	}
+	if tally.steps > 0 {
+		count("ansible role: %d steps as expected, %d defects of the role brought to light", tally.steps, tally.broken)
 	}
 	slices.Sort(tally.lines)
 	fmt.Println("interop: what the foreign clients did")
