@@ -19,6 +19,7 @@ type engine struct {
 	disaster bool          // the site has no power: hosts and array are off too
 	dead     chan struct{} // closed when the engine stops to answer
 	tokens   map[string]*token
+	cookies  map[string]*token // sessions that persist, by cookie
 
 	dcs         []*dataCenter
 	clusters    []*cluster
@@ -40,6 +41,7 @@ type engine struct {
 	locked      map[string]bool // in-memory engine locks, by "KIND:value"
 	registering *resource
 	digests     map[string]string // see digest
+	started     time.Time         // of the process; zero at the start of the world
 }
 
 type dataCenter struct {
@@ -48,6 +50,9 @@ type dataCenter struct {
 	spm    *host
 	work   *resource // what the SPM does
 	busy   bool      // the pool lock: initialisation
+
+	electing             bool  // no host is the SPM; one is looked for, or starts as it
+	contender, preferred *host // the one that starts; whom somebody asked for
 }
 
 type cluster struct {
@@ -75,7 +80,8 @@ type host struct {
 	site      string
 	sessions  []session // iSCSI logins that somebody asked for
 	booted    time.Time
-	seq       int // counts outages, so that a late transition of an older one is recognised
+	lost      bool // it lost its power since the engine saw it
+	seq       int  // counts outages, so that a late transition of an older one is recognised
 }
 
 type storageDomain struct {
@@ -172,6 +178,7 @@ type vm struct {
 	stopTime  time.Time
 	startedAt time.Time // of the last start that the lab saw
 	upAt      time.Time
+	external  bool // found running on a host: the engine did not make it
 }
 
 func (e *engine) vm(id string) *vm { return e.vmByID[id] }
@@ -301,7 +308,7 @@ func (l *Lab) build(w World) {
 }
 
 func (l *Lab) buildEngine(spec Site) *engine {
-	e := &engine{lab: l, spec: spec, name: spec.Name, answers: true, dead: make(chan struct{}), tokens: map[string]*token{},
+	e := &engine{lab: l, spec: spec, name: spec.Name, answers: true, dead: make(chan struct{}), tokens: map[string]*token{}, cookies: map[string]*token{},
 		vmByID: map[string]*vm{}, diskByID: map[string]*disk{}, locked: map[string]bool{}, digests: map[string]string{}, registering: newResource(l.lat.RegSlots)}
 	long := l.now.Add(-30 * 24 * time.Hour)
 	for _, d := range spec.DataCenters {

@@ -14,7 +14,9 @@ const (
 	eventHostDown         = 12
 	eventHostUp           = 13
 	eventLogin            = 30
-	eventVMResumed        = 40 // USER_RESUME_VM
+	eventLogout           = 31  // USER_VDC_LOGOUT
+	eventLoginFailed      = 114 // USER_VDC_LOGIN_FAILED
+	eventVMResumed        = 40  // USER_RESUME_VM
 	eventVMStarted        = 32
 	eventVMStopped        = 33
 	eventVMUpdated        = 35

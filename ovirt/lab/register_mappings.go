@@ -103,6 +103,9 @@ func readLUN(storage *node) *ovfLUN {
 				username: unit.value("username"), password: unit.value("password")})
 		}
 	}
+	if len(o.conns) == 0 { // nothing to log in to (ovirt-engine ImportVmCommand.validateLunDisk)
+		o.kind = kindFCP
+	}
 	return o
 }
 

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 )
 
@@ -140,7 +139,7 @@ func (l *Lab) storageURLs(x *export) []string {
 func (c *call) routeDomainConnections(d *storageDomain, s []string, get bool) *reply {
 	switch {
 	case !get:
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	case len(s) == 0:
 		return c.getConnections(d.conns)
 	case len(s) == 1:
