@@ -215,7 +215,7 @@ func (c *call) routeLabelled(v *label, kind, collection string, ids *[]string, s
 			}
 			id := doc.attr("id")
 			if id == "" {
-				return c.refuse(incomplete(strings.Title(kind), "id", "add"))
+				return c.refuse(incomplete(map[string]string{"vm": "Vm", "host": "Host"}[kind], "id", "add"))
 			}
 			if r := c.putOn(v, kind, id, ids); r != nil {
 				return c.refuse(r)

@@ -43,7 +43,6 @@ func (f searchField[T]) of(e *engine, v T) []string {
 // searchSpec is how the lab's objects of a kind are searched. A column of the grammar that it has no field for is NULL.
 type searchSpec[T any] struct {
 	fields map[string]searchField[T]
-	refs   map[string]func(e *engine, v T) []string
 	free   func(e *engine, v T) []string
 	less   func(a, b T, field string) int // set where max limits the list
 }
