@@ -390,7 +390,7 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 // register makes the VM. Its rows go on all domains, whatever was left out.
 func (e *engine) register(o *ovfVM, g *registration, k *cluster, name string, disks []ovfDisk, macs []string) *vm {
 	v := &vm{id: o.id, name: name, description: o.description, comment: o.comment, cluster: k, templateID: o.templateID, memory: o.memory, ha: o.ha,
-		haPriority: o.haPriority, deleteProtected: o.deleteProtected, agent: o.agent, fqdn: o.fqdn, ip: o.ip, ovfBroken: o.broken,
+		haPriority: o.haPriority, deleteProtected: o.deleteProtected, properties: o.properties, agent: o.agent, fqdn: o.fqdn, ip: o.ip, ovfBroken: o.broken,
 		created: o.created, status: "image_locked", busy: true, busyWith: "VM " + name + " is being imported."}
 	if o.ha {
 		v.leaseDomainID = o.leaseDomainID // switched off HA loses the lease
