@@ -41,7 +41,7 @@ sim:
 ## sabotage: remove each safety behaviour in turn and see which test notices
 sabotage:
 	$(GO) vet -tags sabotage ./internal/sabotage
-	$(GO) test -tags sabotage -timeout 20m -parallel 2 ./internal/sabotage -run TestMatrix
+	cd internal/sabotage && $(GO) test -tags sabotage -timeout 20m -parallel 2 -run TestMatrix
 
 ## search: schedules that might do harm, SEARCHES of them
 SEARCHES ?= 10000
@@ -69,7 +69,7 @@ bench:
 
 ## update: rewrite the golden files; review the difference as code
 update:
-	$(GO) test ./lua ./plans ./cmd/drrun -update
+	$(GO) test ./lua ./plans ./plans/worlds ./ovirt/lab ./cmd/drrun -update
 
 clean:
 	rm -rf bin

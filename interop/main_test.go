@@ -15,11 +15,12 @@ import (
 // foreign is the folder that setup.sh filled.
 var foreign = flag.String("foreign", "", "the folder that setup.sh printed")
 
-// tally is what the judges did, for the summary.
-var tally struct {
+// tally is what the judges did, for the summary: lines, and the calls of each client with those that change something.
+var tally = struct {
 	sync.Mutex
-	lines []string
-}
+	lines   []string
+	clients map[string][2]int
+}{clients: map[string][2]int{}}
 
 // count adds a line to the summary.
 func count(format string, args ...any) {
@@ -35,6 +36,9 @@ func TestMain(m *testing.M) {
 		os.Exit(2)
 	}
 	code := m.Run()
+	for client, n := range tally.clients {
+		count("calls by %s: %d, of which %d change something", client, n[0], n[1])
+	}
 	slices.Sort(tally.lines)
 	fmt.Println("interop: what the foreign clients did")
 	for _, line := range tally.lines {

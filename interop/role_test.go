@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -54,16 +53,7 @@ func (r *role) play(t *testing.T, tag string, vars map[string]any) (string, erro
 // roleWorld has two data centers at each site, each with a cluster, a network and a host of its own. The second one of the
 // secondary site has no storage domain yet.
 func roleWorld() (world lab.World, names map[string]any) {
-	world = lab.TwoSites(lab.TwoSitesOptions{VMs: 4, Domains: 2})
-	// The second domain lies on iSCSI instead.
-	block := lab.TwoSites(lab.TwoSitesOptions{VMs: 4, Domains: 2, Kind: "iscsi"})
-	world.Replications[1], world.Sites[0].StorageDomains[1] = block.Replications[1], block.Sites[0].StorageDomains[1]
-	for _, set := range block.LUNSets {
-		if set.Name == block.Replications[1].Source || set.Name == block.Replications[1].Target {
-			world.LUNSets = append(world.LUNSets, set)
-			world.Targets = append(world.Targets, block.Targets[slices.IndexFunc(block.Targets, func(t lab.Target) bool { return t.Name == set.Target })])
-		}
-	}
+	world = mixedWorld(lab.TwoSitesOptions{VMs: 4, Domains: 2})
 	names = map[string]any{"Prod": "Recovery"}
 	for i := range world.Sites {
 		addDataCenter(&world.Sites[i])

@@ -41,6 +41,7 @@ type engine struct {
 	locked      map[string]bool // in-memory engine locks, by "KIND:value"
 	registering *resource
 	digests     map[string]string // see digest
+	started     time.Time         // of the process; zero at the start of the world
 }
 
 type dataCenter struct {
@@ -49,6 +50,9 @@ type dataCenter struct {
 	spm    *host
 	work   *resource // what the SPM does
 	busy   bool      // the pool lock: initialisation
+
+	electing             bool  // no host is the SPM; one is looked for, or starts as it
+	contender, preferred *host // the one that starts; whom somebody asked for
 }
 
 type cluster struct {
@@ -76,7 +80,8 @@ type host struct {
 	site      string
 	sessions  []session // iSCSI logins that somebody asked for
 	booted    time.Time
-	seq       int // counts outages, so that a late transition of an older one is recognised
+	lost      bool // it lost its power since the engine saw it
+	seq       int  // counts outages, so that a late transition of an older one is recognised
 }
 
 type storageDomain struct {
@@ -146,6 +151,8 @@ type vm struct {
 	ovfBroken       bool
 	pool            string // name of its VM pool; "" for none
 	preview         bool   // a snapshot is in preview
+	runOnce         bool   // this run, or the last one, was started with settings of its own (ovirt-engine RunVmOnceCommand)
+	stopReason      string // that who stopped it gave; the next start forgets it (ovirt-engine DestroyVmVDSCommand, CreateVDSCommand)
 	taken           []snapshot
 	pinnedTo        []string
 	backup          *backup
@@ -172,6 +179,7 @@ type vm struct {
 	stopTime  time.Time
 	startedAt time.Time // of the last start that the lab saw
 	upAt      time.Time
+	external  bool // found running on a host: the engine did not make it
 }
 
 func (e *engine) vm(id string) *vm { return e.vmByID[id] }
@@ -332,6 +340,9 @@ func (l *Lab) buildEngine(spec Site) *engine {
 	for i, v := range spec.VMs {
 		e.buildVM(v, i, long)
 	}
+	for _, d := range spec.FloatingDisks {
+		e.buildDisk(d, "")
+	}
 	e.buildAdmin(spec)
 	for _, d := range e.domains {
 		if d.dc != nil && !d.isoDomain() {
@@ -365,9 +376,7 @@ func (e *engine) buildDomain(spec StorageDomain) {
 func (e *engine) buildTemplate(spec Template, created time.Time) {
 	t := &template{Template: spec, cluster: e.cluster(spec.ClusterID), status: "ok", created: created}
 	for _, s := range spec.Disks {
-		d := e.buildDisk(s)
-		t.disks = append(t.disks, d)
-		place(d.domains[0], image{disk: s.ID, owner: spec.ID, size: s.Size})
+		t.disks = append(t.disks, e.buildDisk(s, spec.ID))
 	}
 	e.templates = append(e.templates, t)
 }
@@ -378,10 +387,20 @@ func place(d *storageDomain, i image) {
 	c.images = append(c.images, i)
 }
 
-func (e *engine) buildDisk(spec Disk) *disk {
-	d := &disk{id: spec.ID, alias: spec.Alias, size: spec.Size, status: cmp.Or(spec.Status, "ok"), imageID: uuidOf(spec.ID + "/image"),
-		domains: []*storageDomain{e.domain(spec.StorageDomainID)}}
+// buildDisk makes a disk that the world begins with. Its owner is a template, a VM or nobody.
+func (e *engine) buildDisk(spec Disk, owner string) *disk {
+	d := &disk{id: spec.ID, alias: spec.Alias, size: spec.Size, status: cmp.Or(spec.Status, "ok"), shareable: spec.Shareable}
+	if spec.LUN != "" {
+		d.lun = e.buildLUNDisk(e.lab.lun(spec.LUN))
+		e.addDisk(d)
+		return d
+	}
+	d.imageID, d.domains = uuidOf(spec.ID+"/image"), []*storageDomain{e.domain(spec.StorageDomainID)}
 	e.addDisk(d)
+	place(d.domains[0], image{disk: spec.ID, owner: owner, size: spec.Size})
+	if spec.Counter > 0 {
+		d.domains[0].export.copy.counter(spec.ID).base = spec.Counter
+	}
 	return d
 }
 
@@ -403,13 +422,11 @@ func (e *engine) buildVM(spec VM, index int, created time.Time) {
 		v.nics = append(v.nics, &nic{id: n.ID, name: n.Name, mac: n.MAC, profileID: n.ProfileID, linked: true, plugged: true})
 	}
 	for _, s := range spec.Disks {
-		d := e.buildDisk(s)
+		d := e.buildDisk(s, spec.ID)
 		if v.backup != nil {
 			d.status = "locked"
 		}
 		v.disks = append(v.disks, &attachment{disk: d, bootable: s.Bootable, active: true})
-		place(d.domains[0], image{disk: s.ID, owner: spec.ID, size: s.Size})
-		d.domains[0].export.copy.counter(s.ID).base = s.Counter
 	}
 	e.addVM(v)
 	if !spec.Running {

@@ -54,6 +54,14 @@ func (c *call) routeDataCenters(s []string, get, post, del bool) *reply {
 		return c.routeAttached(dc, s[2:], get, post, del)
 	case "clusters":
 		return c.routeClusters(s[2:], get, dc)
+	case "setmaster":
+		if post && len(s) == 2 {
+			return c.postSetMaster(dc)
+		}
+	case "cleanfinishedtasks":
+		if post && len(s) == 2 {
+			return c.postCleanFinishedTasks(dc)
+		}
 	case "networks":
 		if get && len(s) == 2 {
 			var of []*Network
@@ -116,7 +124,7 @@ func (c *call) routeClusters(s []string, get bool, dc *dataCenter) *reply {
 	case len(s) == 2 && s[1] == "networks":
 		x := newXML("networks")
 		for _, id := range k.NetworkIDs {
-			writeNetwork(x, e.network(id))
+			writeClusterNetwork(x, e.network(id), true)
 		}
 		return x.reply(http.StatusOK)
 	case len(s) == 2:
@@ -250,22 +258,43 @@ func (c *call) routeNetworks(s []string, get bool) *reply {
 	return c.notFound()
 }
 
-func writeNetwork(x *xmlWriter, n *Network) {
+func writeNetwork(x *xmlWriter, n *Network) { writeClusterNetwork(x, n, false) }
+
+// writeClusterNetwork writes a network, as a cluster sees it with what it is to the cluster (ovirt-engine NetworkMapper). Every
+// network of the lab is required and operational.
+func writeClusterNetwork(x *xmlWriter, n *Network, inCluster bool) {
+	management := inCluster && n.Name == managementNetwork
 	href := apiRoot + "/networks/" + n.ID
 	x.open("network", "href", href, "id", n.ID)
 	x.text("name", n.Name)
 	x.text("description", "")
 	x.text("comment", "")
 	x.links(href, "networklabels", "permissions", "vnicprofiles")
+	if inCluster {
+		x.bool("display", management)
+	}
 	x.int("mtu", 0)
 	x.bool("port_isolation", false)
+	if inCluster {
+		x.bool("required", true)
+		x.text("status", "operational")
+	}
 	x.bool("stp", false)
+	var usages []string
 	if n.VM {
-		x.open("usages")
-		x.text("usage", "vm")
-		x.close("usages")
-	} else {
+		usages = append(usages, "vm")
+	}
+	if management {
+		usages = append(usages, "display", "migration", "management", "default_route")
+	}
+	if len(usages) == 0 {
 		x.empty("usages")
+	} else {
+		x.open("usages")
+		for _, u := range usages {
+			x.text("usage", u)
+		}
+		x.close("usages")
 	}
 	x.text("vdsm_name", n.Name)
 	x.ref("data_center", "datacenters", n.DataCenterID)
@@ -346,6 +375,8 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return c.postISCSILogin(h)
 	case len(s) == 2 && post && s[1] == "unregisteredstoragedomainsdiscover":
 		return c.postUnregisteredDiscover(h)
+	case len(s) == 2 && post && s[1] == "forceselectspm":
+		return c.postForceSelectSPM(h)
 	case len(s) == 2 && post && s[1] == "fence":
 		return c.postFence(h)
 	}
@@ -406,9 +437,12 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	x.open("spm")
 	x.int("priority", 5)
 	// A silent host keeps the role that it had: an SPM that is seen here proves nothing.
-	if h.cluster.dc.spm == h {
+	switch h {
+	case h.cluster.dc.contender:
+		x.text("status", "contending")
+	case h.cluster.dc.spm:
 		x.text("status", "spm")
-	} else {
+	default:
 		x.text("status", "none")
 	}
 	x.close("spm")

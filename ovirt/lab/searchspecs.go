@@ -53,6 +53,7 @@ var vmSearch = &searchSpec[*vm]{
 		"has_illegal_images":     text(func(v *vm) string { return strconv.FormatBool(v.disksIn("illegal") != "") }),
 		"bios_type":              text(func(v *vm) string { return v.cluster.BIOSType }),
 		"vcpus":                  text(func(*vm) string { return "1" }),
+		"tag":                    {get: vmTags},
 	},
 }
 
@@ -115,6 +116,7 @@ var hostSearch = &searchSpec[*host]{
 		"update_available": text(func(*host) string { return "false" }),
 		"ha_score":         text(func(*host) string { return "0" }),
 		"spm_id":           {get: func(e *engine, h *host) []string { return []string{strconv.Itoa(slices.Index(e.hosts, h) + 1)} }},
+		"tag":              {get: hostTags},
 		"hw_id":            text(func(h *host) string { return uuidOf(h.ID + "/hardware") }),
 	},
 }
@@ -202,6 +204,7 @@ var templateSearch = &searchSpec[*template]{
 		"_vmt_id":      text(func(t *template) string { return t.ID }),
 		"os":           text(func(*template) string { return "rhel_9x64" }),
 		"creationdate": text(func(t *template) string { return t.created.Format(time.RFC3339Nano) }),
+		"tag":          {get: templateTags},
 		"childcount": {get: func(e *engine, t *template) []string {
 			return []string{strconv.Itoa(len(selected(e.vms, func(v *vm) bool { return v.templateID == t.ID })))}
 		}},

@@ -1,6 +1,9 @@
 package lab
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // vmBase is what a VM, a template and the configuration of a snapshot have in common (ovirt-engine VmBaseMapper).
 type vmBase struct {
@@ -18,6 +21,7 @@ type vmBase struct {
 	level              string // custom compatibility version; "" for none
 	properties         []CustomProperty
 	kind               string // desktop, server
+	origin             string // "" means ovirt
 	cluster            *cluster
 	all                bool                            // with what all_content asks for: devices, and for a VM its OVF
 	ovf                string                          // the text
@@ -33,6 +37,9 @@ func (v *vm) base() vmBase {
 		kind: "server", cluster: v.cluster, level: v.customLevel, properties: v.properties}
 	if v.host != nil && v.runs() {
 		b.console = v.host
+	}
+	if v.external {
+		b.origin = "external"
 	}
 	return b
 }
@@ -141,7 +148,7 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 	x.int("migration_downtime", -1)
 	x.bool("multi_queues_enabled", true)
 	inline("nics")
-	x.text("origin", "ovirt")
+	x.text("origin", cmp.Or(b.origin, "ovirt"))
 	x.open("os")
 	x.open("boot")
 	x.open("devices")
@@ -179,7 +186,11 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 	x.close("sso")
 	x.bool("start_paused", false)
 	x.bool("stateless", false)
-	x.text("storage_error_resume_behaviour", "auto_resume")
+	if b.ha && b.leaseDomainID != "" { // what else there is would let it run twice (ovirt-engine VmHandler.autoSelectResumeBehavior)
+		x.text("storage_error_resume_behaviour", "kill")
+	} else {
+		x.text("storage_error_resume_behaviour", "auto_resume")
+	}
 	if b.timeZone != "" {
 		x.open("time_zone")
 		x.text("name", b.timeZone)
@@ -212,7 +223,7 @@ func (c *call) writeVMRest(x *xmlWriter, v *vm) {
 	}
 	x.bool("next_run_configuration_exists", false)
 	if running {
-		x.bool("run_once", false)
+		x.bool("run_once", v.runOnce)
 		if !v.startTime.IsZero() {
 			x.time("start_time", v.startTime)
 		}
@@ -220,6 +231,9 @@ func (c *call) writeVMRest(x *xmlWriter, v *vm) {
 	x.text("status", v.status)
 	if v.status == "paused" {
 		x.text("status_detail", "eio")
+	}
+	if v.stopReason != "" {
+		x.text("stop_reason", v.stopReason)
 	}
 	if !v.stopTime.IsZero() {
 		x.time("stop_time", v.stopTime)

@@ -35,6 +35,11 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 		}
 		return noMethod()
 	}
+	if len(s) == 2 && post && (v.external || v.unheard() && runs(v.status)) {
+		if no := c.outOfReach(v, s[1]); no != nil {
+			return no
+		}
+	}
 	if len(s) == 2 && post {
 		if act := vmActions[s[1]]; act != nil {
 			return act(c, v)
@@ -289,6 +294,7 @@ func (c *call) postStart(v *vm) *reply {
 	}
 	c.effect("start %s", v.name)
 	e.launch(v, h, c.correlation, e.spec.Username)
+	v.runOnce = doc.child("vm") != nil
 	j := c.newJob("Launching VM " + v.name)
 	o := e.operation(v.cluster.sched.take(l.now, l.lat.Schedule), func() { j.end("finished", l.now) }, nil)
 	if !c.wait(o) {
@@ -325,7 +331,7 @@ func (c *call) postStop(v *vm, gentle bool) *reply {
 	}
 	// It is the request that changes the OVF's generation, not its end.
 	e.touch(v)
-	v.exitError = false
+	v.exitError, v.stopReason = false, doc.value("reason")
 	about := refs{vm: v, correlation: c.correlation, user: e.spec.Username}
 	switch {
 	case gentle && v.status == "up":
