@@ -171,6 +171,7 @@ type vm struct {
 	nics            []*nic
 	disks           []*attachment
 	created         time.Time
+	properties      []CustomProperty
 	customLevel     string        // custom compatibility version; "" for that of the cluster
 	agentDelay      time.Duration // on top of what an agent takes to report
 
@@ -421,7 +422,7 @@ func (e *engine) buildVM(spec VM, index int, created time.Time) {
 		instanceTypeID: spec.InstanceTypeID, memory: spec.Memory, ha: spec.HA, haPriority: spec.HAPriority, leaseDomainID: spec.LeaseDomainID,
 		deleteProtected: spec.DeleteProtected, agent: spec.Agent, fqdn: spec.FQDN, ip: spec.IP, ovfBroken: spec.OVFBroken,
 		pool: spec.Pool, preview: spec.Preview, pinnedTo: spec.PinnedTo, status: cmp.Or(spec.Status, "down"), created: created,
-		customLevel: spec.CustomVersion, agentDelay: spec.AgentDelay, cd: spec.CD, currentCD: spec.CD}
+		customLevel: spec.CustomVersion, properties: spec.CustomProperties, agentDelay: spec.AgentDelay, cd: spec.CD, currentCD: spec.CD}
 	if spec.Backup != "" {
 		v.backup = &backup{id: uuidOf(spec.ID + "/backup"), phase: spec.Backup, created: l.now, modified: l.now}
 	}

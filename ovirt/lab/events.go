@@ -137,8 +137,16 @@ func (e *engine) event(code int, severity, text string, r refs) *event {
 	if r.dc != nil {
 		v.dc = r.dc.ID
 	}
-	e.events = append(e.events, v)
+	if e.events = append(e.events, v); len(e.events)%1024 == 0 {
+		e.ageEvents()
+	}
 	return v
+}
+
+// ageEvents forgets events that are more than 30 days old (ovirt-engine AuditLogCleanupManager, AuditLogAgingThreshold).
+func (e *engine) ageEvents() {
+	oldest := e.lab.now.Add(-30 * 24 * time.Hour)
+	e.events = slices.DeleteFunc(e.events, func(v *event) bool { return v.time.Before(oldest) })
 }
 
 func writeEvent(x *xmlWriter, v *event) {

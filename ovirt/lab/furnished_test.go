@@ -19,6 +19,8 @@ func furnished() lab.World {
 	p.VMs[3].Pool = "desktops"
 	p.VMs[4].Status = "paused"
 	p.VMs[5].PinnedTo = []string{p.Hosts[0].ID}
+	p.VMs[4].CustomProperties = []lab.CustomProperty{{Name: "sap_agent", Value: "true"}}
+	p.Templates[len(p.Templates)-1].PinnedTo = []string{p.Hosts[0].ID}
 	p.InstanceTypes = []lab.InstanceType{{ID: "00000003-0003-0003-0003-0000000000be", Name: "Small"}}
 	p.VMs[3].InstanceTypeID = p.InstanceTypes[0].ID
 	w.Exports = append(w.Exports, lab.Export{Site: "primary", Address: "nas1.localdomain", Path: "/iso", Size: 100 * gib},

@@ -34,7 +34,9 @@ func (c *call) newJob(description string) *job {
 		{id: uuidOf(j.id + "/validating"), description: "Validating", kind: "validating", status: "finished", started: now, ended: now},
 		{id: uuidOf(j.id + "/executing"), description: "Executing", kind: "executing", number: 1, status: "started", started: now},
 	}
-	c.engine.jobs = append(c.engine.jobs, j)
+	if c.engine.jobs = append(c.engine.jobs, j); len(c.engine.jobs)%1024 == 0 { // nobody may ever ask for them
+		c.engine.purgeJobs()
+	}
 	return j
 }
 

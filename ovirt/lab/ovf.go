@@ -28,6 +28,7 @@ type ovfVM struct {
 	broken                         bool
 	status                         string // from the store's status map; down when absent
 	created                        time.Time
+	properties                     []CustomProperty
 	nics                           []ovfNIC
 	disks                          []ovfDisk
 	customLevel                    string
@@ -103,7 +104,7 @@ func (e *engine) ovfOf(v *vm) *ovfVM {
 	o := &ovfVM{id: v.id, name: v.name, description: v.description, comment: v.comment, cluster: v.cluster.Name, architecture: v.cluster.Architecture,
 		templateID: v.templateID, memory: v.memory, ha: v.ha, haPriority: v.haPriority, leaseDomainID: v.leaseDomainID,
 		deleteProtected: v.deleteProtected, agent: v.agent, fqdn: v.fqdn, ip: v.ip, broken: v.ovfBroken, status: v.status, created: v.created,
-		customLevel: v.customLevel, agentDelay: v.agentDelay, taken: slices.Clone(v.taken), pinnedTo: v.pinnedTo, cd: v.cd, belongings: e.belongingsOf("vm", v.id)}
+		customLevel: v.customLevel, agentDelay: v.agentDelay, taken: slices.Clone(v.taken), pinnedTo: v.pinnedTo, cd: v.cd, properties: v.properties, belongings: e.belongingsOf("vm", v.id)}
 	for _, n := range v.nics {
 		network, profile := e.networkName(n.profileID)
 		o.nics = append(o.nics, ovfNIC{id: n.id, name: n.name, mac: n.mac, network: network, profile: profile, linked: n.linked, plugged: n.plugged})

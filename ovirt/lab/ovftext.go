@@ -45,7 +45,7 @@ func (e *engine) ovfText(v *vm) string {
 		{"NumOfIoThreads", "1"}, {"TimeZone", "Etc/GMT"}, {"default_boot_sequence", "0"}, {"Generation", "1"}, {"ClusterCompatibilityVersion", v.cluster.Version},
 		{"VmType", "1"}, {"ResumeBehavior", "AUTO_RESUME"}, {"MinAllocatedMem", fmt.Sprint(v.memory >> 20)}, {"IsStateless", "false"}, {"IsRunAndPause", "false"},
 		{"AutoStartup", fmt.Sprint(v.ha)}, {"Priority", fmt.Sprint(v.haPriority)}, {"MaxMemorySizeMb", fmt.Sprint(4 * v.memory >> 20)}, {"LeaseDomainId", v.leaseDomainID},
-		{"MultiQueuesEnabled", "true"}, {"UseHostCpu", "false"}, {"BalloonEnabled", "true"}, {"ClusterName", v.cluster.Name}, {"TemplateId", v.templateID},
+		{"UserDefinedProperties", propertyText(v.properties)}, {"MultiQueuesEnabled", "true"}, {"UseHostCpu", "false"}, {"BalloonEnabled", "true"}, {"ClusterName", v.cluster.Name}, {"TemplateId", v.templateID},
 		{"TemplateName", template}, {"IsInitilized", "true"}, {"Origin", "3"}, {"DefaultDisplayType", "2"}, {"TrustedService", "false"},
 		{"OriginalTemplateId", v.templateID}, {"OriginalTemplateName", template}, {"UseLatestVersion", "false"}} {
 		if p[1] != "" || p[0] == "Name" {
@@ -89,6 +89,15 @@ func (e *engine) ovfText(v *vm) string {
 
 // ovfDate is how an OVF writes a time (ovirt-engine OvfParser.localDateToUtcDateString).
 func ovfDate(t time.Time) string { return t.UTC().Format("2006/01/02 15:04:05") }
+
+// propertyText is how an OVF holds custom properties (ovirt-engine CustomPropertiesUtils).
+func propertyText(list []CustomProperty) string {
+	var parts []string
+	for _, p := range list {
+		parts = append(parts, p.Name+"="+p.Value)
+	}
+	return strings.Join(parts, ";")
+}
 
 func (d *disk) storageKind() string {
 	if d.lun != nil {

@@ -48,7 +48,7 @@ func (c *call) writeTemplate(x *xmlWriter, t *template) {
 	}
 	x.text("comment", "")
 	x.links(href, "cdroms", "diskattachments", "watchdogs", "graphicsconsoles", "nics", "permissions", "tags", "mediateddevices")
-	b := vmBase{architecture: "undefined", bios: "cluster_default", created: t.created, memory: gib, os: "other", kind: "desktop", cluster: t.cluster}
+	b := vmBase{architecture: "undefined", bios: "cluster_default", created: t.created, memory: gib, os: "other", kind: "desktop", cluster: t.cluster, pinnedTo: t.PinnedTo}
 	b.all = c.allContent()
 	if t.cluster != nil { // Blank has none, and nothing that comes from one
 		b.architecture, b.bios, b.os, b.kind, b.timeZone = t.cluster.Architecture, t.cluster.BIOSType, guestOS, "server", "Etc/GMT"

@@ -18,6 +18,8 @@ type vmBase struct {
 	os                 string
 	pinnedTo           []string
 	timeZone           string
+	level              string // custom compatibility version; "" for none
+	properties         []CustomProperty
 	kind               string // desktop, server
 	origin             string // "" means ovirt
 	cluster            *cluster
@@ -32,7 +34,7 @@ type vmBase struct {
 func (v *vm) base() vmBase {
 	b := vmBase{architecture: v.cluster.Architecture, bios: v.cluster.BIOSType, created: v.created, deleteProtected: v.deleteProtected, ha: v.ha,
 		haPriority: v.haPriority, leaseDomainID: v.leaseDomainID, memory: v.memory, os: guestOS, pinnedTo: v.pinnedTo, timeZone: "Etc/GMT",
-		kind: "server", cluster: v.cluster}
+		kind: "server", cluster: v.cluster, level: v.customLevel, properties: v.properties}
 	if v.host != nil && v.runs() {
 		b.console = v.host
 	}
@@ -78,6 +80,19 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 	x.text("cpu_pinning_policy", "none")
 	x.int("cpu_shares", 0)
 	x.time("creation_time", b.created)
+	if b.level != "" {
+		x.version("custom_compatibility_version", b.level)
+	}
+	if len(b.properties) > 0 {
+		x.open("custom_properties")
+		for _, p := range b.properties {
+			x.open("custom_property")
+			x.text("name", p.Name)
+			x.text("value", p.Value)
+			x.close("custom_property")
+		}
+		x.close("custom_properties")
+	}
 	x.bool("delete_protected", b.deleteProtected)
 	inline("disk_attachments")
 	x.open("display")

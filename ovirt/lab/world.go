@@ -148,6 +148,14 @@ type Template struct {
 	BaseID    string `json:"base_id,omitempty"` // "" means that it is its own base
 	Version   int    `json:"version,omitempty"`
 	Disks     []Disk `json:"disks,omitempty"`
+	// PinnedTo lists, by id, the hosts to which VMs made from it are bound.
+	PinnedTo []string `json:"pinned_to,omitempty"`
+}
+
+// CustomProperty is a name with its value.
+type CustomProperty struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // InstanceType is a set of values that the VMs tied to it get with every update; of them the lab has high availability.
@@ -192,6 +200,8 @@ type VM struct {
 	CD string `json:"cd,omitempty"`
 	// CustomVersion is the VM's own compatibility version, such as 4.6; "" means that of its cluster.
 	CustomVersion string `json:"custom_version,omitempty"`
+	// CustomProperties are those of VDSM hooks; every engine of the lab knows their names.
+	CustomProperties []CustomProperty `json:"custom_properties,omitempty"`
 	// AgentDelay is how much longer than others its guest agent takes to report.
 	AgentDelay time.Duration `json:"agent_delay,omitempty"`
 }
@@ -380,6 +390,9 @@ func (s *Site) check(exports map[string]bool) []error {
 		if t.ID != blankID {
 			try(add(t.ID))
 			try(need("template "+t.Name, t.ClusterID))
+		}
+		for _, id := range t.PinnedTo {
+			try(need("host of template "+t.Name, id))
 		}
 		for _, d := range t.Disks {
 			disk(d)
