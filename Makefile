@@ -54,7 +54,7 @@ crash:
 
 ## interop: foreign clients judge the lab (installs the official SDK and ansible collection from PyPI, outside the repository)
 interop:
-	@dir="$$(interop/setup.sh)" && cd interop && $(GO) test -tags interop -count 1 -timeout 15m -args -foreign "$$dir"
+	@dir="$$(interop/setup.sh)" && cd interop && $(GO) test -tags interop -count 1 -timeout 20m -args -foreign "$$dir"
 
 ## fuzz: every parser for FUZZTIME each
 FUZZTIME ?= 20s
