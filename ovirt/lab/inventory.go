@@ -50,18 +50,18 @@ func (c *call) routeDataCenters(s []string, get, post, del bool) *reply {
 		return noMethod()
 	}
 	switch s[1] {
-	case "storagedomains":
-		return c.routeAttached(dc, s[2:], get, post, del)
-	case "clusters":
-		return c.routeClusters(s[2:], get, dc)
 	case "setmaster":
 		if post && len(s) == 2 {
 			return c.postSetMaster(dc)
 		}
 	case "cleanfinishedtasks":
 		if post && len(s) == 2 {
-			return c.postCleanFinishedTasks(dc)
+			return c.postCleanTasks(dc)
 		}
+	case "storagedomains":
+		return c.routeAttached(dc, s[2:], get, post, del)
+	case "clusters":
+		return c.routeClusters(s[2:], get, dc)
 	case "networks":
 		if get && len(s) == 2 {
 			var of []*Network
@@ -353,6 +353,10 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return c.notFound()
 	case len(s) == 1 && get:
 		return single(h, c.writeHost)
+	case len(s) == 1 && c.req.Method == http.MethodPut:
+		return c.putHost(h)
+	case len(s) == 2 && post && hostCalls[s[1]] != nil:
+		return hostCalls[s[1]](c, h)
 	case get && s[1] == "statistics":
 		return c.getStatistics(s[2:], "host", "hosts", h.ID, hostStatistics(h))
 	case get && s[1] == "nics":
@@ -375,8 +379,6 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return c.postISCSILogin(h)
 	case len(s) == 2 && post && s[1] == "unregisteredstoragedomainsdiscover":
 		return c.postUnregisteredDiscover(h)
-	case len(s) == 2 && post && s[1] == "forceselectspm":
-		return c.postForceSelectSPM(h)
 	case len(s) == 2 && post && s[1] == "fence":
 		return c.postFence(h)
 	}
@@ -388,7 +390,7 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	x.open("host", "href", href, "id", h.ID)
 	x.actions(href, hostActions...)
 	x.text("name", h.Name)
-	x.text("comment", "")
+	x.text("comment", h.comment)
 	x.links(href, hostLinks...)
 	x.text("address", h.Address)
 	x.text("auto_numa_status", "enable")
@@ -407,7 +409,7 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	x.text("type", cpuType)
 	x.close("cpu")
 	writeEnabled(x, "device_passthrough", false)
-	x.text("external_status", "ok")
+	x.text("external_status", cmp.Or(h.external, "ok"))
 	writeHardware(x, h)
 	x.open("iscsi")
 	x.text("initiator", "iqn.1994-05.com.redhat:"+h.Name)
@@ -435,7 +437,7 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	x.text("mode", "enforcing")
 	x.close("se_linux")
 	x.open("spm")
-	x.int("priority", 5)
+	x.int("priority", int64(h.priority()))
 	// A silent host keeps the role that it had: an SPM that is seen here proves nothing.
 	switch h {
 	case h.cluster.dc.contender:

@@ -63,7 +63,7 @@ func notFoundNamed(name string) *refusal {
 
 func writeFault(x *xmlWriter, r *refusal) {
 	x.open("fault")
-	x.text("detail", r.detail)
+	optional(x, "detail", r.detail)
 	x.text("reason", r.reason)
 	x.close("fault")
 }

@@ -15,6 +15,9 @@ func (c *call) routed() *reply {
 		}
 		return noMethod()
 	}
+	if answer := c.getCreation(); answer != nil {
+		return answer
+	}
 	if answer := c.routeAdmin(); answer != nil {
 		return answer
 	}
@@ -41,8 +44,12 @@ func (c *call) routed() *reply {
 		switch {
 		case n == 1 && get:
 			return c.getDisks(nil)
+		case n == 1 && post:
+			return c.postDisk(nil)
 		case n == 2 && get:
 			return c.getDisk(s[1])
+		case n == 2 && put:
+			return c.putDisk(s[1])
 		case n == 2 && del:
 			return c.deleteDisk(s[1])
 		case n >= 3 && get && s[2] == "statistics" && c.getDisk(s[1]).status == http.StatusOK:
@@ -58,9 +65,13 @@ func (c *call) routed() *reply {
 			return c.postConnection()
 		case n == 2 && get:
 			return c.getConnection(s[1])
+		case n == 2 && put:
+			return c.putConnection(s[1])
 		case n == 2 && del:
 			return c.deleteConnection(s[1])
 		}
+	case "options":
+		return c.getOption(s[1:])
 	case "events":
 		switch {
 		case n == 1 && get:
@@ -69,6 +80,8 @@ func (c *call) routed() *reply {
 			return c.postEvent()
 		case n == 2 && get:
 			return c.getEvent(s[1])
+		case n == 2 && post && s[1] == "undelete":
+			return c.postUndelete()
 		case n == 2 && del:
 			return c.deleteEvent(s[1])
 		}

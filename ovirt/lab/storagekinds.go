@@ -134,18 +134,3 @@ func (l *Lab) storageURLs(x *export) []string {
 	}
 	return urls
 }
-
-// routeDomainConnections serves the storage connections of one domain.
-func (c *call) routeDomainConnections(d *storageDomain, s []string, get bool) *reply {
-	switch {
-	case !get:
-		return noMethod()
-	case len(s) == 0:
-		return c.getConnections(d.conns)
-	case len(s) == 1:
-		if v := find(d.conns, func(v *connection) bool { return v.id == s[0] }); v != nil {
-			return single(v, writeConnection)
-		}
-	}
-	return c.notFound()
-}
