@@ -50,7 +50,7 @@ func serve(t *testing.T, world lab.World, speed float64) *running {
 // python/judge.py read, and returns what it printed. Where a site's URL has a name, connections to it lead to the lab.
 func (r *running) command(t *testing.T, env []string, program string, args ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, filepath.Join(*foreign, "venv", "bin", program), args...)
 	c.Dir = r.dir
