@@ -53,7 +53,7 @@ func (c *call) postSetMaster(dc *dataCenter) *reply {
 		e.makeMaster(old, d)
 		e.refreshStatus(dc)
 		j.end("finished", l.now)
-		e.event(eventMasterSwitched, "normal", "Completed switching master role from storage domain "+old.name+" to "+d.name+".", refs{domain: d, dc: dc, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventMasterSwitched, "normal", "Completed switching master role from storage domain "+old.name+" to "+d.name+".", refs{domain: d, dc: dc, correlation: c.correlation, user: e.userName()})
 	}, end)
 	c.action = &node{}
 	return c.actionDone(j, nil)
@@ -69,7 +69,7 @@ func (c *call) postCleanTasks(dc *dataCenter) *reply {
 		return c.refuse(poolNotUp("clear finished tasks"))
 	}
 	c.effect("clear the finished tasks of data center %s", dc.Name)
-	e.event(eventTasksCleaned, "normal", "Successfully cleaned-up finished tasks in Data Center: "+dc.Name+".", refs{dc: dc, correlation: c.correlation, user: e.spec.Username})
+	e.event(eventTasksCleaned, "normal", "Successfully cleaned-up finished tasks in Data Center: "+dc.Name+".", refs{dc: dc, correlation: c.correlation, user: e.userName()})
 	c.action = &node{}
 	return c.actionDone(c.doneJob("Clearing finished tasks of Data Center "+dc.Name), nil)
 }

@@ -189,7 +189,7 @@ func (e *engine) blindfold(h *host, x *export) {
 		for _, d := range e.attached(h.cluster.dc) {
 			if d.export == x && d.status == "active" && len(e.seeing(d.dc, x)) == 0 {
 				d.status = "inactive"
-				e.event(eventDeactivatedBySys, "warning", "Storage Domain "+d.name+" was deactivated by system because it's not visible by any of the hosts.", refs{domain: d})
+				e.event(eventDeactivatedBySys, "warning", "Storage Domain "+d.name+" (Data Center "+d.dc.Name+") was deactivated by system because it's not visible by any of the hosts.", refs{domain: d})
 				e.refreshStatus(d.dc)
 			}
 		}

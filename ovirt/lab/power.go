@@ -299,7 +299,7 @@ func (l *Lab) storageChanged() {
 				l.after(l.lat.Inactive, func() {
 					if d.inactive == seen && d.status == "active" {
 						d.status = "inactive"
-						e.event(eventDeactivatedBySys, "warning", "Storage Domain "+d.name+" was deactivated by system because it's not visible by any of the hosts.", refs{domain: d})
+						e.event(eventDeactivatedBySys, "warning", "Storage Domain "+d.name+" (Data Center "+d.dc.Name+") was deactivated by system because it's not visible by any of the hosts.", refs{domain: d})
 						e.refreshStatus(d.dc)
 					}
 				})

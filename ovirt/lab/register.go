@@ -338,11 +338,17 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 		v = e.register(o, g, k, name, disks, macs)
 		for i, n := range v.nics {
 			if m := macNumber(n.mac); m < k.pool.from || m > k.pool.to {
-				e.event(eventMACRange, "warning", fmt.Sprintf("MAC address %s of VM %s is out of the pool's range.", macs[i], v.name), refs{vm: v, correlation: c.correlation})
+				e.event(eventMACRange, "warning", fmt.Sprintf("VM %s has MAC address(es) %s, which is/are out of its MAC pool definitions.", v.name, macs[i]), refs{vm: v, correlation: c.correlation})
 			}
 		}
 		if len(disks) < len(o.disks) {
-			e.event(eventPartsLeftOut, "warning", fmt.Sprintf("VM %s was registered without %d of its disks.", v.name, len(o.disks)-len(disks)), refs{vm: v, correlation: c.correlation})
+			var missing []string
+			for _, s := range o.disks {
+				if v.attachment(s.id) == nil {
+					missing = append(missing, s.alias)
+				}
+			}
+			e.event(eventPartsLeftOut, "warning", fmt.Sprintf("The following entities could not be verified and will not be part of the imported VM %s: 'Disks: %s ' (User: %s).", v.name, strings.Join(missing, ", "), e.userName()), refs{vm: v, correlation: c.correlation})
 		}
 		c.effect("register %s", v.name)
 	}, nil)
@@ -352,12 +358,12 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 		}
 		v.status, v.busy, v.busyWith = "down", false, ""
 		j.end("finished", l.now)
-		e.event(eventVMRegistered, "normal", "VM "+v.name+" was successfully registered from configuration by "+e.spec.Username, refs{vm: v, domain: d, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventVMRegistered, "normal", "VM "+v.name+" has been successfully imported from the given configuration.", refs{vm: v, domain: d, correlation: c.correlation, user: e.userName()})
 		if e.meets(FaultRegisterLost, v.id, v.name) {
 			e.operation(l.now.Add(time.Second), func() {
 				e.unregister(v)
 				j.status = "failed"
-				e.event(eventImportFailed, "error", "Failed to import VM "+v.name+" from configuration.", refs{correlation: c.correlation, cluster: k})
+				e.event(eventImportFailed, "error", "Failed to import Vm "+v.name+" to Data Center "+k.dc.Name+", Cluster "+k.Name, refs{correlation: c.correlation, cluster: k})
 			}, nil)
 		}
 	}, func() {
@@ -485,7 +491,7 @@ func (c *call) postRegisterTemplate(d *storageDomain, id string) *reply {
 		d.changed = true
 		e.dropRows(o.id)
 		c.effect("register template %s", t.Name)
-		e.event(eventTemplateRegister, "normal", "Template "+t.Name+" was successfully registered from configuration by "+e.spec.Username, refs{template: t.ID, domain: d, cluster: k, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventTemplateRegister, "normal", "Template "+t.Name+" has been successfully imported from the given configuration.", refs{template: t.ID, domain: d, cluster: k, correlation: c.correlation, user: e.userName()})
 		// The tasks of the hosts end a moment after the answer: wait for its status.
 		ready := func() {
 			t.status = "ok"

@@ -85,7 +85,7 @@ func (c *call) postToken() *reply {
 	}
 	value := strings.ReplaceAll(c.lab.newID()+c.lab.newID(), "-", "")
 	c.engine.tokens[value] = &token{used: c.lab.now}
-	c.engine.event(eventLogin, "normal", "User "+user+" connecting from '127.0.0.1' logged in.", refs{user: user})
+	c.engine.event(eventLogin, "normal", "User "+c.engine.userName()+" connecting from '127.0.0.1' using session '"+fingerprint(value)+"' logged in.", refs{user: c.engine.userName()})
 	if !c.wait(c.lab.after(c.lab.lat.Login, func() {})) {
 		return nil
 	}
