@@ -17,7 +17,7 @@ import (
 // examples expect. A row names the examples that go before it, on the same lab, and what must be true afterwards.
 func TestExamples(t *testing.T) {
 	t.Parallel()
-	ran, changing, calls := 0, 0, 0
+	ran, changing := 0, 0
 	t.Run("run", func(t *testing.T) {
 		for _, row := range examples {
 			t.Run(row.name, func(t *testing.T) {
@@ -46,12 +46,11 @@ func TestExamples(t *testing.T) {
 				if row.changes {
 					changing++
 				}
-				all, _ := r.calls()
-				calls += all
+				counted("the Python SDK, its examples", r)
 			})
 		}
 	})
-	count("SDK examples, unchanged: %d of %d ran, %d of them change something; %d calls", ran, len(examples), changing, calls)
+	count("SDK examples, unchanged: %d of %d ran, %d of them change something", ran, len(examples), changing)
 	if ran < 25 || changing < 12 {
 		t.Errorf("%d examples ran, %d of them changing: 25 and 12 at least are wanted", ran, changing)
 	}
@@ -189,6 +188,11 @@ func request(method, path string) func(*testing.T, *running, string) {
 // withoutMyData leaves the name mydata to the example that adds the storage domain.
 func withoutMyData(w *lab.World) { w.Sites[0].StorageDomains[0].Name = "nfs_ds" }
 
+// taggedVM has what the examples that add and assign a tag make: they log in with another password.
+func taggedVM(w *lab.World) {
+	w.Sites[0].Tags = []lab.Tag{{ID: lab.ID("mytag"), Name: "mytag", VMIDs: []string{w.Sites[0].VMs[1].ID}}}
+}
+
 var examples = []example{
 	{name: "test_connection", check: prints("Connection works.")},
 	{name: "show_summary", check: prints("version: 4.5", "hosts: 2", "sds: 2", "vms: 3")},
@@ -201,7 +205,8 @@ var examples = []example{
 	{name: "follow_vm_links", check: prints("cluster: mycluster", "template: rhel9")},
 	{name: "get_vm_ip", world: func(w *lab.World) { w.Sites[0].VMs[0].Running = true }, check: prints("   - 10.10.0.1")},
 	{name: "list_vm_disks", check: prints("name: vm1_Disk1", "status: ok", "provisioned_size: 21474836480")},
-	{name: "list_vm_snapshots", check: prints("myvm:Active VM:vm1_Disk1:mydata")},
+	{name: "list_vm_snapshots", world: func(w *lab.World) { w.Sites[0].VMs[0].Snapshots = []lab.Snapshot{{Description: "before the update"}} },
+		check: prints("myvm:before the update:vm1_Disk1:mydata")},
 	{name: "download_vm_ovf", check: func(t *testing.T, r *running, _ string) {
 		ovf, err := os.ReadFile(filepath.Join(r.dir, r.vm(t, "myvm").ID+".ovf"))
 		if err != nil || !strings.Contains(string(ovf), "<Name>myvm</Name>") {
@@ -216,7 +221,6 @@ var examples = []example{
 	{name: "list_tags", after: "add_tag", check: prints("mytag: My custom tag")},
 	{name: "list_tags_of_vm", after: "add_tag assign_tag_to_vm", check: prints("mytag: My custom tag")},
 	{name: "list_roles", check: prints("SuperUser: ", "UserRole: ")},
-	{name: "list_disk_snapshots", check: prints(`"status": "ok"`)},
 
 	{name: "start_vm", changes: true, check: vmIs("myvm", "up")},
 	{name: "start_vm_with_boot_devices", changes: true, check: vmIs("myvm", "up")},
@@ -231,7 +235,7 @@ var examples = []example{
 	{name: "pin_vm", changes: true, check: request("PUT", "/vms/[^/]+")},
 	{name: "add_tag", changes: true, check: request("POST", "/tags")},
 	{name: "assign_tag_to_vm", after: "add_tag", changes: true, check: request("POST", "/vms/[^/]+/tags")},
-	{name: "unassign_tag_to_vm", after: "add_tag assign_tag_to_vm", changes: true, check: request("DELETE", "/vms/[^/]+/tags/[^/]+")},
+	{name: "unassign_tag_to_vm", world: taggedVM, changes: true, check: request("DELETE", "/vms/[^/]+/tags/[^/]+")},
 	{name: "remove_tag", after: "add_tag", changes: true, check: request("DELETE", "/tags/[^/]+")},
 	{name: "add_affinity_label", changes: true, check: request("POST", "/affinitylabels")},
 	{name: "assign_affinity_label_to_vm", after: "add_affinity_label", changes: true, check: request("POST", "/affinitylabels/[^/]+/vms")},
@@ -246,8 +250,6 @@ var examples = []example{
 	}},
 	{name: "update_fencing_options", changes: true, check: request("PUT", "/hosts/[^/]+/fenceagents/[^/]+")},
 	{name: "add_role", changes: true, check: request("POST", "/roles")},
-	{name: "add_mac_pool", changes: true, check: request("PUT", "/clusters/[^/]+")},
-	{name: "update_data_center", changes: true, check: prints("mydc: Updated description")},
 	{name: "register_vm", changes: true, world: registerWorld, prepare: attachReplica, check: request("POST", "/storagedomains/[^/]+/vms/[^/]+/register")},
 }
 
@@ -258,8 +260,6 @@ func (r *running) arguments(t *testing.T, name string) []string {
 		return []string{"-c", "lab", "-s", "name=mydata"}
 	case "change_master":
 		return []string{"-c", "lab", "mydc", "nfs_ds2"}
-	case "list_disk_snapshots":
-		return []string{"-c", "lab", r.world.Sites[0].VMs[0].Disks[0].ID}
 	}
 	return nil
 }
@@ -271,6 +271,7 @@ func registerWorld(w *lab.World) {
 	second.URL, second.Username, second.Password = first.URL, first.Username, first.Password
 	first.URL = "https://lost.example.com/ovirt-engine/api"
 	second.Clusters[0].Name = "mycluster"
+	first.VMs[0].TemplateID = lab.BlankID
 	for i := range second.Networks {
 		if second.Networks[i].Name == "lan" {
 			second.Networks[i].Name, second.VNICProfiles[i].Name = "mynetwork", "mynetwork"

@@ -89,6 +89,15 @@ func (r *running) calls() (all, changes int) {
 	return all, changes
 }
 
+// counted adds a lab's requests to what its foreign client did.
+func counted(client string, r *running) {
+	all, changes := r.calls()
+	tally.Lock()
+	defer tally.Unlock()
+	c := tally.clients[client]
+	tally.clients[client] = [2]int{c[0] + all, c[1] + changes}
+}
+
 // trace is the lab's log for a person who reads a failure.
 func (r *running) trace() string {
 	var b strings.Builder

@@ -62,8 +62,10 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("DRRUN_STATE", filepath.Join(env.WorkDir, "state"))
+			examples, err := filepath.Abs("../../examples")
+			env.Setenv("EXAMPLES", examples)
 			env.Values[labKey{}] = &scriptLab{}
-			return nil
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lab": startScriptLab, "exits": exits, "interrupted": interruptedScript, "starts": starts, "says": says, "kills": kills, "ends": ends, "edit": edit, "changing": changing, "effects": effects,

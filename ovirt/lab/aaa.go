@@ -65,7 +65,7 @@ func (e *engine) buildDirectories(spec Site) {
 	if u := find(own.users, func(u *user) bool { return u.Login == e.ownLogin() }); u != nil {
 		u.Added = true
 	} else {
-		own.users = slices.Insert(own.users, 0, &user{DirectoryUser{ID: uuidOf("user/" + spec.Username), Login: e.ownLogin(), Namespace: "*",
+		own.users = slices.Insert(own.users, 0, &user{DirectoryUser{ID: OwnUserID(spec.Username), Login: e.ownLogin(), Namespace: "*",
 			FirstName: "admin", Email: "root@localhost", Added: true}, ownDomain})
 	}
 	everyone := []Permission{

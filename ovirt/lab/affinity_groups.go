@@ -247,6 +247,12 @@ func (e *engine) groupConflict(changed *AffinityGroup) *refusal {
 			groups = append(groups, g)
 		}
 	}
+	no, _ := e.groupsConflict(groups)
+	return no
+}
+
+// groupsConflict finds the first conflict among groups of one cluster, and returns the groups that are in it.
+func (e *engine) groupsConflict(groups []*AffinityGroup) (*refusal, []*AffinityGroup) {
 	var together [][]string // unified: groups that share a VM are one
 	for _, g := range groups {
 		if !g.VMsRule.Enabled || !g.VMsRule.Enforcing || !g.VMsRule.Positive {
@@ -280,8 +286,9 @@ func (e *engine) groupConflict(changed *AffinityGroup) *refusal {
 		if g.VMsRule.Enabled && g.VMsRule.Enforcing && !g.VMsRule.Positive {
 			for _, set := range together {
 				if both := intersect(set, vms); len(both) > 1 {
+					in := slices.DeleteFunc(slices.Clone(groups), func(o *AffinityGroup) bool { return o != g && len(intersect(o.VMIDs, both)) == 0 })
 					return conflict("Affinity Group collision detected in unified affinity group of VMs:\\n%s\\n and negative affinity group:\\n%s \\n with VMs:\\n %s",
-						names(set), g.Name, names(vms))
+						names(set), g.Name, names(vms)), in
 				}
 			}
 		}
@@ -296,11 +303,11 @@ func (e *engine) groupConflict(changed *AffinityGroup) *refusal {
 			bothVMs, bothHosts := intersect(vms, otherVMs), intersect(hosts, otherHosts)
 			if len(bothVMs) > 0 && len(bothHosts) > 0 {
 				return conflict("The following affinity groups, containing the indicated hosts and VMs, have VM to host conflicts between positive and negative enforcing affinity groups., "+
-					"Affinity Groups: %s, Hosts: %s, VMs: %s", g.Name+","+o.Name, names(bothHosts), names(bothVMs))
+					"Affinity Groups: %s, Hosts: %s, VMs: %s", g.Name+","+o.Name, names(bothHosts), names(bothVMs)), []*AffinityGroup{g, o}
 			}
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func intersect(a, b []string) []string {
@@ -454,7 +461,7 @@ func (c *call) routeMembers(g *AffinityGroup, s []string) *reply {
 		changed(s[1])
 		return c.actionDone(nil, nil)
 	}
-	return html(405, "Method Not Allowed")
+	return noMethod()
 }
 
 // vmName, hostName and labelName are the names of objects, "" where there is none.

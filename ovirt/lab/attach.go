@@ -15,7 +15,7 @@ func (c *call) routeAttached(dc *dataCenter, s []string, get, post, del bool) *r
 		case post:
 			return c.postAttach(dc)
 		}
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	d := c.engine.domain(s[0])
 	switch n := len(s); {
@@ -92,7 +92,7 @@ func (c *call) postAttach(dc *dataCenter) *reply {
 	o := e.operation(dc.work.take(l.now, latency), func() {
 		found, _ := l.content(d.export)
 		// The hosts connect the storage first; one that can is enough. What follows is the work of the SPM.
-		reached := len(e.seeing(dc, d.export)) > 0 && dc.spm != nil && dc.spm.sees(d.export)
+		reached := len(e.seeing(dc, d.export)) > 0 && dc.spm != nil && dc.spm.status == "up" && !dc.electing && dc.spm.sees(d.export)
 		if !d.export.online || !d.export.writable || found == nil || found.id != d.id || !reached {
 			back()
 			fail = vdsm("Storage domain does not exist or cannot be accessed: %s", d.id)

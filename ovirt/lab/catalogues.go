@@ -173,7 +173,7 @@ func (c *call) routeCatalogue(s []string) *reply {
 			})
 		}
 	case "operatingsystems":
-		root = "operating_systems"
+		root = "operation_systems" // sic (ovirt-engine-api-metamodel SchemaNames)
 		for _, o := range operatingSystems {
 			add("operating_system", strconv.Itoa(o.id), func(x *xmlWriter) {
 				x.text("name", o.name)

@@ -11,7 +11,7 @@ import (
 var rootsOf = map[string][]string{
 	"nics": {"nics", "host_nics"}, "storage": {"host_storages"}, "devices": {"host_devices"}, "cpuunits": {"host_cpu_units"},
 	"mediateddevices": {"vm_mediated_devices"}, "fenceagents": {"agents"}, "enabledfeatures": {"cluster_features"},
-	"externalnetworkproviders": {"external_providers"}, "numanodes": {"vm_numa_nodes", "host_numa_nodes"}, "options": {"user_options"}, "checkpoints": {"checkpoints"},
+	"externalnetworkproviders": {"external_providers"}, "operatingsystems": {"operation_systems"}, "numanodes": {"vm_numa_nodes", "host_numa_nodes"}, "options": {"user_options"}, "checkpoints": {"checkpoints"},
 }
 
 // aliases are references whose element is not named after the object's kind.

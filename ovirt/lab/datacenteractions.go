@@ -39,8 +39,10 @@ func (c *call) postSetMaster(dc *dataCenter) *reply {
 	c.effect("make storage domain %s the master", d.name)
 	j := c.newJob("Switching Master Storage Domain " + old.name + " to " + d.name)
 	dc.busy, e.locked["DOMAIN:"+d.id], e.locked["DOMAIN:"+old.id] = true, true, true
+	statuses := [2]string{old.status, d.status}
+	old.status, d.status = "locked", "locked"
 	end := func() {
-		dc.busy = false
+		dc.busy, old.status, d.status = false, statuses[0], statuses[1]
 		delete(e.locked, "DOMAIN:"+d.id)
 		delete(e.locked, "DOMAIN:"+old.id)
 	}
@@ -48,14 +50,15 @@ func (c *call) postSetMaster(dc *dataCenter) *reply {
 		end()
 		if d.status != "active" || !d.export.online || !d.export.writable || !d.holds() {
 			j.end("failed", l.now)
+			e.event(eventMasterNotSwitched, "error", "Failed switching master role from storage domain "+old.name+" to "+d.name+".", refs{domain: d, dc: dc, correlation: c.correlation, user: e.userName()})
 			return
 		}
+		old.status, d.status = "active", "active"
 		e.makeMaster(old, d)
 		e.refreshStatus(dc)
 		j.end("finished", l.now)
 		e.event(eventMasterSwitched, "normal", "Completed switching master role from storage domain "+old.name+" to "+d.name+".", refs{domain: d, dc: dc, correlation: c.correlation, user: e.userName()})
 	}, end)
-	c.action = &node{}
 	return c.actionDone(j, nil)
 }
 
@@ -70,6 +73,5 @@ func (c *call) postCleanTasks(dc *dataCenter) *reply {
 	}
 	c.effect("clear the finished tasks of data center %s", dc.Name)
 	e.event(eventTasksCleaned, "normal", "Successfully cleaned-up finished tasks in Data Center: "+dc.Name+".", refs{dc: dc, correlation: c.correlation, user: e.userName()})
-	c.action = &node{}
 	return c.actionDone(c.doneJob("Clearing finished tasks of Data Center "+dc.Name), nil)
 }

@@ -88,7 +88,7 @@ var storageStories = []story{
 		{method: "POST", path: "storagedomains/{sd}/refreshluns", status: 200, body: `<action><logical_units><logical_unit id="{spare-0}"/></logical_units></action>`, has: []string{"status=complete"}},
 		{method: "POST", path: "storagedomains/{sd}/reduceluns", status: 409, body: `<action><logical_units><logical_unit id="{spare-1}"/></logical_units></action>`},
 		{method: "POST", path: "datacenters/{dc}/storagedomains/{sd}/deactivate", status: 200, body: "<action/>", pass: time.Minute},
-		{method: "POST", path: "storagedomains/{sd}/reduceluns", status: 400, body: `<action><logical_units/></action>`, has: []string{"fault/detail=[Cannot edit Storage. No devices were provided.]"}},
+		{method: "POST", path: "storagedomains/{sd}/reduceluns", status: 400, body: `<action><logical_units/></action>`, has: []string{"detail=[Cannot edit Storage. No devices were provided.]"}},
 		{method: "POST", path: "storagedomains/{sd}/reduceluns", status: 400, body: `<action><logical_units><logical_unit id="{spare-0}"/></logical_units></action>`},
 		{method: "POST", path: "storagedomains/{sd}/reduceluns", status: 500, body: `<action/>`},
 		{method: "POST", path: "storagedomains/{sd}/reduceluns", status: 200, body: `<action><logical_units><logical_unit id="{spare-1}"/></logical_units></action>`, pass: time.Minute,

@@ -19,6 +19,7 @@ type engine struct {
 	disaster bool          // the site has no power: hosts and array are off too
 	dead     chan struct{} // closed when the engine stops to answer
 	tokens   map[string]*token
+	cookies  map[string]*token // sessions that persist, by cookie
 
 	dcs         []*dataCenter
 	clusters    []*cluster
@@ -41,6 +42,7 @@ type engine struct {
 	locked      map[string]bool // in-memory engine locks, by "KIND:value"
 	registering *resource
 	digests     map[string]string // see digest
+	started     time.Time         // of the process; zero at the start of the world
 }
 
 type dataCenter struct {
@@ -49,6 +51,9 @@ type dataCenter struct {
 	spm    *host
 	work   *resource // what the SPM does
 	busy   bool      // the pool lock: initialisation
+
+	electing             bool  // no host is the SPM; one is looked for, or starts as it
+	contender, preferred *host // the one that starts; whom somebody asked for
 }
 
 type cluster struct {
@@ -79,7 +84,8 @@ type host struct {
 	external    string    // external_status, as somebody's own tool set it; "" means ok
 	comment     string
 	booted      time.Time
-	seq         int // counts outages, so that a late transition of an older one is recognised
+	seq         int  // counts outages, so that a late transition of an older one is recognised
+	lost        bool // it lost its power since the engine saw it
 }
 
 type storageDomain struct {
@@ -155,6 +161,8 @@ type vm struct {
 	preview         bool      // a snapshot is in preview
 	previewOf       string    // id of that snapshot; "" where the world began with a preview
 	beforePreview   *vmConfig // what it was before
+	runOnce         bool      // this run, or the last one, was started with settings of its own (ovirt-engine RunVmOnceCommand)
+	stopReason      string    // that who stopped it gave; the next start forgets it (ovirt-engine DestroyVmVDSCommand, CreateVDSCommand)
 	taken           []snapshot
 	cd              string // the file that is in its drive from a start on
 	currentCD       string // the file that is in the drive of the running VM
@@ -182,6 +190,7 @@ type vm struct {
 	stopTime  time.Time
 	startedAt time.Time // of the last start that the lab saw
 	upAt      time.Time
+	external  bool // found running on a host: the engine did not make it
 }
 
 func (e *engine) vm(id string) *vm { return e.vmByID[id] }
@@ -311,7 +320,7 @@ func (l *Lab) build(w World) {
 }
 
 func (l *Lab) buildEngine(spec Site) *engine {
-	e := &engine{lab: l, spec: spec, name: spec.Name, answers: true, dead: make(chan struct{}), tokens: map[string]*token{},
+	e := &engine{lab: l, spec: spec, name: spec.Name, answers: true, dead: make(chan struct{}), tokens: map[string]*token{}, cookies: map[string]*token{},
 		vmByID: map[string]*vm{}, diskByID: map[string]*disk{}, locked: map[string]bool{}, digests: map[string]string{}, registering: newResource(l.lat.RegSlots)}
 	long := l.now.Add(-30 * 24 * time.Hour)
 	for _, d := range spec.DataCenters {
@@ -341,6 +350,9 @@ func (l *Lab) buildEngine(spec Site) *engine {
 	}
 	for i, v := range spec.VMs {
 		e.buildVM(v, i, long)
+	}
+	for _, d := range spec.FloatingDisks {
+		e.buildDisk(d, "")
 	}
 	e.buildAdmin(spec)
 	for _, d := range e.domains {
@@ -375,9 +387,7 @@ func (e *engine) buildDomain(spec StorageDomain) {
 func (e *engine) buildTemplate(spec Template, created time.Time) {
 	t := &template{Template: spec, cluster: e.cluster(spec.ClusterID), status: "ok", created: created}
 	for _, s := range spec.Disks {
-		d := e.buildDisk(s)
-		t.disks = append(t.disks, d)
-		place(d.domains[0], image{disk: s.ID, owner: spec.ID, size: s.Size})
+		t.disks = append(t.disks, e.buildDisk(s, spec.ID))
 	}
 	e.templates = append(e.templates, t)
 }
@@ -388,10 +398,20 @@ func place(d *storageDomain, i image) {
 	c.images = append(c.images, i)
 }
 
-func (e *engine) buildDisk(spec Disk) *disk {
-	d := &disk{id: spec.ID, alias: spec.Alias, size: spec.Size, status: cmp.Or(spec.Status, "ok"), imageID: uuidOf(spec.ID + "/image"),
-		domains: []*storageDomain{e.domain(spec.StorageDomainID)}}
+// buildDisk makes a disk that the world begins with. Its owner is a template, a VM or nobody.
+func (e *engine) buildDisk(spec Disk, owner string) *disk {
+	d := &disk{id: spec.ID, alias: spec.Alias, size: spec.Size, status: cmp.Or(spec.Status, "ok"), shareable: spec.Shareable}
+	if spec.LUN != "" {
+		d.lun = e.buildLUNDisk(e.lab.lun(spec.LUN))
+		e.addDisk(d)
+		return d
+	}
+	d.imageID, d.domains = uuidOf(spec.ID+"/image"), []*storageDomain{e.domain(spec.StorageDomainID)}
 	e.addDisk(d)
+	place(d.domains[0], image{disk: spec.ID, owner: owner, size: spec.Size})
+	if spec.Counter > 0 {
+		d.domains[0].export.copy.counter(spec.ID).base = spec.Counter
+	}
 	return d
 }
 
@@ -413,13 +433,11 @@ func (e *engine) buildVM(spec VM, index int, created time.Time) {
 		v.nics = append(v.nics, &nic{id: n.ID, name: n.Name, mac: n.MAC, profileID: n.ProfileID, linked: true, plugged: true})
 	}
 	for _, s := range spec.Disks {
-		d := e.buildDisk(s)
+		d := e.buildDisk(s, spec.ID)
 		if v.backup != nil {
 			d.status = "locked"
 		}
 		v.disks = append(v.disks, &attachment{disk: d, bootable: s.Bootable, active: true})
-		place(d.domains[0], image{disk: s.ID, owner: spec.ID, size: s.Size})
-		d.domains[0].export.copy.counter(s.ID).base = s.Counter
 	}
 	e.addVM(v)
 	if !spec.Running {

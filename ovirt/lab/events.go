@@ -15,7 +15,9 @@ const (
 	eventHostDown         = 12
 	eventHostUp           = 13
 	eventLogin            = 30
-	eventVMResumed        = 40 // USER_RESUME_VM
+	eventLogout           = 31  // USER_VDC_LOGOUT
+	eventLoginFailed      = 114 // USER_VDC_LOGIN_FAILED
+	eventVMResumed        = 40  // USER_RESUME_VM
 	eventVMStarted        = 32
 	eventVMStopped        = 33
 	eventVMUpdated        = 35
@@ -72,6 +74,9 @@ const (
 	eventOVFNothing       = 1052
 	eventImportFailed     = 1153
 	eventPartsLeftOut     = 1188
+	eventTemplatePartsOut = 1197 // IMPORTEXPORT_PARTIAL_TEMPLATE_MISSING_ENTITIES
+	eventLevelChanged     = 1198 // IMPORTEXPORT_IMPORT_VM_CUSTOM_VERSION_CHANGE
+	eventLeaseLost        = 1218 // CANNOT_IMPORT_VM_WITH_LEASE_STORAGE_DOMAIN
 	eventHostRefreshed    = 606
 	eventFenceOpFailed    = 9019 // FENCE_OPERATION_FAILED
 	eventFenceStarted     = 9020 // FENCE_OPERATION_USING_AGENT_AND_PROXY_STARTED

@@ -3,6 +3,7 @@ package lab
 import (
 	"net/http"
 	"strings"
+	"time"
 )
 
 // happen carries out a rule of a kind that changes the world, after its delay. What the rule names was checked when it was added.
@@ -77,10 +78,30 @@ func (l *Lab) dropExport(x *export) {
 				}
 				l.stalled[v] = x
 				e.event(eventPausedEIO, "error", "VM "+v.name+" has been paused due to storage I/O problem.", refs{vm: v, host: v.host})
+				e.killPaused(v)
 			}
 		}
 	}
 	l.storageChanged()
+}
+
+// killPausedAfter is how long a host leaves a VM paused that is to be killed for it (vdsm vars.vm_kill_paused_time).
+const killPausedAfter = 30 * time.Second
+
+// killPaused ends a highly available VM with a lease that stays paused: its lease may be needed elsewhere.
+func (e *engine) killPaused(v *vm) {
+	if !v.ha || v.leaseDomainID == "" {
+		return
+	}
+	seq := v.seq
+	e.lab.after(killPausedAfter, func() {
+		if v.seq != seq || v.status != "paused" {
+			return
+		}
+		delete(e.lab.stalled, v)
+		e.down(v, true, "VM "+v.name+" is down with error. Exit message: VM has been killed because of a storage I/O error.", "")
+		e.restartAll([]*vm{v})
+	})
 }
 
 // resumeStalled lets the VMs of a site go on that paused for storage that is back (vdsm Vm.maybe_resume, auto_resume).

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
 )
 
 // Power management. The BMC of a host, its fence agent, answers whether the host has power as long as it has some itself, whatever
@@ -112,22 +111,19 @@ func (c *call) fenceStatus(h *host) *reply {
 	if !c.wait(o) {
 		return nil
 	}
-	x := newDocument()
-	x.open("action")
-	c.action.write(x)
-	if why == "" {
-		x.open("power_management")
-		x.text("status", status)
-		x.close("power_management")
-		x.text("status", "complete")
-	} else {
-		x.open("fault")
-		x.text("reason", why)
-		x.close("fault")
-		x.text("status", "failed")
-	}
-	x.close("action")
-	answer := x.reply(http.StatusOK)
+	answer := c.echo(func(x *xmlWriter) {
+		if why == "" {
+			x.open("power_management")
+			x.text("status", status)
+			x.close("power_management")
+			x.text("status", "complete")
+		} else {
+			x.open("fault")
+			x.text("reason", why)
+			x.close("fault")
+			x.text("status", "failed")
+		}
+	}).reply(http.StatusOK)
 	answer.waited = true
 	return answer
 }
@@ -179,19 +175,19 @@ func (c *call) fenceManual(h *host) *reply {
 	c.effect("confirm host %s as rebooted", h.Name)
 	if dc.spm == h {
 		dc.spm = nil
+		e.event(eventPoolReset, "normal", "Data Center "+dc.Name+" was reset. Setting status to Non Responsive (Elect new Storage Pool Manager).", refs{dc: dc, correlation: c.correlation})
 		e.refreshDC(dc)
 	}
 	if slices.Contains([]string{"non_responsive", "reboot", "kdumping"}, h.status) {
+		var ended []*vm
 		for _, v := range slices.Clone(e.vms) {
-			if v.host != h {
-				continue
-			}
-			e.loseSight(v)
-			e.down(v, true, "VM "+v.name+" is down with error. Exit message: Host was manually confirmed as rebooted.", c.correlation)
-			if v.ha {
-				e.restartHA(v, time.Second)
+			if v.host == h {
+				e.loseSight(v)
+				e.down(v, true, "VM "+v.name+" is down with error. Exit message: Host was manually confirmed as rebooted.", c.correlation)
+				ended = append(ended, v)
 			}
 		}
+		e.restartAll(ended)
 	}
 	e.event(eventManualFence, "normal", "Manual fence for host "+h.Name+" was started.", refs{host: h, correlation: c.correlation, user: e.userName()})
 	return c.actionDone(c.doneJob("Manually fencing Host "+h.Name), func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })

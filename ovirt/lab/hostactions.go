@@ -10,7 +10,7 @@ import (
 
 // hostCalls are the actions on a host beside those of storage and fencing.
 var hostCalls = map[string]func(*call, *host) *reply{
-	"activate": (*call).postActivateHost, "deactivate": (*call).postDeactivateHost, "forceselectspm": (*call).postForceSPM,
+	"activate": (*call).postActivateHost, "deactivate": (*call).postDeactivateHost, "forceselectspm": (*call).postForceSelectSPM,
 	"commitnetconfig": (*call).postCommitNet, "upgradecheck": (*call).postUpgradeCheck,
 }
 
@@ -159,41 +159,6 @@ func (h *host) priority() int {
 		return 5
 	}
 	return *h.spmPriority
-}
-
-// postForceSPM makes a host the SPM (ovirt-engine ForceSelectSPMCommand).
-func (c *call) postForceSPM(h *host) *reply {
-	const what = "Cannot force select SPM."
-	e, l, dc := c.engine, c.lab, h.cluster.dc
-	if _, r := c.startAction(); r != nil {
-		return c.refuse(r)
-	}
-	master := e.master(dc)
-	switch {
-	case h.status != "up":
-		return c.refuse(conflict("%s The Host %s is not active.", what, h.Name))
-	case dc.spm == h:
-		return c.refuse(conflict("%s The Host %s is already SPM or contending.", what, h.Name))
-	case h.priority() < 0:
-		return c.refuse(bad("%s The SPM priority of Host %s is set to 'never'. This Host cannot be elected as SPM.", what, h.Name))
-	case dc.status != "up":
-		return c.refuse(poolNotUp("force select SPM"))
-	case master != nil && e.taskOn(master) != nil:
-		return c.refuse(conflict("%s The Storage Pool has running tasks.", what))
-	}
-	c.effect("make host %s the SPM", h.Name)
-	j := c.newJob("Force Selecting Host " + h.Name + " as SPM")
-	e.operation(dc.work.take(l.now, l.lat.Refresh), func() {
-		if h.status != "up" {
-			j.end("failed", l.now)
-			return
-		}
-		dc.spm = h
-		e.event(eventSPMRuns, "normal", "Storage Pool Manager runs on Host "+h.Name+" (Address: "+h.Address+"), Data Center "+dc.Name+".", refs{host: h, dc: dc, correlation: c.correlation})
-		j.end("finished", l.now)
-	}, nil)
-	e.event(eventSPMForced, "normal", "Host "+h.Name+" was force selected by "+e.userName(), c.aboutHost(h))
-	return c.doneHost(h, j)
 }
 
 // postCommitNet saves the network configuration of a host (ovirt-engine CommitNetworkChangesCommand).

@@ -15,6 +15,7 @@ const autoRecovery = 5 * time.Minute
 type stray struct {
 	host     *host
 	id, name string
+	memory   int64
 	writing  []*counter
 	lease    *export // where it holds its lease; nil without one
 }
@@ -24,7 +25,7 @@ func (e *engine) loseSight(v *vm) {
 	if !v.running {
 		return
 	}
-	s := &stray{host: v.host, id: v.id, name: v.name, writing: v.writing}
+	s := &stray{host: v.host, id: v.id, name: v.name, memory: v.memory, writing: v.writing}
 	if d := e.domain(v.leaseDomainID); d != nil {
 		s.lease = d.export
 	}
@@ -44,12 +45,17 @@ func (l *Lab) endStrays(h *host) {
 	})
 }
 
-// adopt lets the engine find, on a host that answers again, a VM that it had for down: it is up there.
+// adopt lets the engine find, on a host that answers again, a VM that it had for down: it is up there. One that it does not have at all
+// becomes an external VM, which keeps the id, so that nobody can register the real one (ovirt-engine AddUnmanagedVmsCommand).
 func (e *engine) adopt(h *host) {
 	e.lab.strays = slices.DeleteFunc(e.lab.strays, func(s *stray) bool {
 		v := e.vm(s.id)
-		if s.host != h || v == nil || v.status != "down" {
+		if s.host != h || v != nil && v.status != "down" {
 			return false
+		}
+		if v == nil {
+			v = &vm{id: s.id, name: "external-" + s.name, external: true, cluster: h.cluster, templateID: blankID, memory: s.memory, created: e.lab.now}
+			e.addVM(v)
 		}
 		v.seq++
 		v.status, v.host, v.running, v.writing, v.exitError, v.agentUp = "up", h, true, s.writing, false, v.agent
@@ -69,6 +75,9 @@ func (e *engine) silence(h *host) {
 		if h.seq == seq && h.status == "connecting" {
 			h.status = "non_responsive"
 			e.event(eventHostDown, "error", "Host "+h.Name+" is non responsive.", refs{host: h})
+			e.unknown(h)
+			e.loseSPM(h)
+			e.restartLeased(h, leasedFirst)
 		}
 	})
 	e.refreshDC(h.cluster.dc)
@@ -86,13 +95,16 @@ func (e *engine) isolate(h *host) {
 			continue
 		}
 		v.seq++
-		seq, was := v.seq, v.status
-		v.before, v.status, v.agentUp = was, "unknown", false
-		if was == "powering_down" { // the guest has been asked, and obeys
+		seq := v.seq
+		if v.status == "powering_down" { // the guest has been asked, and obeys
 			e.lab.after(e.lab.lat.Shutdown, func() {
-				if v.seq == seq {
+				switch {
+				case v.seq != seq:
+				case h.isolated:
 					v.running = false
 					e.closeDisks(v)
+				default:
+					e.down(v, false, "VM "+v.name+" is down. Exit message: User shut down from within the guest", "")
 				}
 			})
 		}
@@ -120,19 +132,36 @@ func (e *engine) mend(h *host) {
 	}
 }
 
+// unknown is what the engine thinks of the VMs of a host that has become non_responsive; while it was connecting they kept their status
+// (ovirt-engine VdsManager.handleNetworkException).
+func (e *engine) unknown(h *host) {
+	for _, v := range e.vms {
+		if v.host == h && v.status != "unknown" {
+			v.before, v.status, v.agentUp = v.status, "unknown", false
+		}
+	}
+}
+
 // reappear is the engine seeing again a VM that ran on unseen.
 func (v *vm) reappear(now time.Time) {
-	if v.status != "unknown" {
-		return
+	was := v.status
+	if was == "unknown" {
+		was = v.before
 	}
-	v.seq++
-	v.status, v.agentUp = "up", v.agent
-	switch v.before {
+	switch was {
+	case "powering_down":
+		if v.status != "unknown" { // it is on its way still
+			return
+		}
 	case "paused":
+		v.seq++
 		v.status, v.agentUp = "paused", false
+		return
 	case "powering_up":
 		v.upAt = now
 	}
+	v.seq++
+	v.status, v.agentUp = "up", v.agent
 }
 
 // sees reports whether a host reaches an export.
@@ -188,9 +217,7 @@ func (e *engine) blindfold(h *host, x *export) {
 		}
 		for _, d := range e.attached(h.cluster.dc) {
 			if d.export == x && d.status == "active" && len(e.seeing(d.dc, x)) == 0 {
-				d.status = "inactive"
-				e.event(eventDeactivatedBySys, "warning", "Storage Domain "+d.name+" (Data Center "+d.dc.Name+") was deactivated by system because it's not visible by any of the hosts.", refs{domain: d})
-				e.refreshStatus(d.dc)
+				e.lose(d)
 			}
 		}
 		if names := e.unreachable(h); len(names) > 0 {

@@ -179,7 +179,7 @@ func TestManualFence(t *testing.T) {
 		}
 		r.clock.pass(5 * time.Second) // connecting: taken, and nothing cleared
 		manual(200, "")
-		if s := r.get("primary", "/vms/"+vmID(1)).value("status"); s != "unknown" {
+		if s := r.get("primary", "/vms/"+vmID(1)).value("status"); s != "up" {
 			t.Errorf("%s: cleared too early: %s", kind, s)
 		}
 		r.clock.pass(2 * time.Minute)

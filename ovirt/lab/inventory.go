@@ -3,7 +3,6 @@ package lab
 import (
 	"cmp"
 	"net/http"
-	"slices"
 )
 
 // list answers a collection.
@@ -14,10 +13,12 @@ func list[T any](c *call, root string, spec *searchSpec[T], all []T, write func(
 	}
 	c.items = len(found)
 	x := newXML(root)
+	const sample = 16
 	for i, v := range found {
 		write(x, v)
-		if i == 0 { // the others will be about as long
-			x.b = slices.Grow(x.b, len(found)*(len(x.b)+len(x.b)/8))
+		if i == min(sample, len(found))-1 { // the others will be about as long
+			each := len(x.b) / (i + 1)
+			x.b = room(x.b, (len(found)-i)*(each+each/16))
 		}
 	}
 	return x.reply(http.StatusOK)
@@ -34,7 +35,7 @@ func (c *call) routeDataCenters(s []string, get, post, del bool) *reply {
 	e := c.engine
 	if len(s) == 0 {
 		if !get {
-			return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+			return noMethod()
 		}
 		return list(c, "data_centers", dcSearch, e.dcs, c.writeDataCenter)
 	}
@@ -46,7 +47,7 @@ func (c *call) routeDataCenters(s []string, get, post, del bool) *reply {
 		return single(dc, c.writeDataCenter)
 	}
 	if len(s) == 1 {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	switch s[1] {
 	case "setmaster":
@@ -103,7 +104,7 @@ func (c *call) writeDataCenter(x *xmlWriter, d *dataCenter) {
 func (c *call) routeClusters(s []string, get bool, dc *dataCenter) *reply {
 	e := c.engine
 	if !get {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	var of []*cluster
 	for _, k := range e.clusters {
@@ -123,7 +124,7 @@ func (c *call) routeClusters(s []string, get bool, dc *dataCenter) *reply {
 	case len(s) == 2 && s[1] == "networks":
 		x := newXML("networks")
 		for _, id := range k.NetworkIDs {
-			writeNetwork(x, e.network(id))
+			writeClusterNetwork(x, e.network(id), true)
 		}
 		return x.reply(http.StatusOK)
 	case len(s) == 2:
@@ -232,7 +233,7 @@ func writeFencingPolicy(x *xmlWriter) {
 func (c *call) routeNetworks(s []string, get bool) *reply {
 	e := c.engine
 	if !get {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	if len(s) == 0 {
 		return list(c, "networks", networkSearch, e.networks, writeNetwork)
@@ -257,22 +258,43 @@ func (c *call) routeNetworks(s []string, get bool) *reply {
 	return c.notFound()
 }
 
-func writeNetwork(x *xmlWriter, n *Network) {
+func writeNetwork(x *xmlWriter, n *Network) { writeClusterNetwork(x, n, false) }
+
+// writeClusterNetwork writes a network, as a cluster sees it with what it is to the cluster (ovirt-engine NetworkMapper). Every
+// network of the lab is required and operational.
+func writeClusterNetwork(x *xmlWriter, n *Network, inCluster bool) {
+	management := inCluster && n.Name == managementNetwork
 	href := apiRoot + "/networks/" + n.ID
 	x.open("network", "href", href, "id", n.ID)
 	x.text("name", n.Name)
 	x.text("description", "")
 	x.text("comment", "")
 	x.links(href, "networklabels", "permissions", "vnicprofiles")
+	if inCluster {
+		x.bool("display", management)
+	}
 	x.int("mtu", 0)
 	x.bool("port_isolation", false)
+	if inCluster {
+		x.bool("required", true)
+		x.text("status", "operational")
+	}
 	x.bool("stp", false)
+	var usages []string
 	if n.VM {
-		x.open("usages")
-		x.text("usage", "vm")
-		x.close("usages")
-	} else {
+		usages = append(usages, "vm")
+	}
+	if management {
+		usages = append(usages, "display", "migration", "management", "default_route")
+	}
+	if len(usages) == 0 {
 		x.empty("usages")
+	} else {
+		x.open("usages")
+		for _, u := range usages {
+			x.text("usage", u)
+		}
+		x.close("usages")
 	}
 	x.text("vdsm_name", n.Name)
 	x.ref("data_center", "datacenters", n.DataCenterID)
@@ -281,7 +303,7 @@ func writeNetwork(x *xmlWriter, n *Network) {
 
 func (c *call) routeProfiles(s []string, get bool) *reply {
 	if !get {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	if len(s) == 0 {
 		c.items = len(c.engine.profiles)
@@ -321,7 +343,7 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 	e := c.engine
 	if len(s) == 0 {
 		if !get {
-			return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+			return noMethod()
 		}
 		return list(c, "hosts", hostSearch, e.hosts, c.writeHost)
 	}
@@ -417,9 +439,12 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	x.open("spm")
 	x.int("priority", int64(h.priority()))
 	// A silent host keeps the role that it had: an SPM that is seen here proves nothing.
-	if h.cluster.dc.spm == h {
+	switch h {
+	case h.cluster.dc.contender:
+		x.text("status", "contending")
+	case h.cluster.dc.spm:
 		x.text("status", "spm")
-	} else {
+	default:
 		x.text("status", "none")
 	}
 	x.close("spm")

@@ -28,7 +28,7 @@ var listMembers = setOf(`affinity_group_mappings affinity_groups affinity_label_
 // type has (ovirt-engine-api-model services).
 var collections = withAll(listMembers, `backups bookmarks checkpoints cluster_levels discovered_targets domains events external_host_providers host_nics host_storages
 	icons image_transfers instance_types iscsi_details iscsi_targets jobs mac_pools network_filters openstack_image_providers
-	openstack_network_providers openstack_volume_providers operating_systems registration_affinity_group_mappings
+	openstack_network_providers openstack_volume_providers operation_systems registration_affinity_group_mappings
 	registration_affinity_label_mappings registration_cluster_mappings registration_domain_mappings registration_lun_mappings
 	registration_role_mappings registration_vnic_profile_mappings scheduling_policies scheduling_policy_units vm_pools`)
 

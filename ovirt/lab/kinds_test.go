@@ -118,6 +118,7 @@ func TestLifeOfADomainOfEachKind(t *testing.T) {
 			r.want(201, "<status>active</status>", "primary", "POST", r.primaryDC(), `<storage_domain id="`+dsID+`"/>`)
 			own := `<action><cluster id="` + uuidOf("primary/cluster") + `"/></action>`
 			r.want(200, "", "primary", "POST", "/storagedomains/"+dsID+"/templates/"+rhelID+"/register", own)
+			r.clock.pass(2 * time.Second)
 			r.want(200, "", "primary", "POST", "/storagedomains/"+dsID+"/vms/"+vmID(1)+"/register", own)
 			r.want(200, "", "primary", "POST", "/vms/"+vmID(1)+"/start", "<action/>")
 			r.clock.pass(time.Minute)

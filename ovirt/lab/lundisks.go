@@ -1,6 +1,9 @@
 package lab
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // lunDisk is what an engine knows of the LUN that is a disk: a direct LUN lies on no storage domain.
 type lunDisk struct {
@@ -136,6 +139,29 @@ func (e *engine) lunFor(o *ovfLUN) *lunDisk {
 	return k
 }
 
+// buildLUNDisk makes the LUN's side of a disk of the starting world, with a connection for each portal of its target.
+func (e *engine) buildLUNDisk(u *lun) *lunDisk {
+	k := &lunDisk{id: u.ID, kind: u.set.Type, unit: u.LUN}
+	if u.Counter > 0 { // before a guest of the starting world goes on writing
+		e.lab.raw(u).counter(u.counterKey()).base = u.Counter
+	}
+	if u.set.Type != kindISCSI {
+		return k
+	}
+	t := u.set.target
+	for _, p := range t.portals {
+		v := &connection{kind: kindISCSI, address: p.address, port: p.port, target: t.Name, username: t.Username, password: t.Password}
+		if known := e.connectionLike(v); known != nil {
+			v = known
+		} else {
+			v.id = uuidOf(e.name + "/connection/" + v.spec())
+			e.connections = append(e.connections, v)
+		}
+		k.conns = append(k.conns, v)
+	}
+	return k
+}
+
 // canTakeLUN validates a direct LUN of a registration: a host must see the LUN, for which it logs in where that is needed, and no other
 // disk may have it (ovirt-engine ImportVmFromConfigurationCommand, ImportValidator, DiskValidator).
 func (e *engine) canTakeLUN(o *ovfLUN) *refusal {
@@ -169,4 +195,50 @@ func (e *engine) diskOf(s ovfDisk) *disk {
 	}
 	e.addDisk(k)
 	return k
+}
+
+// checkLUNDisks reports a direct LUN that there is not, that a storage domain lies on, or that a site has twice.
+func (w *World) checkLUNDisks() error {
+	sets, of := map[string]string{}, map[string]string{}
+	for _, s := range w.LUNSets {
+		for _, u := range s.LUNs {
+			of[u.ID] = s.Name
+		}
+	}
+	for _, site := range w.Sites {
+		for _, d := range site.StorageDomains {
+			sets[d.LUNSet] = d.Name
+		}
+	}
+	for _, site := range w.Sites {
+		taken := map[string]string{}
+		disks := slices.Clone(site.FloatingDisks)
+		for _, v := range site.VMs {
+			disks = append(disks, v.Disks...)
+		}
+		for _, t := range site.Templates {
+			for _, d := range t.Disks {
+				if d.LUN != "" {
+					return fmt.Errorf("site %q: template %s: a template has no disks that are LUNs", site.Name, t.Name)
+				}
+			}
+		}
+		for _, d := range disks {
+			set, known := of[d.LUN]
+			switch {
+			case d.LUN == "":
+				continue
+			case d.StorageDomainID != "" || d.Counter != 0:
+				return fmt.Errorf("site %q: disk %s: a LUN has no storage domain, and its counter stands with the LUN", site.Name, d.Alias)
+			case !known:
+				return fmt.Errorf("site %q: disk %s: there is no LUN %q", site.Name, d.Alias, d.LUN)
+			case sets[set] != "":
+				return fmt.Errorf("site %q: disk %s: on LUN %s lies the storage domain %s", site.Name, d.Alias, d.LUN, sets[set])
+			case taken[d.LUN] != "":
+				return fmt.Errorf("site %q: disk %s: the disk %s has LUN %s already", site.Name, d.Alias, taken[d.LUN], d.LUN)
+			}
+			taken[d.LUN] = d.Alias
+		}
+	}
+	return nil
 }

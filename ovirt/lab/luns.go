@@ -191,22 +191,22 @@ func (w *World) checkLUNs(exports map[string]bool) error {
 	targets := map[string]bool{}
 	for _, t := range w.Targets {
 		if _, ok := w.Site(t.Site); !ok {
-			return fmt.Errorf("check world: target %s names no site: %q", t.Name, t.Site)
+			return fmt.Errorf("target %s names no site: %q", t.Name, t.Site)
 		}
 		if t.Name == "" || targets[t.Name] {
-			return fmt.Errorf("check world: target %q has no name or one that is used twice", t.Name)
+			return fmt.Errorf("target %q has no name or one that is used twice", t.Name)
 		}
 		targets[t.Name] = true
 		if len(t.Portals) == 0 {
-			return fmt.Errorf("check world: target %s has no portal", t.Name)
+			return fmt.Errorf("target %s has no portal", t.Name)
 		}
 		for _, p := range t.Portals {
 			if _, _, err := splitPortal(p); err != nil {
-				return fmt.Errorf("check world: target %s: %w", t.Name, err)
+				return fmt.Errorf("target %s: %w", t.Name, err)
 			}
 		}
 		if t.Username == "" && t.Password != "" {
-			return fmt.Errorf("check world: target %s has a password and no username", t.Name)
+			return fmt.Errorf("target %s has a password and no username", t.Name)
 		}
 	}
 	ids := map[string]bool{}
@@ -214,22 +214,22 @@ func (w *World) checkLUNs(exports map[string]bool) error {
 		site, ok := w.Site(s.Site)
 		switch {
 		case !ok:
-			return fmt.Errorf("check world: LUN set %s names no site: %q", s.Name, s.Site)
+			return fmt.Errorf("LUN set %s names no site: %q", s.Name, s.Site)
 		case s.Name == "" || exports[s.Name]:
-			return fmt.Errorf("check world: LUN set %q has no name or one that is used twice", s.Name)
+			return fmt.Errorf("LUN set %q has no name or one that is used twice", s.Name)
 		case s.Type != kindISCSI && s.Type != kindFCP:
-			return fmt.Errorf("check world: LUN set %s: type is iscsi or fcp, not %q", s.Name, s.Type)
+			return fmt.Errorf("LUN set %s: type is iscsi or fcp, not %q", s.Name, s.Type)
 		case s.Type == kindISCSI && !targets[s.Target]:
-			return fmt.Errorf("check world: LUN set %s: no target %q", s.Name, s.Target)
+			return fmt.Errorf("LUN set %s: no target %q", s.Name, s.Target)
 		case s.Type == kindFCP && s.Target != "":
-			return fmt.Errorf("check world: LUN set %s: a target is of iscsi, not of fcp", s.Name)
+			return fmt.Errorf("LUN set %s: a target is of iscsi, not of fcp", s.Name)
 		case len(s.LUNs) == 0:
-			return fmt.Errorf("check world: LUN set %s has no LUNs", s.Name)
+			return fmt.Errorf("LUN set %s has no LUNs", s.Name)
 		}
 		exports[s.Name] = true
 		for _, u := range s.LUNs {
 			if u.ID == "" || ids[u.ID] {
-				return fmt.Errorf("check world: LUN set %s: the id %q of a LUN is empty or used twice", s.Name, u.ID)
+				return fmt.Errorf("LUN set %s: the id %q of a LUN is empty or used twice", s.Name, u.ID)
 			}
 			ids[u.ID] = true
 		}
@@ -237,7 +237,7 @@ func (w *World) checkLUNs(exports map[string]bool) error {
 			if !slices.ContainsFunc(w.Sites, func(o Site) bool {
 				return slices.ContainsFunc(o.Hosts, func(h Host) bool { return h.Name == name })
 			}) {
-				return fmt.Errorf("check world: LUN set %s of site %s: no host %q", s.Name, site.Name, name)
+				return fmt.Errorf("LUN set %s of site %s: no host %q", s.Name, site.Name, name)
 			}
 		}
 	}
@@ -257,11 +257,11 @@ func (w *World) checkPairs() error {
 	for _, r := range w.Replications {
 		switch {
 		case (luns[r.Source] > 0) != (luns[r.Target] > 0):
-			return fmt.Errorf("check world: replication of %q: %s holds LUNs and %s does not, or the other way about", r.Domain, r.Source, r.Target)
+			return fmt.Errorf("replication of %q: %s holds LUNs and %s does not, or the other way about", r.Domain, r.Source, r.Target)
 		case luns[r.Source] != luns[r.Target]:
-			return fmt.Errorf("check world: replication of %q: %s has %d LUNs and %s has %d", r.Domain, r.Source, luns[r.Source], r.Target, luns[r.Target])
+			return fmt.Errorf("replication of %q: %s has %d LUNs and %s has %d", r.Domain, r.Source, luns[r.Source], r.Target, luns[r.Target])
 		case luns[r.Source] == 0 && kinds[r.Source] != kinds[r.Target]:
-			return fmt.Errorf("check world: replication of %q: %s is %s and %s is %s", r.Domain, r.Source, kinds[r.Source], r.Target, kinds[r.Target])
+			return fmt.Errorf("replication of %q: %s is %s and %s is %s", r.Domain, r.Source, kinds[r.Source], r.Target, kinds[r.Target])
 		}
 	}
 	return nil

@@ -31,8 +31,8 @@ func (c *call) postNIC(v *vm) *reply {
 		if owner := e.macUsed(k.mac, v.cluster.pool); owner != "" {
 			return c.refuse(conflict("Cannot %s. MAC Address %s is already in use by VM or snapshot: %s.", what, k.mac, owner))
 		}
-	} else if mac, ok := e.freeMAC(v.cluster.pool, map[string]bool{}); ok {
-		k.mac = mac
+	} else if free := e.freeMACs(v.cluster.pool, 1, nil); len(free) > 0 {
+		k.mac = free[0]
 	} else {
 		return c.refuse(conflict("Cannot %s. Not enough MAC addresses left in MAC Address Pool.", what))
 	}

@@ -166,7 +166,7 @@ func (c *call) postFinalize(v *vm) *reply {
 	return c.actionDone(j, func(x *xmlWriter) { x.ref("vm", "vms", v.id) })
 }
 
-func (e *engine) poolID(name string) string { return uuidOf(e.name + "/pool/" + name) }
+func (e *engine) poolID(name string) string { return PoolID(e.name, name) }
 
 // poolNames are the names of the VM pools, sorted.
 func (e *engine) poolNames() []string {
@@ -203,7 +203,7 @@ func (c *call) routePools(s []string, get bool) *reply {
 	names := c.engine.poolNames()
 	switch {
 	case !get:
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	case len(s) == 0:
 		return list(c, "vm_pools", poolSearch, names, c.writeVMPool)
 	}

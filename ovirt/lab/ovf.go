@@ -30,8 +30,12 @@ type ovfVM struct {
 	created                        time.Time
 	nics                           []ovfNIC
 	disks                          []ovfDisk
+	customLevel                    string
+	agentDelay                     time.Duration // of the guest, as fqdn and ip are
 	taken                          []snapshot
-	cd                             string
+	pinnedTo                       []string
+	belongings
+	cd string
 }
 
 type ovfNIC struct {
@@ -56,6 +60,7 @@ type ovfTemplate struct {
 	cluster          string
 	disks            []ovfDisk
 	created          time.Time
+	belongings
 }
 
 // domains returns the storage domains on which a VM's OVF is kept: those of its images, or for a VM without any all data domains of
@@ -98,7 +103,7 @@ func (e *engine) ovfOf(v *vm) *ovfVM {
 	o := &ovfVM{id: v.id, name: v.name, description: v.description, comment: v.comment, cluster: v.cluster.Name, architecture: v.cluster.Architecture,
 		templateID: v.templateID, memory: v.memory, ha: v.ha, haPriority: v.haPriority, leaseDomainID: v.leaseDomainID,
 		deleteProtected: v.deleteProtected, agent: v.agent, fqdn: v.fqdn, ip: v.ip, broken: v.ovfBroken, status: v.status, created: v.created,
-		taken: slices.Clone(v.taken), cd: v.cd}
+		customLevel: v.customLevel, agentDelay: v.agentDelay, taken: slices.Clone(v.taken), pinnedTo: v.pinnedTo, cd: v.cd, belongings: e.belongingsOf("vm", v.id)}
 	for _, n := range v.nics {
 		network, profile := e.networkName(n.profileID)
 		o.nics = append(o.nics, ovfNIC{id: n.id, name: n.name, mac: n.mac, network: network, profile: profile, linked: n.linked, plugged: n.plugged})
@@ -150,7 +155,8 @@ func (e *engine) writeStore(d *storageDomain) {
 			continue
 		}
 		on := false
-		o := &ovfTemplate{id: t.ID, name: t.Name, baseID: t.BaseID, version: t.Version, cluster: t.cluster.Name, created: t.created}
+		o := &ovfTemplate{id: t.ID, name: t.Name, baseID: t.BaseID, version: t.Version, cluster: t.cluster.Name, created: t.created,
+			belongings: e.belongingsOf("template", t.ID)}
 		for _, k := range t.disks {
 			o.disks = append(o.disks, ovfDiskOf(k, true))
 			on = on || slices.Contains(k.domains, d)

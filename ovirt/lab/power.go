@@ -37,12 +37,13 @@ func (l *Lab) disaster(e *engine) {
 		}
 	}
 	for _, h := range e.hosts {
-		h.powered, h.alive, h.isolated = false, false, false
+		h.powered, h.alive, h.isolated, h.lost = false, false, false, true
 		if h.status != "maintenance" { // such a host is not looked at
 			h.status = "non_responsive"
 		}
 		h.seq++
 		e.killVMs(h)
+		e.unknown(h)
 	}
 	for _, dc := range e.dcs {
 		e.refreshDC(dc)
@@ -111,7 +112,7 @@ func (e *engine) stop() {
 	}
 	e.answers = false
 	close(e.dead)
-	e.tokens = map[string]*token{}
+	e.forgetSessions()
 	var cut []*op
 	for _, o := range e.lab.queue {
 		if o.engine == e && !o.dropped {
@@ -131,6 +132,7 @@ func (e *engine) stop() {
 	e.registering = newResource(e.lab.lat.RegSlots)
 	for _, dc := range e.dcs {
 		dc.busy, dc.work = false, newResource(e.lab.lat.SPMSlots)
+		dc.electing, dc.contender = false, nil
 	}
 	for _, v := range e.vms {
 		v.busy, v.busyWith = false, ""
@@ -147,7 +149,7 @@ func (e *engine) start(d time.Duration) {
 		if e.answers || e.disaster || e.dead != dead {
 			return
 		}
-		e.answers, e.dead = true, make(chan struct{})
+		e.answers, e.dead, e.started = true, make(chan struct{}), e.lab.now
 		e.cutJobs()
 		e.event(eventEngineStarted, "normal", "Starting oVirt Engine.", refs{})
 		e.scheduleOVF()
@@ -163,11 +165,7 @@ func (e *engine) start(d time.Duration) {
 			}
 		}, nil)
 		// The engine takes up at its start all HA VMs that ended by an error (ovirt-engine HaAutoStartVmsRunner).
-		for _, v := range e.vms {
-			if v.status == "down" && v.exitError && v.ha {
-				e.restartHA(v, time.Second)
-			}
-		}
+		e.restartAll(e.vms)
 	})
 }
 
@@ -188,7 +186,7 @@ func (e *engine) killVMs(h *host) {
 			continue
 		}
 		v.seq++
-		v.running, v.agentUp, v.status = false, false, "unknown"
+		v.running = false
 		e.closeDisks(v)
 	}
 }
@@ -199,7 +197,7 @@ func (e *engine) dropHost(h *host) {
 	if !h.alive {
 		return
 	}
-	h.powered, h.alive, h.isolated = false, false, false
+	h.powered, h.alive, h.isolated, h.lost = false, false, false, true
 	e.killVMs(h)
 	e.silence(h)
 }
@@ -209,6 +207,10 @@ func (e *engine) hostSeen(h *host) {
 	if !e.answers || h.status == "maintenance" {
 		return
 	}
+	if dc := h.cluster.dc; h.lost && dc.spm == h {
+		dc.spm = nil // the role went with the power
+	}
+	h.lost = false
 	if names := e.unreachable(h); len(names) > 0 { // (ovirt-engine InitVdsOnUpCommand)
 		if h.status != "non_operational" {
 			e.nonOperational(h, names)
@@ -219,6 +221,7 @@ func (e *engine) hostSeen(h *host) {
 		e.refreshDC(h.cluster.dc)
 	}
 	e.adopt(h)
+	var ended []*vm
 	for _, v := range e.vms {
 		if v.host != h {
 			continue
@@ -228,50 +231,9 @@ func (e *engine) hostSeen(h *host) {
 			continue
 		}
 		e.down(v, true, "VM "+v.name+" is down with error. Exit message: Lost connection with qemu process: host was rebooted.", "")
-		if v.ha {
-			e.restartHA(v, time.Second)
-		}
+		ended = append(ended, v)
 	}
-}
-
-// refreshDC recomputes the SPM, the status of a data center and the statuses of its domains that depend on them.
-func (e *engine) refreshDC(dc *dataCenter) {
-	if dc.status == "uninitialized" {
-		return
-	}
-	up := e.upHosts(dc)
-	if dc.spm == nil || dc.spm.status != "up" {
-		switch {
-		case len(up) == 0:
-			dc.spm = nil
-		case dc.spm != nil && dc.spm.status != "up" && dc.spm.status != "maintenance" && dc.spm.status != "non_operational":
-			// A lost SPM is replaced only after it was fenced or confirmed as rebooted (ovirt-site#2653). One that answers is asked
-			// to give the role up.
-			up = nil
-		default:
-			dc.spm = pickSPM(up)
-		}
-	}
-	if len(up) == 0 || dc.spm == nil {
-		dc.status = "problematic"
-		for _, d := range e.attached(dc) {
-			if d.status == "active" || d.status == "inactive" {
-				d.status = "unknown"
-			}
-		}
-		return
-	}
-	for _, d := range e.attached(dc) {
-		if d.status != "unknown" {
-			continue
-		}
-		if d.export.online && d.export.writable {
-			d.status = "active"
-		} else {
-			d.status = "inactive"
-		}
-	}
-	e.refreshStatus(dc)
+	e.restartAll(ended)
 }
 
 // refreshStatus recomputes the status of a data center that has an SPM.
@@ -295,19 +257,18 @@ func (l *Lab) storageChanged() {
 			d.inactive++
 			seen, ok := d.inactive, d.export.online && d.export.writable
 			switch {
-			case d.status == "active" && !ok:
+			case (d.status == "active" || d.status == "unknown") && !ok:
 				l.after(l.lat.Inactive, func() {
-					if d.inactive == seen && d.status == "active" {
-						d.status = "inactive"
-						e.event(eventDeactivatedBySys, "warning", "Storage Domain "+d.name+" (Data Center "+d.dc.Name+") was deactivated by system because it's not visible by any of the hosts.", refs{domain: d})
-						e.refreshStatus(d.dc)
+					if d.inactive == seen && (d.status == "active" || d.status == "unknown" && len(e.upHosts(d.dc)) > 0) {
+						e.lose(d)
 					}
 				})
 			case d.status == "inactive" && ok:
 				l.after(l.lat.HARetry, func() {
 					if d.inactive == seen && d.status == "inactive" && len(e.upHosts(d.dc)) > 0 {
 						d.status = "active"
-						e.refreshStatus(d.dc)
+						e.ownMaster(d)
+						e.refreshDC(d.dc)
 					}
 				})
 			}

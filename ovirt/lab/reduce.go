@@ -76,6 +76,5 @@ func (c *call) postReduceLUNs(d *storageDomain) *reply {
 		j.end("finished", l.now)
 		e.event(eventReduced, "normal", "Storage "+d.name+" has been reduced. (User: "+e.userName()+").", about)
 	}, end)
-	c.action = &node{}
 	return c.actionDone(j, nil)
 }

@@ -30,10 +30,12 @@ func TestLoginRefusals(t *testing.T) {
 		{"wrong password", with("password", "x"), "application/json", 400, `"error_code":"access_denied"`},
 		{"unknown user", with("username", "root@internal"), "application/json", 400, `"error_code":"access_denied"`},
 		{"no profile", with("username", "admin"), "application/json", 400, "No valid profile"},
-		{"unknown profile", with("username", "admin@ldap"), "application/json", 400, "profile ldap"},
+		{"unknown profile", with("username", "admin@ldap"), "application/json", 400, "'admin@ldap': No valid profile found in credentials.."},
 		{"grant type", with("grant_type", "implicit"), "application/json", 400, "unsupported_grant_type"},
-		{"scope", with("scope", "other"), "application/json", 400, "invalid_scope"},
-		{"no password", with("password", ""), "application/json", 400, "invalid_request"},
+		{"scope", with("scope", "other"), "application/json", 200, `"scope":"other"`}, // it is no good for the API
+		{"empty password", with("password", ""), "application/json", 400, "access_denied"},
+		{"no password", url.Values{"grant_type": {"password"}, "scope": {"ovirt-app-api"}, "username": {PrimaryUsername}}, "application/json", 400,
+			`{"error_code":"invalid_request","error":"Missing parameter: 'password'"}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -134,10 +136,10 @@ func TestRefusals(t *testing.T) {
 		{"destroy an active domain", taken, "secondary", "DELETE", base + "?destroy=true", "", 409, "status is Active"},
 		{"unregistered VM alone", taken, "secondary", "GET", base + "/vms/" + vmID(1), "", 404, ""},
 		{"register unknown VM", taken, "secondary", "POST", base + "/vms/" + nowhere + "/register", "<action/>", 500, "General command validation failure"},
-		{"register again", registered, "secondary", "POST", base + "/vms/" + vmID(1) + "/register", registerBody(""), 409, "MAC Address"},
+		{"register again", registered, "secondary", "POST", base + "/vms/" + vmID(1) + "/register", registerBody(""), 409, "create duplicates in target MAC pool"},
 		{"register without cluster", taken, "secondary", "POST", base + "/vms/" + vmID(1) + "/register", "<action/>", 400, "relevant Cluster doesn't exist"},
 		{"register to an unknown cluster", taken, "secondary", "POST", base + "/vms/" + vmID(1) + "/register", "<action><cluster><name>None</name></cluster></action>", 404, "Entity not found: None"},
-		{"register before its template", taken, "secondary", "POST", base + "/vms/" + vmID(1) + "/register", registerBody(""), 400, "template doesn't exist"},
+		{"register before its template", taken, "secondary", "POST", base + "/vms/" + vmID(1) + "/register", registerBody(""), 400, "relevant Template doesn't exist"},
 		{"mapping without source", taken, "secondary", "POST", base + "/vms/" + vmID(1) + "/register", "<action><registration_configuration><cluster_mappings><registration_cluster_mapping><to><name>Recovery</name></to></registration_cluster_mapping></cluster_mappings></registration_configuration></action>", 400, "Cluster name is missing from source"},
 		{"mapping twice", taken, "secondary", "POST", base + "/vms/" + vmID(1) + "/register", "<action><registration_configuration><cluster_mappings>" + strings.Repeat("<registration_cluster_mapping><from><name>Prod</name></from><to><name>Recovery</name></to></registration_cluster_mapping>", 2) + "</cluster_mappings></registration_configuration></action>", 500, "<html>"},
 		{"register template again", registered, "secondary", "POST", base + "/templates/" + rhelID + "/register", "<action/>", 409, "already exists"},

@@ -66,7 +66,7 @@ func TestRegisterClusterMapAndMACs(t *testing.T) {
 	mapped := func(extra string) string {
 		return `<action>` + extra + `<registration_configuration><cluster_mappings><registration_cluster_mapping><from><name>Prod</name></from><to><name>Recovery</name></to></registration_cluster_mapping></cluster_mappings></registration_configuration></action>`
 	}
-	r.want(409, "MAC Address 56:6f:01:00:00:00 is already in use", "secondary", "POST", base+vmID(1)+"/register", mapped(""))
+	r.want(409, "Problematic NICs are nic1", "secondary", "POST", base+vmID(1)+"/register", mapped(""))
 	r.want(409, "VM Name already exists", "secondary", "POST", base+vmID(2)+"/register", mapped(""))
 	r.want(200, "", "secondary", "POST", base+vmID(1)+"/register", mapped("<reassign_bad_macs>true</reassign_bad_macs>"))
 	if mac := r.get("secondary", "/vms/"+vmID(1)+"/nics").child("nic").value("mac", "address"); mac != "56:6f:02:00:00:00" {

@@ -13,7 +13,7 @@ func (c *call) routed() *reply {
 		if get {
 			return c.getRoot()
 		}
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	if answer := c.getCreation(); answer != nil {
 		return answer
@@ -92,7 +92,7 @@ func (c *call) routed() *reply {
 		return c.notFound()
 	}
 	if n := len(s); n <= 2 {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	return c.notFound()
 }
@@ -137,27 +137,24 @@ func (c *call) startAction() (*node, *refusal) {
 	if r != nil {
 		return nil, r
 	}
-	c.action = doc
+	if !c.freshAction() {
+		c.action = doc
+	}
 	return doc, nil
 }
 
 // actionDone answers 200 with the action as it was received, its job, the status complete and what it acted on. That the status
 // is complete does not mean that the work is done (ovirt-engine AbstractBackendActionableResource).
 func (c *call) actionDone(j *job, stub func(*xmlWriter)) *reply {
-	x := newDocument()
-	x.open("action")
-	if c.action != nil {
-		c.action.write(x)
-	}
-	if j != nil {
-		x.ref("job", "jobs", j.id)
-	}
-	x.text("status", "complete")
-	if stub != nil {
-		stub(x)
-	}
-	x.close("action")
-	return x.reply(http.StatusOK)
+	return c.echo(func(x *xmlWriter) {
+		if j != nil {
+			x.ref("job", "jobs", j.id)
+		}
+		x.text("status", "complete")
+		if stub != nil && !c.freshAction() {
+			stub(x)
+		}
+	}).reply(http.StatusOK)
 }
 
 // getRoot is the API root (ovirt-engine BackendApiResource). The vendor tells that this is no real engine.

@@ -175,6 +175,7 @@ func TestPlannedMove(t *testing.T) {
 	r.want(201, "", "primary", "POST", "/storagedomains", body)
 	r.want(201, "", "primary", "POST", r.primaryDC(), `<storage_domain id="`+dsID+`"/>`)
 	r.want(200, "", "primary", "POST", "/storagedomains/"+dsID+"/templates/"+rhelID+"/register", `<action><cluster><name>Prod</name></cluster></action>`)
+	r.clock.pass(2 * time.Second)
 	r.want(200, "", "primary", "POST", "/storagedomains/"+dsID+"/vms/"+vmID(1)+"/register", `<action><cluster><name>Prod</name></cluster></action>`)
 	r.want(200, "", "primary", "POST", "/vms/"+vmID(1)+"/start", "<action/>")
 	r.clock.pass(time.Minute)

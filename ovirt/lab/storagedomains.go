@@ -17,7 +17,7 @@ func (c *call) routeDomains(s []string, get, post, put, del bool) *reply {
 		case post:
 			return c.postDomain()
 		}
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	d := e.domain(s[0])
 	if d == nil {
@@ -34,7 +34,7 @@ func (c *call) routeDomains(s []string, get, post, put, del bool) *reply {
 		case del:
 			return c.deleteDomain(d)
 		}
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	switch n := len(s); s[1] {
 	case "updateovfstore":
@@ -481,7 +481,6 @@ func (c *call) postUpdateOVF(d *storageDomain) *reply {
 	c.effect("update OVF store of %s", d.name)
 	j := c.newJob("Updating OVFs on Storage Domain " + d.name)
 	c.engine.updateOVF(d, c.correlation, j)
-	c.action = &node{} // this action answers with a fresh one
 	return c.actionDone(j, nil)
 }
 

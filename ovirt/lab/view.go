@@ -145,7 +145,7 @@ func (l *Lab) View() View {
 				templates[t.id] = true
 			}
 			for _, i := range found.images {
-				if !templates[i.owner] {
+				if i.owner != "" && !templates[i.owner] {
 					v.Disks = append(v.Disks, DiskView{ID: i.disk, VM: i.owner, Site: x.Site, Counter: count(i.disk)})
 				}
 			}

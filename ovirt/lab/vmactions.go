@@ -80,6 +80,35 @@ func (e *engine) canRemoveVM(v *vm, detach, force bool) *refusal {
 	return nil
 }
 
+// unheard reports whether the host of a VM does not answer, whatever the engine thinks of it yet.
+func (v *vm) unheard() bool {
+	return v.host != nil && (!v.host.alive || v.host.isolated) && v.status != "suspended"
+}
+
+// networkError is EngineError.VDS_NETWORK_ERROR: a host did not answer the command.
+func networkError() *refusal { return vdsm("Network error during communication with the Host.") }
+
+// outOfReach refuses an action on a VM that is not the engine's to act on, or whose host does not hear it; nil where neither is so
+// (ovirt-engine VmActionByVmOriginTypeValidator).
+func (c *call) outOfReach(v *vm, action string) *reply {
+	what := map[string]string{"start": "run VM", "suspend": "hibernate VM", "reset": "reset VM", "previewsnapshot": "preview Snapshot",
+		"commitsnapshot": "revert to Snapshot", "undosnapshot": "revert to Snapshot"}[action]
+	heard := slices.Contains([]string{"shutdown", "stop", "reboot", "reset", "suspend", "migrate", "cancelmigration"}, action)
+	var no *refusal
+	switch {
+	case v.external && what != "":
+		no = bad("Cannot %s. This VM is not managed by the engine.", what)
+	case !v.external && v.unheard() && heard:
+		no = networkError()
+	default:
+		return nil
+	}
+	if _, r := c.startAction(); r != nil {
+		no = r
+	}
+	return c.refuse(no)
+}
+
 func (c *call) doneVM(v *vm, description string) *reply {
 	return c.actionDone(c.doneJob(description), func(x *xmlWriter) { x.ref("vm", "vms", v.id) })
 }

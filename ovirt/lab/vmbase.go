@@ -1,6 +1,9 @@
 package lab
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // vmBase is what a VM, a template and the configuration of a snapshot have in common (ovirt-engine VmBaseMapper).
 type vmBase struct {
@@ -16,7 +19,11 @@ type vmBase struct {
 	pinnedTo           []string
 	timeZone           string
 	kind               string // desktop, server
+	origin             string // "" means ovirt
 	cluster            *cluster
+	all                bool                            // with what all_content asks for: devices, and for a VM its OVF
+	ovf                string                          // the text
+	certified          bool                            // with the certificate of the console
 	fromOVF            bool                            // a stored configuration, whose initialization is never absent
 	inline             func(x *xmlWriter, name string) // writes a followed collection of that name, where there is one
 }
@@ -28,6 +35,9 @@ func (v *vm) base() vmBase {
 		kind: "server", cluster: v.cluster}
 	if v.host != nil && v.runs() {
 		b.console = v.host
+	}
+	if v.external {
+		b.origin = "external"
 	}
 	return b
 }
@@ -54,6 +64,9 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 		x.text("type", b.bios)
 	}
 	x.close("bios")
+	if b.all {
+		writeEnabled(x, "console", true)
+	}
 	x.open("cpu")
 	x.text("architecture", b.architecture)
 	x.open("topology")
@@ -72,6 +85,9 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 		x.text("address", c.engine.hostIP(b.console))
 	}
 	x.bool("allow_override", false)
+	if b.certified && b.console != nil {
+		c.writeCertificate(x, b.console)
+	}
 	x.bool("copy_paste_enabled", true)
 	x.text("disconnect_action", "LOCK_SCREEN")
 	x.int("disconnect_action_delay", 0)
@@ -85,7 +101,15 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 	x.text("video_type", "vga")
 	x.close("display")
 	writeHA(x, b.ha, b.haPriority)
-	if b.fromOVF {
+	switch {
+	case b.ovf != "":
+		x.open("initialization")
+		x.open("configuration")
+		x.text("data", b.ovf)
+		x.text("type", "ovf")
+		x.close("configuration")
+		x.close("initialization")
+	case b.fromOVF:
 		x.empty("initialization")
 	}
 	x.open("io")
@@ -109,7 +133,7 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 	x.int("migration_downtime", -1)
 	x.bool("multi_queues_enabled", true)
 	inline("nics")
-	x.text("origin", "ovirt")
+	x.text("origin", cmp.Or(b.origin, "ovirt"))
 	x.open("os")
 	x.open("boot")
 	x.open("devices")
@@ -130,8 +154,16 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 		x.close("hosts")
 	}
 	x.close("placement_policy")
+	if b.all {
+		x.open("rng_device")
+		x.text("source", "urandom")
+		x.close("rng_device")
+	}
 	x.ref("small_icon", "icons", c.engine.ownID("icon/small"))
 	inline("snapshots")
+	if b.all {
+		x.bool("soundcard_enabled", false)
+	}
 	x.open("sso")
 	x.open("methods")
 	x.empty("method", "id", "guest_agent")
@@ -139,14 +171,24 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 	x.close("sso")
 	x.bool("start_paused", false)
 	x.bool("stateless", false)
-	x.text("storage_error_resume_behaviour", "auto_resume")
+	if b.ha && b.leaseDomainID != "" { // what else there is would let it run twice (ovirt-engine VmHandler.autoSelectResumeBehavior)
+		x.text("storage_error_resume_behaviour", "kill")
+	} else {
+		x.text("storage_error_resume_behaviour", "auto_resume")
+	}
 	if b.timeZone != "" {
 		x.open("time_zone")
 		x.text("name", b.timeZone)
 		x.close("time_zone")
 	}
+	if b.all {
+		x.bool("tpm_enabled", false)
+	}
 	x.text("type", b.kind)
 	writeEnabled(x, "usb", false)
+	if b.all {
+		writeEnabled(x, "virtio_scsi", true)
+	}
 	x.bool("virtio_scsi_multi_queues_enabled", false)
 	if b.cluster != nil {
 		x.ref("cluster", "clusters", b.cluster.ID)
@@ -166,7 +208,7 @@ func (c *call) writeVMRest(x *xmlWriter, v *vm) {
 	}
 	x.bool("next_run_configuration_exists", false)
 	if running {
-		x.bool("run_once", false)
+		x.bool("run_once", v.runOnce)
 		if !v.startTime.IsZero() {
 			x.time("start_time", v.startTime)
 		}
@@ -174,6 +216,9 @@ func (c *call) writeVMRest(x *xmlWriter, v *vm) {
 	x.text("status", v.status)
 	if v.status == "paused" {
 		x.text("status_detail", "eio")
+	}
+	if v.stopReason != "" {
+		x.text("stop_reason", v.stopReason)
 	}
 	if !v.stopTime.IsZero() {
 		x.time("stop_time", v.stopTime)
@@ -189,4 +234,19 @@ func (c *call) writeVMRest(x *xmlWriter, v *vm) {
 	if v.pool != "" {
 		x.ref("vm_pool", "vmpools", c.engine.poolID(v.pool))
 	}
+}
+
+// writeCertificate writes who answers at a VM's console: the host's subject and, as content, the engine's CA (ovirt-engine
+// DisplayHelper.addDisplayCertificate). One VM has it whenever it runs, a list only with all_content (BackendVmResource,
+// BackendVmsResource).
+func (c *call) writeCertificate(x *xmlWriter, h *host) {
+	a, err := c.engine.authority()
+	if err != nil {
+		return
+	}
+	x.open("certificate")
+	x.text("content", string(lines76(a.caPEM)))
+	x.text("organization", "drrun lab")
+	x.text("subject", "O=drrun lab,CN="+h.Address)
+	x.close("certificate")
 }

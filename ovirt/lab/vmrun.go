@@ -174,6 +174,7 @@ func (e *engine) launch(v *vm, h *host, correlation, user string, not ...*host) 
 		rising = "restoring_state"
 	}
 	v.status, v.host, v.exitError, v.currentCD = "wait_for_launch", h, false, v.cd
+	v.runOnce, v.stopReason = false, ""
 	v.startTime, v.startedAt, v.upAt = l.now, l.now, time.Time{}
 	by := ""
 	if user != "" {
@@ -244,6 +245,9 @@ func (e *engine) cannotOpen(v *vm, h *host) string {
 // not let it start twice. Two copies of a domain are two lockspaces.
 func (e *engine) leaseHeld(v *vm) bool {
 	d := e.domain(v.leaseDomainID)
+	if d != nil && v.running && v.host != nil && v.host.isolated && d.export.online && v.host.sees(d.export) {
+		return true
+	}
 	return d != nil && slices.ContainsFunc(e.lab.strays, func(s *stray) bool {
 		return s.id == v.id && s.lease == d.export && d.export.online && s.host.sees(d.export)
 	})

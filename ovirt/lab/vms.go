@@ -11,7 +11,7 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 	e := c.engine
 	if len(s) == 0 {
 		if !get {
-			return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+			return noMethod()
 		}
 		follow := c.follow()
 		return list(c, "vms", vmSearch, e.vms, func(x *xmlWriter, v *vm) { c.writeVM(x, v, follow) })
@@ -23,6 +23,7 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 	if len(s) == 1 {
 		switch {
 		case get:
+			c.single = true
 			follow := c.follow()
 			x := newDocument()
 			c.writeVM(x, v, follow)
@@ -32,7 +33,12 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 		case del:
 			return c.deleteVM(v)
 		}
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
+	}
+	if len(s) == 2 && post && (v.external || v.unheard() && runs(v.status)) {
+		if no := c.outOfReach(v, s[1]); no != nil {
+			return no
+		}
 	}
 	if len(s) == 2 && post {
 		if act := vmActions[s[1]]; act != nil {
@@ -158,6 +164,10 @@ func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 	x.text("comment", v.comment)
 	x.links(href, vmLinks...)
 	b := v.base()
+	if b.all = c.allContent(); b.all {
+		b.ovf = c.engine.ovfText(v)
+	}
+	b.certified = b.all || c.single
 	b.inline = func(x *xmlWriter, name string) {
 		if !follow[name] {
 			return
@@ -277,6 +287,7 @@ func (c *call) postStart(v *vm) *reply {
 	}
 	c.effect("start %s", v.name)
 	e.launch(v, h, c.correlation, e.userName())
+	v.runOnce = doc.child("vm") != nil
 	j := c.newJob("Launching VM " + v.name)
 	o := e.operation(v.cluster.sched.take(l.now, l.lat.Schedule), func() { j.end("finished", l.now) }, nil)
 	if !c.wait(o) {
@@ -313,7 +324,7 @@ func (c *call) postStop(v *vm, gentle bool) *reply {
 	}
 	// It is the request that changes the OVF's generation, not its end.
 	e.touch(v)
-	v.exitError = false
+	v.exitError, v.stopReason = false, doc.value("reason")
 	about := refs{vm: v, correlation: c.correlation, user: e.userName()}
 	switch {
 	case gentle && v.status == "up":

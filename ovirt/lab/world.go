@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -42,6 +43,7 @@ type Site struct {
 	Templates      []Template      `json:"templates"`
 	InstanceTypes  []InstanceType  `json:"instance_types,omitempty"`
 	VMs            []VM            `json:"vms"`
+	FloatingDisks  []Disk          `json:"floating_disks,omitempty"` // disks that no VM has
 
 	AffinityGroups []AffinityGroup `json:"affinity_groups,omitempty"`
 	AffinityLabels []AffinityLabel `json:"affinity_labels,omitempty"`
@@ -209,14 +211,18 @@ type NIC struct {
 	ProfileID string `json:"profile_id,omitempty"`
 }
 
-// Disk is an image disk.
+// Disk is an image on a storage domain, or a LUN that is the disk itself (a direct LUN).
 type Disk struct {
 	ID              string `json:"id"`
 	Alias           string `json:"alias"`
-	StorageDomainID string `json:"storage_domain_id"`
-	Size            int64  `json:"size"` // bytes
-	Bootable        bool   `json:"bootable,omitempty"`
-	Counter         int64  `json:"counter,omitempty"` // what the guest had written at the start
+	StorageDomainID string `json:"storage_domain_id,omitempty"`
+	// LUN is the WWID of a direct LUN, which has no storage domain, size or counter of its own.
+	LUN      string `json:"lun,omitempty"`
+	Size     int64  `json:"size"` // bytes
+	Bootable bool   `json:"bootable,omitempty"`
+	Counter  int64  `json:"counter,omitempty"` // what the guest had written at the start
+	// Shareable says that several VMs may have it.
+	Shareable bool `json:"shareable,omitempty"`
 	// Status is ok (or ""), locked, which means that a task of the engine works on it, or illegal.
 	Status string `json:"status,omitempty"`
 }
@@ -252,48 +258,55 @@ func (w *World) Site(name string) (*Site, bool) {
 	return nil, false
 }
 
-// Check reports the first reference in the world that leads nowhere. New panics where it finds one.
+// Check reports the first thing in the world that cannot be, such as a reference that leads nowhere. New panics where it finds one.
 func (w *World) Check() error {
-	exports := map[string]bool{}
-	for _, e := range w.Exports {
-		if _, ok := w.Site(e.Site); !ok {
-			return fmt.Errorf("check world: export %s:%s names no site: %q", e.Address, e.Path, e.Site)
-		}
-		if err := e.check(); err != nil {
-			return fmt.Errorf("check world: %w", err)
-		}
-		exports[e.name()] = true
-	}
-	if err := w.checkLUNs(exports); err != nil {
-		return err
-	}
-	for _, r := range w.Replications {
-		for _, end := range []string{r.Source, r.Target} {
-			if !exports[end] {
-				return fmt.Errorf("check world: replication of %q: no export %q", r.Domain, end)
-			}
-		}
-	}
-	if err := w.checkPairs(); err != nil {
-		return err
-	}
-	for i := range w.Sites {
-		if err := w.Sites[i].check(exports); err != nil {
-			return fmt.Errorf("check world: site %q: %w", w.Sites[i].Name, err)
-		}
-	}
-	for i := range w.Faults {
-		if err := w.Faults[i].check(w.faultTargets()); err != nil {
-			return fmt.Errorf("check world: fault %d: %w", i+1, err)
-		}
+	if problems := w.Problems(); len(problems) > 0 {
+		return fmt.Errorf("check world: %w", problems[0])
 	}
 	return nil
 }
 
-func (s *Site) check(exports map[string]bool) error {
-	if u, err := url.Parse(s.URL); err != nil || u.Hostname() == "" {
-		return fmt.Errorf("url %q has no host", s.URL)
+// Problems reports everything in the world that cannot be.
+func (w *World) Problems() []error {
+	var problems []error
+	add := func(err error, format string, args ...any) {
+		if err != nil {
+			problems = append(problems, fmt.Errorf(format+"%w", append(args, err)...))
+		}
 	}
+	exports := map[string]bool{}
+	for _, e := range w.Exports {
+		if _, ok := w.Site(e.Site); !ok {
+			add(fmt.Errorf("names no site: %q", e.Site), "export %s ", e.name())
+		}
+		add(e.check(), "")
+		if exports[e.name()] {
+			add(errors.New("is there twice"), "export %s ", e.name())
+		}
+		exports[e.name()] = true
+	}
+	add(w.checkLUNs(exports), "")
+	add(w.checkLUNDisks(), "")
+	for _, r := range w.Replications {
+		for _, end := range []string{r.Source, r.Target} {
+			if !exports[end] {
+				add(fmt.Errorf("no export or LUN set %q", end), "replication of %q: ", r.Domain)
+			}
+		}
+	}
+	add(w.checkPairs(), "")
+	for i := range w.Sites {
+		for _, err := range w.Sites[i].check(exports) {
+			add(err, "site %q: ", w.Sites[i].Name)
+		}
+	}
+	for i := range w.Faults {
+		add(w.Faults[i].check(w.faultTargets()), "fault %d: ", i+1)
+	}
+	return problems
+}
+
+func (s *Site) check(exports map[string]bool) []error {
 	known := map[string]bool{"": true, blankID: true}
 	add := func(id string) error {
 		if id == "" || known[id] && id != blankID {
@@ -313,6 +326,15 @@ func (s *Site) check(exports map[string]bool) error {
 		if err != nil {
 			errs = append(errs, err)
 		}
+	}
+	disk := func(d Disk) {
+		try(add(d.ID))
+		if d.LUN == "" {
+			try(need("disk "+d.Alias, d.StorageDomainID))
+		}
+	}
+	if u, err := url.Parse(s.URL); err != nil || u.Hostname() == "" {
+		try(fmt.Errorf("url %q has no host", s.URL))
 	}
 	for _, d := range s.DataCenters {
 		try(add(d.ID))
@@ -360,8 +382,7 @@ func (s *Site) check(exports map[string]bool) error {
 			try(need("template "+t.Name, t.ClusterID))
 		}
 		for _, d := range t.Disks {
-			try(add(d.ID))
-			try(need("disk "+d.Alias, d.StorageDomainID))
+			disk(d)
 		}
 	}
 	for _, t := range s.InstanceTypes {
@@ -385,13 +406,28 @@ func (s *Site) check(exports map[string]bool) error {
 			}
 		}
 		for _, d := range v.Disks {
-			try(add(d.ID))
-			try(need("disk "+d.Alias, d.StorageDomainID))
+			disk(d)
 		}
 	}
+	for _, d := range s.FloatingDisks {
+		disk(d)
+	}
+	try(s.checkMasters())
 	try(s.checkAdmin(add, need))
-	if len(errs) > 0 {
-		return errs[0]
+	return errs
+}
+
+// checkMasters reports a data center with two master storage domains: an engine knows one.
+func (s *Site) checkMasters() error {
+	masters := map[string]string{}
+	for _, d := range s.StorageDomains {
+		if !d.Master {
+			continue
+		}
+		if first := masters[d.DataCenterID]; first != "" {
+			return fmt.Errorf("storage domain %s: its data center has the master %s already", d.Name, first)
+		}
+		masters[d.DataCenterID] = d.Name
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package worlds
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -23,7 +24,7 @@ type builder struct {
 
 	objects []*object // in the order of the file
 	named   map[kindKey][]*object
-	exports map[string]bool // ADDRESS:PATH
+	exports map[string]bool // ADDRESS:PATH, and the names of LUN sets
 	madeUp  map[string]bool // lists that are not in the file, as paths
 }
 
@@ -43,6 +44,7 @@ type object struct {
 
 	targets map[string]*object // by key: what its references lead to
 	busy    bool               // its data center is being looked for
+	taken   bool               // another object has the id that was made of its name
 }
 
 func newBuilder(c *lua.Call, known *shapes) *builder {
@@ -74,12 +76,15 @@ func (b *builder) build() {
 		for i := range o.shape.fields {
 			b.refer(o, &o.shape.fields[i])
 		}
-		if d, ok := o.value.Addr().Interface().(*lab.StorageDomain); ok && d.Address != "" && d.Path != "" {
-			b.needExport(d.Address+":"+d.Path, append(slices.Clip(o.path), "path"))
+		if d, ok := o.value.Addr().Interface().(*lab.StorageDomain); ok {
+			b.place(o, d)
 		}
 	}
 	for _, o := range b.objects {
 		b.fillIn(o)
+	}
+	for _, o := range b.objects {
+		b.sense(o)
 	}
 	b.check()
 }
@@ -103,7 +108,7 @@ func (b *builder) fill(of *shape, v reflect.Value, table map[string]any, path []
 	for i := range of.fields {
 		f := &of.fields[i]
 		value, given := table[f.key]
-		if !given || value == nil || f.refers != "" && f.refers != "site" && f.refers != "export" {
+		if !given || value == nil || f.refers != "" && !slices.Contains(byText, f.refers) {
 			continue
 		}
 		b.set(f, v.FieldByIndex(f.index), value, append(slices.Clip(path), f.key), o)
@@ -162,7 +167,9 @@ func number(value any, to reflect.Type) reflect.Value {
 func (b *builder) identify(o *object) {
 	switch x := o.value.Addr().Interface().(type) {
 	case *lab.Export:
-		b.exports[x.Address+":"+x.Path] = true
+		b.exports[exportName(x.Address, x.Path)] = true
+	case *lab.LUNSet:
+		b.exports[x.Name] = true
 	case *lab.Site:
 		if x.InstanceID == "" {
 			x.InstanceID = lab.ID(x.Name + "/engine")
@@ -170,7 +177,7 @@ func (b *builder) identify(o *object) {
 	}
 	nameUnnamed(o)
 	for _, f := range o.shape.fields {
-		if f.json == "name" || f.json == "alias" && o.name == "" {
+		if f.json == "name" || (f.json == "alias" || f.json == "login") && o.name == "" {
 			o.name = o.value.FieldByIndex(f.index).String()
 		}
 	}
@@ -180,16 +187,14 @@ func (b *builder) identify(o *object) {
 	}
 	id := o.value.FieldByIndex(o.shape.fields[at].index)
 	if id.String() == "" {
-		id.SetString(lab.ID(idName(o)))
+		id.SetString(madeID(o))
 	}
 	o.id = id.String()
 	byID, byName := kindKey{o.site, o.shape.kind, o.id}, kindKey{o.site, o.shape.kind, o.name}
 	if first := b.named[byID]; len(first) > 0 && o.id != lab.BlankID {
-		hint := "give each an id of its own"
-		if o.table["id"] == nil {
-			hint = "give one of them another name, or an id: id = lab.id \"TEXT\""
+		if o.taken = o.table["id"] == nil; !o.taken {
+			b.add(append(slices.Clip(o.path), "id"), "duplicate", "give each an id of its own", "%s has two %s with the id %s: %s and %s", siteText(o.site), kindWords(o.shape.kind), o.id, first[0].name, o.name)
 		}
-		b.add(append(slices.Clip(o.path), "name"), "duplicate", hint, "%s has two %s named %q", siteText(o.site), kindWords(o.shape.kind), o.name)
 		return
 	}
 	b.named[byID] = append(b.named[byID], o)
@@ -200,9 +205,26 @@ func (b *builder) identify(o *object) {
 	b.named[all] = append(b.named[all], o)
 }
 
-// idName is the text that the id of an object is derived from: primary/vm/web01/disk/web01_Disk1.
+// madeID is the id of an object to which the file gives none. The id of a LUN is its WWID.
+func madeID(o *object) string {
+	if o.shape.kind == "lun" {
+		return "36001405" + strings.ReplaceAll(lab.ID(o.name), "-", "")[:25]
+	}
+	return lab.ID(idName(o))
+}
+
+// idName is the text that the id of an object is derived from: primary/vm/web01/disk/web01_Disk1. Networks of several data centers,
+// and profiles of several networks, may have one name.
 func idName(o *object) string {
 	own := o.shape.kind + "/" + o.name
+	if o.name == "" {
+		own += strconv.Itoa(o.index())
+	}
+	switch of, _ := o.table[map[string]string{"network": "data_center", "vnic_profile": "network"}[o.shape.kind]].(string); {
+	case of == "" || of == o.name:
+	case o.shape.kind == "vnic_profile" || len(o.parent.value.Interface().(lab.Site).DataCenters) > 1:
+		own = o.shape.kind + "/" + of + "/" + o.name
+	}
 	switch {
 	case o.parent == nil || o.parent.shape.kind == "world":
 		return own
@@ -219,8 +241,16 @@ func siteText(site string) string {
 	return "site " + strconv.Quote(site)
 }
 
-// kindWords names a kind, in the plural.
-func kindWords(kind string) string { return strings.ReplaceAll(plural(kind), "_", " ") }
+// kindWord names a kind, kindWords in the plural.
+func kindWord(kind string) string {
+	for _, spelled := range []string{"VM", "LUN", "NIC", "VM pool", "vNIC profile", "MAC pool"} {
+		if strings.EqualFold(spelled, strings.ReplaceAll(kind, "_", " ")) {
+			return spelled
+		}
+	}
+	return strings.ReplaceAll(kind, "_", " ")
+}
+func kindWords(kind string) string { return plural(kindWord(kind)) }
 
 // check runs what the lab itself asks of a world, when nothing is wrong yet.
 func (b *builder) check() {
@@ -239,14 +269,22 @@ func (b *builder) check() {
 	if len(b.found) > 0 {
 		return
 	}
-	if err := b.world.Check(); err != nil {
-		text := strings.TrimPrefix(err.Error(), "check world: ")
-		b.add(b.about(text), "bad-world", "", "%s", text)
+	for _, err := range b.world.Problems() {
+		hint := ""
+		var known *lab.ControlError
+		if errors.As(err, &known) {
+			hint = known.Hint()
+		}
+		b.add(b.about(err.Error()), "bad-world", hint, "%s", err)
 	}
 }
 
-// about finds the object that a message of the lab names: its kind, its name, and its site.
+// about finds the object that a message of the lab names: its kind, its name, and its site; of a fault, its number.
 func (b *builder) about(text string) []any {
+	var n int
+	if _, err := fmt.Sscanf(text, "fault %d:", &n); err == nil {
+		return []any{"faults", n}
+	}
 	var path []any
 	longest := 0
 	for _, o := range b.objects {
@@ -254,7 +292,7 @@ func (b *builder) about(text string) []any {
 		if o.name == "" || o.site != "" && !strings.Contains(text, siteText(o.site)) || len(name) <= longest {
 			continue
 		}
-		if strings.Contains(text, name) {
+		if strings.Contains(strings.ToLower(text), strings.ToLower(name)) {
 			path, longest = o.path, len(name)
 		}
 	}

@@ -56,6 +56,8 @@ func complete(site any) (profiled bool) {
 // needsTarget tells whether a reference that was left out is looked for: where Go always has it, and where an object cannot be without.
 func needsTarget(o *object, f *field) bool {
 	switch x := o.value.Addr().Interface().(type) {
+	case *lab.Disk:
+		return f.json == "storage_domain_id" && o.table["lun"] == nil
 	case *lab.Template:
 		return f.json == "cluster_id" && x.ID != lab.BlankID
 	case *lab.VM:
@@ -67,7 +69,8 @@ func needsTarget(o *object, f *field) bool {
 	return !f.optional
 }
 
-// nameUnnamed gives NICs and disks without a name the one that the engine's web interface would give.
+// nameUnnamed gives NICs and disks without a name the one that the engine's web interface would give. LUNs are called by their set and
+// place.
 func nameUnnamed(o *object) {
 	if o.parent == nil || len(o.path) == 0 {
 		return
@@ -76,6 +79,8 @@ func nameUnnamed(o *object) {
 	switch x := o.value.Addr().Interface().(type) {
 	case *lab.NIC:
 		x.Name = cmp.Or(x.Name, fmt.Sprintf("nic%d", n))
+	case *lab.LUN:
+		o.name = fmt.Sprintf("%s/%d", o.parent.name, n)
 	case *lab.Disk:
 		if x.Alias == "" {
 			x.Alias = fmt.Sprintf("%s_Disk%d", o.parent.name, n)
@@ -127,6 +132,9 @@ func (b *builder) fillIn(o *object) {
 				x.Master = true
 			}
 		}
+		if x.Type == "iso" {
+			x.Format = "v1"
+		}
 		x.Format = cmp.Or(x.Format, "v5")
 	case *lab.Template:
 		if x.ID != lab.BlankID && !given("version") {
@@ -137,8 +145,16 @@ func (b *builder) fillIn(o *object) {
 	case *lab.NIC:
 		b.fillInMAC(o, x)
 	case *lab.Disk:
-		if !given("size") {
+		if !given("size") && x.LUN == "" {
 			x.Size = 20 * gib
+		}
+	case *lab.LUN:
+		b.fillInLUN(o, x)
+	case *lab.FenceAgent:
+		x.Order = cmp.Or(x.Order, o.index())
+	case *lab.Target:
+		if !given("portals") {
+			x.Portals = []string{fmt.Sprintf("192.168.12%d.211:3260", 1+b.siteNumber(x.Site))}
 		}
 	case *lab.Export:
 		if !given("size") {
@@ -158,6 +174,19 @@ func fillInSite(s *lab.Site) {
 		url, user, password = lab.SecondaryURL, lab.SecondaryUsername, lab.SecondaryPassword
 	}
 	s.URL, s.Username, s.Password, s.Version = cmp.Or(s.URL, url), cmp.Or(s.Username, user), cmp.Or(s.Password, password), cmp.Or(s.Version, "4.5.5")
+}
+
+// fillInLUN gives a LUN what an array of Linux would tell of it.
+func (b *builder) fillInLUN(o *object, u *lab.LUN) {
+	if o.table["size"] == nil {
+		u.Size = 512 * gib
+	}
+	if o.table["number"] == nil {
+		u.Number = o.index() - 1
+	}
+	set := o.parent.name
+	u.Vendor, u.Product = cmp.Or(u.Vendor, "LIO-ORG"), cmp.Or(u.Product, set)
+	u.Serial = cmp.Or(u.Serial, "SLIO-ORG_"+set+"_"+u.ID[max(0, len(u.ID)-25):])
 }
 
 func (b *builder) fillInVM(o *object, v *lab.VM) {
@@ -213,7 +242,8 @@ func (b *builder) siteNumber(name string) int {
 	return 0
 }
 
-// firstOf tells whether a storage domain is the first of its data center, none of whose storage domains is said to be the master.
+// firstOf tells whether a storage domain is the first data domain of its data center, none of whose storage domains is said to be the
+// master.
 func (b *builder) firstOf(o, center *object) bool {
 	for _, other := range b.named[kindKey{o.site, "storage_domain", ""}] {
 		if other.table["master"] == true && b.dataCenter(other) == center {
@@ -221,7 +251,7 @@ func (b *builder) firstOf(o, center *object) bool {
 		}
 	}
 	for _, other := range b.named[kindKey{o.site, "storage_domain", ""}] {
-		if b.dataCenter(other) == center {
+		if b.dataCenter(other) == center && other.table["type"] != "iso" {
 			return other == o
 		}
 	}

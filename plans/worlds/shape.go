@@ -1,6 +1,7 @@
 package worlds
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ type field struct {
 	json     string
 	index    []int
 	typ      reflect.Type
-	refers   string // the kind of object whose id it holds; "export" and "site" are held by name; "" is no reference
+	refers   string // the kind of object whose id it holds, or of byText; "" is no reference
 	inside   *shape // of a struct, or of the structs in a list
 	needed   bool   // has no meaning when it is left out, and no default
 	optional bool   // Go leaves it out too where it is empty
@@ -31,11 +32,28 @@ type field struct {
 	size     bool
 }
 
-// references are the fields whose names do not tell what they refer to, as KIND.FIELD or FIELD.
+// references are the fields whose names do not tell what they refer to, as KIND.FIELD or FIELD. Several kinds stand with a bar
+// between them; byText says which are no kinds of objects.
 var references = map[string]string{
 	"profile_id": "vnic_profile", "base_id": "template", "pinned_to": "host", "lease_domain_id": "storage_domain",
+	"vm_label_ids": "affinity_label", "host_label_ids": "affinity_label",
+	"tag.parent_id": "tag", "cpu_profile.parent_id": "cluster", "disk_profile.parent_id": "storage_domain",
+	"cluster_limit.object_id": "cluster", "storage_limit.object_id": "storage_domain",
+	"user_id": "user|group", "permission.object_id": "permission.object",
+	"lun": "lun",
+
 	"blind": "export", "replication.source": "export", "replication.target": "export", "fault.export": "export",
-	"site": "site",
+	"storage_domain.lun_set": "lun_set", "lun_set.target": "target", "lun_set.hosts": "any_host", "user.groups": "own_group",
+	"role.permits": "permit", "site": "site", "asked": "site",
+}
+
+// byText are the kinds of what is held by its name instead of an id.
+var byText = []string{"site", "export", "lun_set", "target", "any_host", "own_group", "permit"}
+
+// keys are those of references whose name would say less.
+var keys = map[string]string{
+	"cpu_profile.parent_id": "cluster", "disk_profile.parent_id": "storage_domain", "cluster_limit.object_id": "cluster",
+	"storage_limit.object_id": "storage_domain",
 }
 
 // plain are the fields that look like references and are none.
@@ -48,20 +66,36 @@ var words = map[string][]string{
 	"vm.status":                  {"", "suspended", "image_locked", "paused"},
 	"vm.backup":                  {"", "initializing", "starting", "ready", "finalizing"},
 	"disk.status":                {"", "ok", "locked", "illegal"},
+	"data_center.quota_mode":     {"disabled", "audit", "enabled"},
+	"cluster.bios_type":          {"", "cluster_default", "i440fx_sea_bios", "q35_ovmf", "q35_sea_bios", "q35_secure_boot"},
+	"export.type":                {"nfs", "glusterfs", "posixfs"},
+	"lun_set.type":               {"iscsi", "fcp"},
+	"storage_domain.type":        {"data", "iso"},
+	"permission.object":          {"system", "data_center", "cluster", "host", "storage_domain", "vm", "vm_pool", "template", "disk", "network", "vnic_profile"},
+	"qos.type":                   {"storage", "cpu", "network", "hostnetwork"},
+	"fault.kind":                 lab.FaultKinds(),
+	"fault.reset":                {"before", "after"},
 }
 
 // counts are the large numbers that are no sizes in bytes.
-var counts = []string{"disk.counter", "fault.seed"}
+var counts = []string{"disk.counter", "lun.counter", "fault.seed", "cluster_limit.memory", "cluster_limit.storage",
+	"storage_limit.memory", "storage_limit.storage"}
 
 // shapes knows the shape of every struct below lab.World.
 type shapes struct {
 	world *shape
-	known map[reflect.Type]*shape
+	known map[shapeKey]*shape
 	kinds map[string]bool
 }
 
+// shapeKey tells structs apart that stand below several keys, where their fields mean different things.
+type shapeKey struct {
+	typ  reflect.Type
+	kind string
+}
+
 func newShapes() *shapes {
-	s := &shapes{known: map[reflect.Type]*shape{}, kinds: map[string]bool{"export": true, "site": true}}
+	s := &shapes{known: map[shapeKey]*shape{}, kinds: map[string]bool{}}
 	s.findKinds(reflect.TypeFor[lab.World](), map[reflect.Type]bool{})
 	s.world = s.of(reflect.TypeFor[lab.World](), "world")
 	return s
@@ -76,8 +110,9 @@ func jsonName(f reflect.StructField) (name string, optional bool) {
 	return name, strings.Contains(rest, "omitempty") || strings.Contains(rest, "omitzero")
 }
 
-// singular is one of what a list holds: data_centers → data_center.
+// singular is one of what a list holds: data_centers → data_center. Disks are disks whoever has them.
 func singular(list string) string {
+	list = strings.TrimPrefix(list, "floating_")
 	if stem, ok := strings.CutSuffix(list, "ies"); ok {
 		return stem + "y"
 	}
@@ -118,11 +153,11 @@ func hasID(t reflect.Type) bool {
 
 // of makes the shape of a struct that stands below a key.
 func (s *shapes) of(t reflect.Type, kind string) *shape {
-	if done := s.known[t]; done != nil {
+	if done := s.known[shapeKey{t, kind}]; done != nil {
 		return done
 	}
 	made := &shape{typ: t, kind: kind}
-	s.known[t] = made
+	s.known[shapeKey{t, kind}] = made
 	taken := map[string]bool{}
 	for _, f := range reflect.VisibleFields(t) {
 		name, _ := jsonName(f)
@@ -136,7 +171,7 @@ func (s *shapes) of(t reflect.Type, kind string) *shape {
 		it := field{key: name, json: name, index: f.Index, typ: f.Type, optional: optional, words: words[kind+"."+name]}
 		if refers := s.refers(kind, name, f.Type); refers != "" {
 			it.refers = refers
-			if key := refKey(name); !taken[key] {
+			if key := cmp.Or(keys[kind+"."+name], refKey(name)); !taken[key] {
 				it.key = key
 			}
 		}
@@ -152,7 +187,7 @@ func (s *shapes) of(t reflect.Type, kind string) *shape {
 			it.inside = s.of(elem, below)
 		}
 		it.size = elem.Kind() == reflect.Int64 && elem != reflect.TypeFor[time.Duration]() && !slices.Contains(counts, kind+"."+name)
-		it.needed = f.Type.Kind() == reflect.String && !optional && !leftOut[kind+"."+name] && name != "id" && (it.refers == "" || it.refers == "export" || it.refers == "site")
+		it.needed = f.Type.Kind() == reflect.String && !optional && !leftOut[kind+"."+name] && name != "id" && (it.refers == "" || slices.Contains(byText, it.refers))
 		made.fields = append(made.fields, it)
 	}
 	return made
