@@ -96,7 +96,7 @@ func (c *call) postAttach(dc *dataCenter) *reply {
 		if !d.export.online || !d.export.writable || found == nil || found.id != d.id || !reached {
 			back()
 			fail = vdsm("Storage domain does not exist or cannot be accessed: %s", d.id)
-			e.event(eventAttachFailed, "error", "Failed to attach Storage Domain "+d.name+" to Data Center "+dc.Name+". (User: "+e.spec.Username+")", refs{domain: d, dc: dc, correlation: c.correlation, user: e.spec.Username})
+			e.event(eventAttachFailed, "error", "Failed to attach Storage Domain "+d.name+" to Data Center "+dc.Name+". (User: "+e.userName()+")", refs{domain: d, dc: dc, correlation: c.correlation, user: e.userName()})
 			return
 		}
 		e.watchAttach(d)
@@ -104,16 +104,16 @@ func (c *call) postAttach(dc *dataCenter) *reply {
 		d.export.copy.change(l.now, func(next *contents) { next.pool, next.master, next.format = dc.ID, d.master, d.format })
 		if e.meets(FaultOVFRead, d.id, d.name) {
 			d.vms, d.templates = nil, nil
-			e.event(eventOVFUnreadable, "warning", "Failed to read the OVF_STORE of Storage Domain "+d.name+".", refs{domain: d, correlation: c.correlation})
+			e.event(eventOVFUnreadable, "warning", "Failed to retrieve VMs and Templates from the OVF disk of Storage Domain "+d.name+".", refs{domain: d, correlation: c.correlation})
 		} else {
 			d.readStore(found)
 		}
 		c.effect("attach storage domain %s", d.name)
-		e.event(eventAttached, "normal", "Storage Domain "+d.name+" was attached to Data Center "+dc.Name+" by "+e.spec.Username, refs{domain: d, dc: dc, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventAttached, "normal", "Storage Domain "+d.name+" was attached to Data Center "+dc.Name+" by "+e.userName(), refs{domain: d, dc: dc, correlation: c.correlation, user: e.userName()})
 		activation = e.activate(d, "maintenance", c.correlation, func(ok bool) {
 			dc.busy = false
 			if first && ok {
-				e.event(eventDCInitialised, "normal", "Storage Domains "+d.name+" were attached to the Data Center "+dc.Name+".", refs{domain: d, dc: dc, correlation: c.correlation})
+				e.event(eventDCInitialised, "normal", "Storage Domains were attached to Data Center "+dc.Name+" by "+e.userName(), refs{domain: d, dc: dc, correlation: c.correlation})
 			}
 		})
 	}, back)
@@ -146,10 +146,10 @@ func (e *engine) activate(d *storageDomain, back, correlation string, done func(
 			if dc.spm == nil {
 				dc.spm = pickSPM(seeing)
 			}
-			e.event(eventActivated, "normal", "Storage Domain "+d.name+" (Data Center "+dc.Name+") was activated by "+e.spec.Username, refs{domain: d, correlation: correlation, user: e.spec.Username})
+			e.event(eventActivated, "normal", "Storage Domain "+d.name+" (Data Center "+dc.Name+") was activated by "+e.userName(), refs{domain: d, correlation: correlation, user: e.userName()})
 		} else {
 			d.status = back
-			e.event(eventActivateFailed, "error", "Failed to activate Storage Domain "+d.name+" (Data Center "+dc.Name+") by "+e.spec.Username, refs{domain: d, correlation: correlation, user: e.spec.Username})
+			e.event(eventActivateFailed, "error", "Failed to activate Storage Domain "+d.name+" (Data Center "+dc.Name+") by "+e.userName(), refs{domain: d, correlation: correlation, user: e.userName()})
 		}
 		e.refreshStatus(dc)
 		e.refreshHosts(dc)
@@ -262,7 +262,7 @@ func (c *call) postDeactivate(d *storageDomain) *reply {
 	failed := func() {
 		d.status = before
 		j.end("failed", l.now)
-		e.event(eventDeactivateFailed, "error", "Failed to deactivate Storage Domain "+d.name+" (Data Center "+dc.Name+").", refs{domain: d, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventDeactivateFailed, "error", "Failed to deactivate Storage Domain "+d.name+" (Data Center "+dc.Name+").", refs{domain: d, correlation: c.correlation, user: e.userName()})
 	}
 	// An engine that was restarted meanwhile leaves the domain unknown.
 	cut := func() {
@@ -278,9 +278,15 @@ func (c *call) postDeactivate(d *storageDomain) *reply {
 		}
 		if ok && d.changed {
 			e.writeStore(d)
-			e.event(eventOVFUpdated, "normal", "OVF_STORE for domain "+d.name+" was updated by "+e.spec.Username+".", refs{domain: d, correlation: c.correlation})
+			e.event(eventOVFUpdated, "normal", "OVF_STORE for domain "+d.name+" was updated by "+e.userName()+".", refs{domain: d, correlation: c.correlation})
 		}
 		d.status = "preparing_for_maintenance"
+		about := refs{domain: d, correlation: c.correlation, user: e.userName()}
+		if d.master && e.electable(d) == nil {
+			e.event(eventLastMaster, "normal", "Storage Domain "+d.name+" (Data Center "+dc.Name+") was deactivated.", about)
+		} else {
+			e.event(eventDeactivated, "normal", "Storage Domain "+d.name+" (Data Center "+dc.Name+") was deactivated and has moved to 'Preparing for maintenance' until it will no longer be accessed by any Host of the Data Center.", about)
+		}
 		e.operation(l.now.Add(l.lat.Disconnect), func() {
 			d.status = "maintenance"
 			if d.master {
@@ -292,7 +298,6 @@ func (c *call) postDeactivate(d *storageDomain) *reply {
 			}
 			e.refreshStatus(dc)
 			j.end("finished", l.now)
-			e.event(eventDeactivated, "normal", "Storage Domain "+d.name+" (Data Center "+dc.Name+") was deactivated and moved to 'Maintenance' mode by "+e.spec.Username, refs{domain: d, correlation: c.correlation, user: e.spec.Username})
 		}, cut)
 	}, cut)
 	return c.actionDone(j, func(x *xmlWriter) { x.ref("storage_domain", "storagedomains", d.id) })
@@ -349,7 +354,7 @@ func (c *call) deleteAttached(d *storageDomain) *reply {
 		}
 		d.export.copy.change(l.now, func(next *contents) { next.pool, next.master = "", false })
 		e.dropEntities(d)
-		e.event(eventDetached, "normal", "Storage Domain "+d.name+" was detached from Data Center "+dc.Name+" by "+e.spec.Username, refs{domain: d, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventDetached, "normal", "Storage Domain "+d.name+" was detached from Data Center "+dc.Name+" by "+e.userName(), refs{domain: d, correlation: c.correlation, user: e.userName()})
 		d.dc, d.status, d.master = nil, "unattached", false
 		e.leave(dc)
 		c.effect("detach storage domain %s", d.name)

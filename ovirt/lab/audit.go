@@ -62,5 +62,5 @@ func (c *call) audit(code int, format string, args ...any) {
 	if code == eventTagOnVM || code == eventTagOnHost {
 		severity = "warning"
 	}
-	c.engine.event(code, severity, fmt.Sprintf(format, args...), refs{correlation: c.correlation, user: c.engine.spec.Username})
+	c.engine.event(code, severity, fmt.Sprintf(format, args...), refs{correlation: c.correlation, user: c.engine.userName()})
 }

@@ -18,6 +18,7 @@ const (
 	eventNICRemoved        = 930  // NETWORK_REMOVE_VM_INTERFACE
 	eventNICAdded          = 932  // NETWORK_ADD_VM_INTERFACE
 	eventDomainUpdated     = 958  // USER_UPDATE_STORAGE_DOMAIN
+	eventLastMaster        = 1030 // USER_DEACTIVATED_LAST_MASTER_STORAGE_DOMAIN
 	eventDeviceRemoved     = 1042 // USER_REMOVE_DEVICE_FROM_STORAGE_DOMAIN
 	eventCDAlreadyChanged  = 1191 // VM_DISK_ALREADY_CHANGED
 	eventCDAlreadyEjected  = 1192 // VM_DISK_ALREADY_EJECTED

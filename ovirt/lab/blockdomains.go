@@ -42,10 +42,10 @@ func (c *call) postBlockDomain(doc *node, h *host, kind string) *reply {
 			made, fail = c.createBlock(doc, h, kind, units, override)
 		}
 		if fail != nil {
-			e.event(eventDomainAddFailed, "error", "Failed to add Storage Domain. (User: "+e.spec.Username+")", refs{host: h, correlation: c.correlation})
+			e.event(eventDomainAddFailed, "error", "Failed to add Storage Domain "+doc.value("name")+". (User: "+e.userName()+")", refs{host: h, correlation: c.correlation})
 			return
 		}
-		e.event(eventDomainAdded, "normal", "Storage Domain "+made.name+" was added by "+e.spec.Username, refs{domain: made, host: h, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventDomainAdded, "normal", "Storage Domain "+made.name+" was added by "+e.userName(), refs{domain: made, host: h, correlation: c.correlation, user: e.userName()})
 	}, nil)) {
 		return nil
 	}
@@ -312,7 +312,7 @@ func (c *call) extendDomain(d *storageDomain, doc *node) *refusal {
 			next.volumes = append(next.volumes, u.at)
 		}
 	})
-	e.event(eventDomainExtended, "normal", "Storage "+d.name+" has been extended by "+e.spec.Username+". Please wait for refresh.", refs{domain: d, correlation: c.correlation, user: e.spec.Username})
+	e.event(eventDomainExtended, "normal", "Storage "+d.name+" has been extended by "+e.userName()+". Please wait for refresh.", refs{domain: d, correlation: c.correlation, user: e.userName()})
 	return nil
 }
 
@@ -344,7 +344,7 @@ func (c *call) postRefreshLUNs(d *storageDomain) *reply {
 	if !c.wait(e.operation(d.dc.work.take(l.now, l.lat.Rescan), func() {
 		back()
 		c.effect("refresh the LUNs of storage domain %s", d.name)
-		e.event(eventLUNsRefreshed, "normal", "Resize LUNs operation succeeded.", refs{domain: d, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventLUNsRefreshed, "normal", "Resize LUNs operation succeeded.", refs{domain: d, correlation: c.correlation, user: e.userName()})
 	}, back)) {
 		return nil
 	}

@@ -50,14 +50,14 @@ func (c *call) postSetMaster(dc *dataCenter) *reply {
 		end()
 		if d.status != "active" || !d.export.online || !d.export.writable || !d.holds() {
 			j.end("failed", l.now)
-			e.event(eventMasterNotSwitched, "error", "Failed switching master role from storage domain "+old.name+" to "+d.name+".", refs{domain: d, dc: dc, correlation: c.correlation, user: e.spec.Username})
+			e.event(eventMasterNotSwitched, "error", "Failed switching master role from storage domain "+old.name+" to "+d.name+".", refs{domain: d, dc: dc, correlation: c.correlation, user: e.userName()})
 			return
 		}
 		old.status, d.status = "active", "active"
 		e.makeMaster(old, d)
 		e.refreshStatus(dc)
 		j.end("finished", l.now)
-		e.event(eventMasterSwitched, "normal", "Completed switching master role from storage domain "+old.name+" to "+d.name+".", refs{domain: d, dc: dc, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventMasterSwitched, "normal", "Completed switching master role from storage domain "+old.name+" to "+d.name+".", refs{domain: d, dc: dc, correlation: c.correlation, user: e.userName()})
 	}, end)
 	return c.actionDone(j, nil)
 }
@@ -72,6 +72,6 @@ func (c *call) postCleanTasks(dc *dataCenter) *reply {
 		return c.refuse(poolNotUp("clear finished tasks"))
 	}
 	c.effect("clear the finished tasks of data center %s", dc.Name)
-	e.event(eventTasksCleaned, "normal", "Successfully cleaned-up finished tasks in Data Center: "+dc.Name+".", refs{dc: dc, correlation: c.correlation, user: e.spec.Username})
+	e.event(eventTasksCleaned, "normal", "Successfully cleaned-up finished tasks in Data Center: "+dc.Name+".", refs{dc: dc, correlation: c.correlation, user: e.userName()})
 	return c.actionDone(c.doneJob("Clearing finished tasks of Data Center "+dc.Name), nil)
 }

@@ -205,7 +205,7 @@ func (c *call) postDisk(on *storageDomain) *reply {
 	if r != nil {
 		return c.refuse(r)
 	}
-	about := refs{domain: s.domain, correlation: c.correlation, user: e.spec.Username}
+	about := refs{domain: s.domain, correlation: c.correlation, user: e.userName()}
 	if s.lun == nil {
 		e.event(eventDiskAdding, "normal", "Add-Disk operation of '"+s.alias+"' was initiated by "+e.userName()+".", about)
 	}

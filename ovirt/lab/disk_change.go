@@ -41,7 +41,7 @@ func (c *call) putDisk(id string) *reply {
 		return c.refuse(r)
 	}
 	c.effect("update disk %s", k.alias)
-	e.event(eventDiskUpdated, "normal", "Disk "+k.alias+" was updated by "+e.userName()+".", refs{correlation: c.correlation, user: e.spec.Username})
+	e.event(eventDiskUpdated, "normal", "Disk "+k.alias+" was updated by "+e.userName()+".", refs{correlation: c.correlation, user: e.userName()})
 	return single(k, c.writeDisk)
 }
 
@@ -92,7 +92,7 @@ func (c *call) changeDisk(k *disk, doc *node) *refusal {
 	*k = next
 	e.addDisk(k)
 	if grown {
-		e.event(eventDiskExtended, "normal", "Size of the disk '"+k.alias+"' was successfully updated to "+gigabytes(k.size)+" GB by "+e.userName()+".", refs{correlation: c.correlation, user: e.spec.Username})
+		e.event(eventDiskExtended, "normal", "Size of the disk '"+k.alias+"' was successfully updated to "+gigabytes(k.size)+" GB by "+e.userName()+".", refs{correlation: c.correlation, user: e.userName()})
 		for _, d := range k.domains {
 			d.resize(e, k)
 		}

@@ -136,7 +136,7 @@ func (c *call) registerDisk(d *storageDomain, k looseDisk, answer func(*disk) *r
 	}
 	e.addDisk(n)
 	c.effect("register disk %s", n.alias)
-	e.event(eventDiskRegistered, "normal", "Disk '"+n.alias+"' has been successfully registered as a floating disk.", refs{domain: d, correlation: c.correlation, user: e.spec.Username})
+	e.event(eventDiskRegistered, "normal", "Disk '"+n.alias+"' has been successfully registered as a floating disk.", refs{domain: d, correlation: c.correlation, user: e.userName()})
 	return answer(n)
 }
 

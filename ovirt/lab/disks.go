@@ -175,7 +175,7 @@ func (c *call) deleteDisk(id string) *reply {
 			return c.refuse(statusIllegal("remove Virtual Disk", s.status))
 		}
 	}
-	about := refs{correlation: c.correlation, user: e.spec.Username}
+	about := refs{correlation: c.correlation, user: e.userName()}
 	var names []string
 	for _, v := range e.vmsOf(d) {
 		names = append(names, v.name)

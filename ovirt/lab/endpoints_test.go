@@ -122,6 +122,7 @@ func TestEndpoints(t *testing.T) {
 				}
 				r.state(s.site, c.after, strings.NewReplacer(pairs...).Replace)
 			}
+			r.severities()
 		})
 	}
 }

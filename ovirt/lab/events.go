@@ -92,7 +92,7 @@ type event struct {
 	origin, correlation   string
 	customID, floodRate   int
 	customData            string
-	user                  string
+	user, userID          string
 	vm, vmName            string
 	host, hostName        string
 	domain, domainName    string
@@ -116,6 +116,9 @@ func (e *engine) event(code int, severity, text string, r refs) *event {
 	e.lastEvent++
 	v := &event{id: e.lastEvent, code: code, severity: severity, text: text, time: e.lab.now, origin: "oVirt", customID: -1,
 		correlation: r.correlation, user: r.user, template: r.template}
+	if r.user != "" {
+		v.userID = uuidOf("user/" + e.spec.Username)
+	}
 	if r.vm != nil {
 		v.vm, v.vmName = r.vm.id, r.vm.name
 		r.cluster = r.vm.cluster
@@ -171,7 +174,7 @@ func writeEvent(x *xmlWriter, v *event) {
 		}
 	}
 	if v.user != "" {
-		x.open("user", "id", uuidOf("user/"+v.user))
+		x.open("user", "href", apiRoot+"/users/"+v.userID, "id", v.userID)
 		x.text("name", v.user)
 		x.close("user")
 	}
@@ -241,7 +244,7 @@ func (c *call) postEvent() *reply {
 			return c.refuse(bad("Cannot add External Event. External Event ID already exists for this Origin."))
 		}
 	}
-	v := c.engine.event(eventExternal+at, severity, doc.value("description"), refs{correlation: c.correlation, user: c.engine.spec.Username})
+	v := c.engine.event(eventExternal+at, severity, doc.value("description"), refs{correlation: c.correlation, user: c.engine.userName()})
 	v.origin, v.customID, v.floodRate, v.customData = doc.value("origin"), custom, flood, doc.value("custom_data")
 	external()
 	for _, t := range []struct {

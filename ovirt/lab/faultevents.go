@@ -133,12 +133,12 @@ var failedActions = map[string]struct {
 	code int
 	text string
 }{
-	"start":      {54, "Failed to run VM %s (User: %s)."},
-	"stop":       {56, "Failed to power off VM %s (User: %s)."},
-	"shutdown":   {74, "Failed to initiate shutdown on VM %s (User: %s)."},
-	"register":   {eventImportFailed, "Failed to import %s from configuration by %s."},
-	"activate":   {eventActivateFailed, "Failed to activate Storage Domain %s by %s"},
-	"deactivate": {eventDeactivateFailed, "Failed to deactivate Storage Domain %s by %s"},
+	"start":      {54, "Failed to run VM {subject} (User: {user})."},
+	"stop":       {56, "Failed to power off VM {subject} (Host: {host}, User: {user})."},
+	"shutdown":   {74, "Failed to initiate shutdown on VM {subject} (Host: {host}, User: {user})."},
+	"register":   {eventImportFailed, "Failed to import Vm {subject} to Data Center {dc}, Cluster {cluster}"},
+	"activate":   {eventActivateFailed, "Failed to activate Storage Domain {subject} (Data Center {dc}) by {user}"},
+	"deactivate": {eventDeactivateFailed, "Failed to deactivate Storage Domain {subject} (Data Center {dc})."},
 }
 
 // failJob answers an action as done, does nothing of it, and leaves a job that has failed: the poll of the REST layer takes every end
@@ -148,17 +148,23 @@ func (c *call) failJob() *reply {
 		return c.refuse(no)
 	}
 	name := c.segments[len(c.segments)-1]
-	subject := c.segments[len(c.segments)-2]
+	subject, dc, host, cluster := c.segments[len(c.segments)-2], "", "", ""
 	if v := c.engine.vm(subject); v != nil {
-		subject = v.name
+		subject, dc, cluster = v.name, v.cluster.dc.Name, v.cluster.Name
+		if v.host != nil {
+			host = v.host.Name
+		}
 	} else if d := c.engine.domain(subject); d != nil {
 		subject = d.name
+		if d.dc != nil {
+			dc = d.dc.Name
+		}
 	}
 	j := c.newJob(strings.ToUpper(name[:1]) + name[1:] + " " + subject)
 	j.end("failed", c.lab.now)
 	if e, known := failedActions[name]; known {
-		text := strings.Replace(strings.Replace(e.text, "%s", subject, 1), "%s", c.engine.spec.Username, 1)
-		c.engine.event(e.code, "error", text, refs{correlation: c.correlation, user: c.engine.spec.Username})
+		text := strings.NewReplacer("{subject}", subject, "{dc}", dc, "{host}", host, "{cluster}", cluster, "{user}", c.engine.userName()).Replace(e.text)
+		c.engine.event(e.code, "error", text, refs{correlation: c.correlation, user: c.engine.userName()})
 	}
 	return c.actionDone(j, nil)
 }

@@ -89,7 +89,7 @@ func (c *call) askAgent(h *host, action string) (status, why string) {
 	}
 	tell := func(code int, severity, what, end string) {
 		e.event(code, severity, fmt.Sprintf("%s power management %s on Host %s using Proxy Host %s and Fence Agent %s:%s%s.", what, action, h.Name, proxy.Name, agent.Type, agent.Address, end),
-			refs{host: h, correlation: c.correlation, user: e.spec.Username})
+			refs{host: h, correlation: c.correlation, user: e.userName()})
 	}
 	tell(eventFenceStarted, "normal", "Executing", "")
 	if h.bmcSilent {
@@ -154,7 +154,7 @@ func (c *call) fenceSwitch(h *host, kind string) *reply {
 	if status == "on" && kind == "start" || status == "off" && kind == "stop" {
 		answer = c.actionDone(c.doneJob("Executing power management "+kind+" on Host "+h.Name), func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
 	} else {
-		e.event(eventFenceOpFailed, "error", "Power management "+kind+" of Host "+h.Name+" failed.", refs{host: h, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventFenceOpFailed, "error", "Power management "+kind+" of Host "+h.Name+" failed.", refs{host: h, correlation: c.correlation, user: e.userName()})
 		answer = c.refuse(vdsm("Cannot %s Host. Fence operation failed.", kind))
 	}
 	answer.waited = true
@@ -189,6 +189,6 @@ func (c *call) fenceManual(h *host) *reply {
 		}
 		e.restartAll(ended)
 	}
-	e.event(eventManualFence, "normal", "Manual fence for host "+h.Name+" was started.", refs{host: h, correlation: c.correlation, user: e.spec.Username})
+	e.event(eventManualFence, "normal", "Manual fence for host "+h.Name+" was started.", refs{host: h, correlation: c.correlation, user: e.userName()})
 	return c.actionDone(c.doneJob("Manually fencing Host "+h.Name), func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
 }

@@ -15,7 +15,7 @@ var hostCalls = map[string]func(*call, *host) *reply{
 }
 
 func (c *call) aboutHost(h *host) refs {
-	return refs{host: h, correlation: c.correlation, user: c.engine.spec.Username}
+	return refs{host: h, correlation: c.correlation, user: c.engine.userName()}
 }
 
 func (c *call) doneHost(h *host, j *job) *reply {

@@ -480,7 +480,7 @@ func (c *call) postRefresh(h *host) *reply {
 	// The engine brings it to its end whether or not somebody still waits for the answer.
 	if !c.wait(c.engine.operation(c.lab.now.Add(c.lab.lat.Refresh), func() {
 		j.end("finished", c.lab.now)
-		c.engine.event(eventHostRefreshed, "normal", "Successfully refreshed the capabilities of host "+h.Name+".", refs{host: h, correlation: c.correlation, user: c.engine.spec.Username})
+		c.engine.event(eventHostRefreshed, "normal", "Successfully refreshed the capabilities of host "+h.Name+".", refs{host: h, correlation: c.correlation, user: c.engine.userName()})
 	}, nil)) {
 		return nil
 	}

@@ -198,6 +198,7 @@ func (e *engine) scheduleOVF() {
 // updateOVF starts an OVF update of an active domain; j is its job, nil where the engine does it by itself.
 func (e *engine) updateOVF(d *storageDomain, correlation string, j *job) {
 	d.ovfBusy = true
+	name := d.dc.Name
 	e.operation(d.dc.work.take(e.lab.now, e.lab.lat.OVFUpdate), func() {
 		d.ovfBusy = false
 		if j != nil {
@@ -205,7 +206,7 @@ func (e *engine) updateOVF(d *storageDomain, correlation string, j *job) {
 		}
 		switch {
 		case d.dc == nil || d.status != "active" || !d.export.online || !d.export.writable:
-			e.event(eventOVFFailed, "error", "Failed to update VMs/Templates OVF data for Storage Domain "+d.name+".", refs{domain: d, correlation: correlation})
+			e.event(eventOVFFailed, "warning", "Failed to update VMs/Templates OVF data for Storage Domain "+d.name+" in Data Center "+name+".", refs{domain: d, correlation: correlation})
 		case !d.changed:
 			if j != nil {
 				e.event(eventOVFNothing, "normal", "OVFs update was ignored - nothing to update for storage domain '"+d.name+"'", refs{domain: d, correlation: correlation})
@@ -213,7 +214,7 @@ func (e *engine) updateOVF(d *storageDomain, correlation string, j *job) {
 		default:
 			e.writeStore(d)
 			if j != nil { // of its own updates the engine tells only failures (ovirt-engine ProcessOvfUpdateForStorageDomainCommand)
-				e.event(eventOVFUpdated, "normal", "OVF_STORE for domain "+d.name+" was updated by "+e.spec.Username+".", refs{domain: d, correlation: correlation})
+				e.event(eventOVFUpdated, "normal", "OVF_STORE for domain "+d.name+" was updated by "+e.userName()+".", refs{domain: d, correlation: correlation})
 			}
 		}
 	}, func() { d.ovfBusy = false })

@@ -49,7 +49,7 @@ func (c *call) postReduceLUNs(d *storageDomain) *reply {
 	case len(up) == 0:
 		return c.refuse(conflict("Cannot %s. There is no active Host in the Data Center.", what))
 	}
-	about := refs{domain: d, correlation: c.correlation, user: e.spec.Username}
+	about := refs{domain: d, correlation: c.correlation, user: e.userName()}
 	j := c.newJob("Reducing Storage Domain " + d.name)
 	e.event(eventReduceStarted, "normal", "Started to reduce Storage "+d.name+" devices. (User: "+e.userName()+").", about)
 	c.effect("reduce storage domain %s by %s", d.name, strings.Join(ids, ", "))

@@ -205,7 +205,7 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 		rows = e.rowsOf(o.id)
 		if text := joins.missing(parts.dropped); text != "" {
 			e.event(eventPartsLeftOut, "warning", fmt.Sprintf("The following entities could not be verified and will not be part of the imported VM %s: '%s' (User: %s).",
-				o.named, text, e.userName()), refs{correlation: c.correlation, cluster: k, user: e.spec.Username})
+				o.named, text, e.userName()), refs{correlation: c.correlation, cluster: k, user: e.userName()})
 		}
 		v = e.register(o, g, k, parts, c.correlation)
 		e.join(v, joins)
@@ -221,7 +221,7 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 		}
 		v.status, v.busy, v.busyWith = "down", false, ""
 		j.end("finished", l.now)
-		e.event(eventVMRegistered, "normal", "VM "+v.name+" was successfully registered from configuration by "+e.spec.Username, refs{vm: v, domain: d, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventVMRegistered, "normal", "VM "+v.name+" has been successfully imported from the given configuration.", refs{vm: v, domain: d, correlation: c.correlation, user: e.userName()})
 		// The lease is made in the background, when the answer is out.
 		if e.meets(FaultRegisterLost, v.id, v.name) || !e.leaseMade(v) {
 			e.operation(l.now.Add(time.Second), func() {

@@ -63,9 +63,9 @@ func (c *call) postRegisterTemplate(d *storageDomain, id string) *reply {
 		c.effect("register template %s", t.Name)
 		if text := joins.missing(dropped); text != "" {
 			e.event(eventTemplatePartsOut, "warning", fmt.Sprintf("The following entities could not be verified and will not be part of the imported Template %s: '%s' (User: %s).",
-				t.Name, text, e.userName()), refs{template: t.ID, correlation: c.correlation, cluster: k, user: e.spec.Username})
+				t.Name, text, e.userName()), refs{template: t.ID, correlation: c.correlation, cluster: k, user: e.userName()})
 		}
-		e.event(eventTemplateRegister, "normal", "Template "+t.Name+" was successfully registered from configuration by "+e.spec.Username, refs{template: t.ID, domain: d, cluster: k, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventTemplateRegister, "normal", "Template "+t.Name+" has been successfully imported from the given configuration.", refs{template: t.ID, domain: d, cluster: k, correlation: c.correlation, user: e.userName()})
 		// The tasks of the hosts end a moment after the answer: wait for its status.
 		ready := func() {
 			t.status = "ok"

@@ -229,7 +229,7 @@ func TestEventSearches(t *testing.T) {
 	for search, want := range map[string]int{
 		"origin=drrun": 4, "origin=drrun and severity > warning": 2, "severity != normal": 3, "custom_event_id=2": 1, "message=event*": 4, "event 2": 0,
 		"type=9801": 1, "origin=drrun and type != 9801": 3, "correlation_id=test-1": 4, "time = today": 6, "time > today and origin=drrun": 4,
-		"time < yesterday": 0, "origin=drrun sortby severity desc": 4, "deleted=true": 0, "usrname=admin@internal": 5, "host.name=x": 0,
+		"time < yesterday": 0, "origin=drrun sortby severity desc": 4, "deleted=true": 0, "usrname=admin@internal-authz": 5, "usrname=admin@internal": 0, "host.name=x": 0,
 	} {
 		if got := count(search); got != want {
 			t.Errorf("%s: %d, want %d", search, got, want)

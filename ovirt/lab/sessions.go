@@ -34,7 +34,7 @@ func (e *engine) loginEvent(code int, severity, text string) {
 			return
 		}
 	}
-	e.event(code, severity, text, refs{user: e.spec.Username})
+	e.event(code, severity, text, refs{user: e.userName()})
 }
 
 // begin makes the engine's session of a token.
@@ -47,7 +47,7 @@ func (e *engine) begin(t *token) {
 // end closes the engine's session of a token.
 func (e *engine) end(t *token) {
 	if t.session != "" {
-		e.event(eventLogout, "normal", "User "+e.userName()+" connected from '127.0.0.1' using session '"+t.session+"' logged out.", refs{user: e.spec.Username})
+		e.event(eventLogout, "normal", "User "+e.userName()+" connected from '127.0.0.1' using session '"+t.session+"' logged out.", refs{user: e.userName()})
 	}
 }
 

@@ -180,7 +180,7 @@ func (c *call) postForceSelectSPM(h *host) *reply {
 		return c.refuse(conflict(what + "The Storage Pool has running tasks."))
 	}
 	dc.preferred = h
-	e.event(eventForceSPM, "normal", "Host "+h.Name+" was force selected by "+e.spec.Username, refs{host: h, dc: dc, correlation: c.correlation, user: e.spec.Username})
+	e.event(eventForceSPM, "normal", "Host "+h.Name+" was force selected by "+e.userName(), refs{host: h, dc: dc, correlation: c.correlation, user: e.userName()})
 	c.effect("force host %s to be the SPM", h.Name)
 	e.elect(dc)
 	return c.actionDone(c.doneJob("Selecting Host "+h.Name+" as the SPM"), func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
@@ -190,7 +190,7 @@ func (c *call) postForceSelectSPM(h *host) *reply {
 // (ovirt-engine IrsProxyImpl.processDomainFailure, ReconstructMasterDomainCommand).
 func (e *engine) lose(d *storageDomain) {
 	d.status = "inactive"
-	e.event(eventDeactivatedBySys, "warning", "Storage Domain "+d.name+" was deactivated by system because it's not visible by any of the hosts.", refs{domain: d})
+	e.event(eventDeactivatedBySys, "warning", "Storage Domain "+d.name+" (Data Center "+d.dc.Name+") was deactivated by system because it's not visible by any of the hosts.", refs{domain: d})
 	if d.master {
 		if next := e.electable(d); next != nil {
 			e.makeMaster(d, next)

@@ -225,7 +225,7 @@ func (c *call) postDomain() *reply {
 		delete(e.locked, lock)
 		made, fail = c.addDomain(doc, h, conn, reused)
 		if fail != nil && made == nil {
-			e.event(eventDomainAddFailed, "error", "Failed to add Storage Domain. (User: "+e.spec.Username+")", refs{host: h, correlation: c.correlation})
+			e.event(eventDomainAddFailed, "error", "Failed to add Storage Domain "+doc.value("name")+". (User: "+e.userName()+")", refs{host: h, correlation: c.correlation})
 		}
 	}, nil)
 	if !c.wait(o) {
@@ -299,7 +299,7 @@ func (c *call) addDomain(doc *node, h *host, conn *connection, reused bool) (*st
 		}
 		d := e.newDomain(found.id, name, found.format, x, []*connection{conn})
 		c.effect("import storage domain %s", d.name)
-		e.event(eventDomainAdded, "normal", "Storage Domain "+d.name+" was added by "+e.spec.Username, refs{domain: d, host: h, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventDomainAdded, "normal", "Storage Domain "+d.name+" was added by "+e.userName(), refs{domain: d, host: h, correlation: c.correlation, user: e.userName()})
 		return d, nil
 	}
 	switch {
@@ -319,7 +319,7 @@ func (c *call) addDomain(doc *node, h *host, conn *connection, reused bool) (*st
 	d := e.newDomain(id, name, format, x, []*connection{conn})
 	e.violation(ViolationEmptyDomain, id, "a new, empty storage domain %s was created on %s", name, x)
 	c.effect("create storage domain %s", d.name)
-	e.event(eventDomainAdded, "normal", "Storage Domain "+d.name+" was added by "+e.spec.Username, refs{domain: d, host: h, correlation: c.correlation, user: e.spec.Username})
+	e.event(eventDomainAdded, "normal", "Storage Domain "+d.name+" was added by "+e.userName(), refs{domain: d, host: h, correlation: c.correlation, user: e.userName()})
 	return d, nil
 }
 
@@ -366,7 +366,7 @@ func (c *call) putDomain(d *storageDomain) *reply {
 	d.settings = next
 	d.describe(doc)
 	c.effect("update storage domain %s", d.name)
-	e.event(eventDomainUpdated, "normal", "Storage Domain "+d.name+" was updated by "+e.userName(), refs{domain: d, correlation: c.correlation, user: e.spec.Username})
+	e.event(eventDomainUpdated, "normal", "Storage Domain "+d.name+" was updated by "+e.userName(), refs{domain: d, correlation: c.correlation, user: e.userName()})
 	x := newDocument()
 	c.writeDomain(x, d, false)
 	return x.reply(http.StatusOK)
@@ -406,7 +406,7 @@ func (c *call) deleteDomain(d *storageDomain) *reply {
 			e.makeMaster(d, next)
 		}
 		return c.remove(d, l.lat.Write, "destroy storage domain %s", func() {
-			e.event(eventForceRemoved, "warning", "Storage Domain "+d.name+" was forcibly removed by "+e.spec.Username, refs{domain: d, correlation: c.correlation, user: e.spec.Username})
+			e.event(eventForceRemoved, "normal", "Storage Domain "+d.name+" was forcibly removed by "+e.userName(), refs{domain: d, correlation: c.correlation, user: e.userName()})
 			if dc := d.dc; dc != nil {
 				e.dropEntities(d)
 				d.dc = nil
@@ -441,7 +441,7 @@ func (c *call) deleteDomain(d *storageDomain) *reply {
 			d.export.copy = nil
 			e.violation(ViolationDataDestroyed, d.id, "storage domain %s on %s was formatted", d.name, d.export)
 		}
-		e.event(eventDomainRemoved, "normal", "Storage Domain "+d.name+" was removed by "+e.spec.Username, refs{domain: d, correlation: c.correlation, user: e.spec.Username})
+		e.event(eventDomainRemoved, "normal", "Storage Domain "+d.name+" was removed by "+e.userName(), refs{domain: d, correlation: c.correlation, user: e.userName()})
 	})
 }
 

@@ -114,7 +114,7 @@ func (c *call) doneVM(v *vm, description string) *reply {
 }
 
 func (c *call) about(v *vm) refs {
-	return refs{vm: v, host: v.host, correlation: c.correlation, user: c.engine.spec.Username}
+	return refs{vm: v, host: v.host, correlation: c.correlation, user: c.engine.userName()}
 }
 
 // resume lets a paused VM go on.
@@ -127,7 +127,7 @@ func (c *call) resume(v *vm) *reply {
 	v.status = "up"
 	e.openDisks(v)
 	c.effect("resume %s", v.name)
-	e.event(eventVMResumed, "normal", "VM "+v.name+" was resumed by "+e.spec.Username+" (Host: "+v.host.Name+").", c.about(v))
+	e.event(eventVMResumed, "normal", "VM "+v.name+" was resumed by "+e.userName()+" (Host: "+v.host.Name+").", c.about(v))
 	return c.doneVM(v, "Launching VM "+v.name)
 }
 
@@ -160,7 +160,7 @@ func (c *call) postSuspend(v *vm) *reply {
 	v.status, v.busy, v.busyWith = "saving_state", true, "VM is hibernating."
 	e.touch(v)
 	j := c.newJob("Hibernating VM " + v.name)
-	e.event(eventSuspend, "normal", "Suspending VM "+v.name+" was initiated by User "+e.spec.Username+" (Host: "+h.Name+").", c.about(v))
+	e.event(eventSuspend, "normal", "Suspending VM "+v.name+" was initiated by User "+e.userName()+" (Host: "+h.Name+").", c.about(v))
 	c.effect("suspend %s", v.name)
 	l.after(l.lat.Suspend, func() {
 		v.busy, v.busyWith = false, ""
@@ -197,7 +197,7 @@ func (c *call) postReboot(v *vm) *reply {
 	v.seq++
 	seq := v.seq
 	v.status, v.agentUp = "reboot_in_progress", false
-	e.event(eventReboot, "normal", "VM "+v.name+" is rebooting. Rebooted by: "+e.spec.Username, c.about(v))
+	e.event(eventReboot, "normal", "VM "+v.name+" is rebooting. Rebooted by: "+e.userName(), c.about(v))
 	c.effect("reboot %s", v.name)
 	l.after(l.lat.PowerUp, func() {
 		if v.seq == seq {
@@ -221,7 +221,7 @@ func (c *call) postReset(v *vm) *reply {
 		v.agentUp = false
 		e.awaitAgent(v)
 	}
-	e.event(eventReset, "normal", "VM "+v.name+" is resetting. Reset by: "+e.spec.Username, c.about(v))
+	e.event(eventReset, "normal", "VM "+v.name+" is resetting. Reset by: "+e.userName(), c.about(v))
 	c.effect("reset %s", v.name)
 	return c.doneVM(v, "Resetting VM "+v.name)
 }
@@ -274,7 +274,7 @@ func (c *call) postMigrate(v *vm) *reply {
 	}
 	c.effect("migrate %s to %s", v.name, h.Name)
 	j := c.newJob("Migrating VM " + v.name)
-	e.migrate(v, h, c.correlation, e.spec.Username, func(ok bool) {
+	e.migrate(v, h, c.correlation, e.userName(), func(ok bool) {
 		if ok {
 			j.end("finished", c.lab.now)
 		} else {
@@ -305,7 +305,7 @@ func (e *engine) migrate(v *vm, to *host, correlation, user string, done func(ok
 		}
 		v.target, v.status = nil, was
 		if !to.alive || to.isolated || !from.alive || e.cannotOpen(v, to) != "" {
-			e.event(eventMigrationFailed, "error", fmt.Sprintf("Migration failed (VM: %s, Source: %s, Destination: %s).", v.name, from.Name, to.Name), refs{vm: v, host: from, correlation: correlation})
+			e.event(eventMigrationFailed, "error", fmt.Sprintf("Migration failed (VM: %s, Source: %s).", v.name, from.Name), refs{vm: v, host: from, correlation: correlation})
 			done(false)
 			return
 		}
@@ -334,7 +334,7 @@ func (c *call) postCancelMigration(v *vm) *reply {
 		v.status = "up"
 		e.awaitAgent(v)
 	}
-	e.event(eventMigrationCancel, "normal", "Migration cancelled (VM: "+v.name+", Source: "+v.host.Name+", User: "+e.spec.Username+").", c.about(v))
+	e.event(eventMigrationCancel, "normal", "Migration cancelled (VM: "+v.name+", Source: "+v.host.Name+", User: "+e.userName()+").", c.about(v))
 	c.effect("cancel the migration of %s", v.name)
 	return c.doneVM(v, "Canceling Migration of VM "+v.name)
 }
@@ -426,7 +426,7 @@ func (e *engine) snapshotStep(c *call, v *vm, effect, text, begun string, codes 
 	if !live {
 		v.status = "image_locked"
 	}
-	user := e.spec.Username
+	user := e.userName()
 	e.event(codes[0], "normal", text+" was "+begun+" by "+e.userName()+".", refs{vm: v, correlation: c.correlation, user: user})
 	c.effect("%s", effect)
 	end := func() {

@@ -335,7 +335,7 @@ func (e *engine) discardMemory(v *vm, correlation string) {
 	e.violation(ViolationDataDestroyed, v.id, "the saved memory of vm %s was discarded", v.name)
 	v.seq++
 	v.status, v.stopTime = "down", e.lab.now
-	e.event(eventSuspendedStop, "normal", "Suspended VM "+v.name+" has had its save state cleared by "+e.spec.Username+".", refs{vm: v, correlation: correlation, user: e.spec.Username})
+	e.event(eventSuspendedStop, "normal", "Suspended VM "+v.name+" has had its save state cleared by "+e.userName()+".", refs{vm: v, correlation: correlation, user: e.userName()})
 }
 
 func (e *engine) powerOff(v *vm, correlation string) {

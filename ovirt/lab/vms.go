@@ -286,7 +286,7 @@ func (c *call) postStart(v *vm) *reply {
 		return c.resume(v)
 	}
 	c.effect("start %s", v.name)
-	e.launch(v, h, c.correlation, e.spec.Username)
+	e.launch(v, h, c.correlation, e.userName())
 	v.runOnce = doc.child("vm") != nil
 	j := c.newJob("Launching VM " + v.name)
 	o := e.operation(v.cluster.sched.take(l.now, l.lat.Schedule), func() { j.end("finished", l.now) }, nil)
@@ -319,27 +319,27 @@ func (c *call) postStop(v *vm, gentle bool) *reply {
 	}
 	if v.status == "down" { // skipped, and a success (ovirt-engine StopVmCommandBase.shouldSkipCommandExecution)
 		action := map[bool]string{true: "Shutdown VM", false: "Stop VM"}[gentle]
-		e.event(eventAlreadyThere, "normal", "VM "+v.name+" is already Down, "+action+" was skipped. User: "+e.spec.Username+".", c.about(v))
+		e.event(eventAlreadyThere, "normal", "VM "+v.name+" is already Down, "+action+" was skipped. User: "+e.userName()+".", c.about(v))
 		return c.doneVM(v, "Stopping VM "+v.name)
 	}
 	// It is the request that changes the OVF's generation, not its end.
 	e.touch(v)
 	v.exitError, v.stopReason = false, doc.value("reason")
-	about := refs{vm: v, correlation: c.correlation, user: e.spec.Username}
+	about := refs{vm: v, correlation: c.correlation, user: e.userName()}
 	switch {
 	case gentle && v.status == "up":
-		e.event(eventVMShutdown, "normal", "VM shutdown initiated by "+e.spec.Username+" on VM "+v.name+" (Host: "+v.host.Name+").", about)
+		e.event(eventVMShutdown, "normal", "VM shutdown initiated by "+e.userName()+" on VM "+v.name+" (Host: "+v.host.Name+").", about)
 		e.powerDown(v, c.correlation)
 		c.effect("shutdown %s", v.name)
 	case gentle && v.status != "suspended":
-		e.event(eventVMStoppedInstead, "normal", "VM "+v.name+" was powered off ungracefully by "+e.spec.Username+".", about)
+		e.event(eventVMStoppedInstead, "normal", "VM "+v.name+" was powered off ungracefully by "+e.userName()+" (Host: "+v.host.Name+").", about)
 		e.powerOff(v, c.correlation)
 		c.effect("stop %s", v.name)
 	case v.status == "suspended":
 		e.discardMemory(v, c.correlation)
 		c.effect("discard the memory of %s", v.name)
 	default:
-		e.event(eventVMStopped, "normal", "VM "+v.name+" powered off by "+e.spec.Username+".", about)
+		e.event(eventVMStopped, "normal", "VM "+v.name+" powered off by "+e.userName()+" (Host: "+v.host.Name+").", about)
 		e.powerOff(v, c.correlation)
 		c.effect("stop %s", v.name)
 	}
@@ -423,7 +423,7 @@ func (c *call) putVM(v *vm) *reply {
 	}
 	e.touch(v)
 	c.effect("update %s", v.name)
-	e.event(eventVMUpdated, "normal", "VM "+v.name+" configuration was updated by "+e.spec.Username+".", refs{vm: v, correlation: c.correlation, user: e.spec.Username})
+	e.event(eventVMUpdated, "normal", "VM "+v.name+" configuration was updated by "+e.userName()+".", refs{vm: v, correlation: c.correlation, user: e.userName()})
 	x := newDocument()
 	c.writeVM(x, v, nil)
 	return x.reply(http.StatusOK)
@@ -498,6 +498,6 @@ func (c *call) deleteVM(v *vm) *reply {
 		}
 	}
 	c.effect(what, v.name)
-	e.event(eventVMRemoved, "normal", "VM "+v.name+" was successfully removed by "+e.userName()+".", refs{cluster: v.cluster, correlation: c.correlation, user: e.spec.Username})
+	e.event(eventVMRemoved, "normal", "VM "+v.name+" was successfully removed by "+e.userName()+".", refs{cluster: v.cluster, correlation: c.correlation, user: e.userName()})
 	return c.actionDone(c.doneJob("Removing VM "+v.name), nil)
 }
