@@ -79,8 +79,9 @@ type host struct {
 	site      string
 	sessions  []session // iSCSI logins that somebody asked for
 	booted    time.Time
-	lost      bool // it lost its power since the engine saw it
-	seq       int  // counts outages, so that a late transition of an older one is recognised
+	switched  map[string]time.Time // when power management last did what
+	lost      bool                 // it lost its power since the engine saw it
+	seq       int                  // counts outages, so that a late transition of an older one is recognised
 }
 
 type storageDomain struct {

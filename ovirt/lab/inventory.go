@@ -374,6 +374,10 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return c.postISCSILogin(h)
 	case len(s) == 2 && post && s[1] == "unregisteredstoragedomainsdiscover":
 		return c.postUnregisteredDiscover(h)
+	case len(s) == 2 && post && s[1] == "deactivate":
+		return c.postDeactivateHost(h)
+	case len(s) == 2 && post && s[1] == "activate":
+		return c.postActivateHost(h)
 	case len(s) == 2 && post && s[1] == "forceselectspm":
 		return c.postForceSelectSPM(h)
 	case len(s) == 2 && post && s[1] == "fence":
