@@ -54,7 +54,7 @@ crash:
 
 ## interop: foreign clients judge the lab (installs the official SDK and ansible collection from PyPI, outside the repository)
 interop:
-	@dir="$$(interop/setup.sh)" && cd interop && $(GO) test -tags interop -count 1 -timeout 15m -args -foreign "$$dir"
+	@dir="$$(interop/setup.sh)" && cd interop && $(GO) test -tags interop -count 1 -timeout 20m -args -foreign "$$dir"
 
 ## fuzz: every parser for FUZZTIME each
 FUZZTIME ?= 20s
@@ -69,7 +69,7 @@ bench:
 
 ## update: rewrite the golden files; review the difference as code
 update:
-	$(GO) test ./lua ./plans ./cmd/drrun -update
+	$(GO) test ./lua ./plans ./plans/worlds ./ovirt/lab ./cmd/drrun -update
 
 clean:
 	rm -rf bin

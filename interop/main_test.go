@@ -6,7 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
+	"os/exec"
 	"slices"
 	"sync"
 	"testing"
@@ -20,6 +20,8 @@ var tally = struct {
 	sync.Mutex
 	lines   []string
 	clients map[string][2]int
+
+	steps, broken int // of the role
 }{clients: map[string][2]int{}}
 
 // count adds a line to the summary.
@@ -35,9 +37,17 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "interop: run `make interop`")
 		os.Exit(2)
 	}
+	before := untracked()
 	code := m.Run()
+	if after := untracked(); after != before {
+		fmt.Fprintf(os.Stderr, "interop: the tests left something in the repository; git status before:\n%sand after:\n%s", before, after)
+		code = 1
+	}
 	for client, n := range tally.clients {
 		count("calls by %s: %d, of which %d change something", client, n[0], n[1])
+	}
+	if tally.steps > 0 {
+		count("ansible role: %d steps as expected, %d defects of the role brought to light", tally.steps, tally.broken)
 	}
 	slices.Sort(tally.lines)
 	fmt.Println("interop: what the foreign clients did")
@@ -47,4 +57,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func python() string { return filepath.Join(*foreign, "venv", "bin", "python") }
+// untracked is what git sees in the repository that is not committed.
+func untracked() string {
+	out, err := exec.Command("git", "status", "--porcelain").CombinedOutput()
+	if err != nil {
+		return fmt.Sprintf("%s%v\n", out, err)
+	}
+	return string(out)
+}

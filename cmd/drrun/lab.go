@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,10 +32,11 @@ const labHelp = `Serves two simulated oVirt engines with their hosts, networks a
 engine2 with none. They answer as real engines do, and break when you break them. Into --dir it writes the engines' CA
 certificates and lab.env, the environment that drrun needs to work with them.
 
-With --world they serve what a Lua file describes: sites, clusters, storage, VMs, and the faults that they begin with. A file
-with errors is refused with all of them (exit code 2).
+With --world they serve what a Lua file describes: sites, clusters, storage of all kinds, VMs, and the faults that they begin with. A
+file with errors is refused with all of them (exit code 2). What can stand in it: docs/810-worlds.md; examples: examples/worlds.
 
-From another terminal the commands below show and change what lies outside the engines: power, storage and faults.
+From another terminal the commands below show and change what lies outside the engines: power, storage and faults. They use the
+control API, plain HTTP at --control, which describes itself: curl http://127.0.0.1:7070/openapi.json
 
 EXAMPLES
 drrun lab --speed 20
@@ -58,6 +60,7 @@ func newLabCommand(inv *invocation) *cli.Command {
 		Name: "lab", Usage: "serve two simulated engines to try drrun on", UsageText: "drrun lab [flags]\ndrrun lab COMMAND [flags]", Description: labHelp,
 		Subcommands: []*cli.Command{
 			newLabStatusCommand(inv), newLabDisasterCommand(inv), newLabHealCommand(inv), newLabPromoteCommand(inv), newLabReplicateCommand(inv), newLabWaitCommand(inv),
+			newLabFailCommand(inv), newLabFaultsCommand(inv),
 		},
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "world", Usage: "`FILE.lua` with the world to begin with; default: two small sites"},
@@ -114,7 +117,9 @@ func runLab(ctx context.Context, o labOptions, inv *invocation) *runner.Result {
 	}
 	since := inv.env.wall().Clock.Now()
 	model := inv.env.Engine(o.Speed, since)
-	server, err := lab.Serve(ctx, lab.New(world, model.Clock, labSeed), lab.ServeOptions{
+	served := lab.New(world, model.Clock, labSeed)
+	boundMemory(world)
+	server, err := lab.Serve(ctx, served, lab.ServeOptions{
 		Primary: o.Primary, Secondary: o.Secondary, Control: o.Control, Dir: o.Dir, Speed: o.Speed, Since: since, Go: model.Go,
 	})
 	if err != nil {
@@ -129,6 +134,17 @@ func runLab(ctx context.Context, o labOptions, inv *invocation) *runner.Result {
 	inv.screen.out(labText(o, world, server))
 	server.Wait()
 	return done("lab")
+}
+
+// boundMemory gives back what reading a world took, ten times its size, and has the collector keep the lab below 110 MB and 12 kB for
+// each VM: the whole list of 5,000 VMs with NICs and disks is an answer of 80 MB, and fits in.
+func boundMemory(world lab.World) {
+	vms := 0
+	for _, s := range world.Sites {
+		vms += len(s.VMs)
+	}
+	debug.SetMemoryLimit(110<<20 + int64(vms)*12<<10)
+	debug.FreeOSMemory()
 }
 
 // world is what the lab begins with: what the file of --world says, else the two-site world.

@@ -122,5 +122,10 @@ func labFailure(err error) *runner.Result {
 	if errors.As(err, &broken) || errors.As(err, &network) {
 		return failure(runner.ExitRefused, runner.StatusRefused, "no-lab", err, "is the lab running? Start it with: drrun lab, and name its control API with --control or LAB_CONTROL (source lab.env)")
 	}
-	return failure(runner.ExitInvalid, runner.StatusInvalid, "lab", err, "drrun lab status shows sites and storage domains")
+	hint := "drrun lab status shows sites and storage domains"
+	var refused *lab.ControlError
+	if errors.As(err, &refused) && refused.Hint() != "" {
+		err, hint = refused, refused.Hint()
+	}
+	return failure(runner.ExitInvalid, runner.StatusInvalid, "lab", err, hint)
 }

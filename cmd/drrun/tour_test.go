@@ -41,7 +41,7 @@ func newTour(t *testing.T, dir string) *tour {
 
 var (
 	shellLine    = regexp.MustCompile(`(?m)^(?: *<!-- in the lab: (.*) -->| {4,}(\S(?:.*\\\n)*.*))$`)
-	shellCommand = regexp.MustCompile(`^(?:drrun|source|cd|export|wait|kill) `)
+	shellCommand = regexp.MustCompile(`^(?:drrun|source|cd|export|wait|kill|curl) `)
 )
 
 // startLab is how a tour starts its lab: on free ports. It is ready when its first line is there, and ends with the script.

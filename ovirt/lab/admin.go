@@ -93,7 +93,7 @@ func serve[T any](c *call, s []string, r rest[T]) *reply {
 		case method == "POST" && r.add != nil:
 			return r.add()
 		}
-		return html(405, "Method Not Allowed")
+		return noMethod()
 	}
 	at := slices.IndexFunc(r.all, func(v T) bool { return strings.EqualFold(r.id(v), s[0]) })
 	if at < 0 {
@@ -116,7 +116,7 @@ func serve[T any](c *call, s []string, r rest[T]) *reply {
 	case method == "DELETE" && r.remove != nil:
 		return r.remove(v)
 	}
-	return html(405, "Method Not Allowed")
+	return noMethod()
 }
 
 // plainList answers a collection that is no search: only max is obeyed (ovirt-engine BackendResource.getBackendCollection).

@@ -461,7 +461,7 @@ func (c *call) routeMembers(g *AffinityGroup, s []string) *reply {
 		changed(s[1])
 		return c.actionDone(nil, nil)
 	}
-	return html(405, "Method Not Allowed")
+	return noMethod()
 }
 
 // vmName, hostName and labelName are the names of objects, "" where there is none.

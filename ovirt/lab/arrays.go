@@ -74,8 +74,9 @@ type contents struct {
 
 // image is the image of a disk on the storage.
 type image struct {
-	disk, owner string
+	disk, owner string // owner is "" for a floating disk
 	size        int64
+	alias       string // as the description of its volume has it; "" where the OVF of its owner tells it
 }
 
 func (c *contents) image(disk string) (image, bool) {

@@ -3,6 +3,7 @@ package lab
 import (
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // routeAttached serves the storage domains of a data center.
@@ -14,7 +15,7 @@ func (c *call) routeAttached(dc *dataCenter, s []string, get, post, del bool) *r
 		case post:
 			return c.postAttach(dc)
 		}
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	d := c.engine.domain(s[0])
 	switch n := len(s); {
@@ -30,8 +31,8 @@ func (c *call) routeAttached(dc *dataCenter, s []string, get, post, del bool) *r
 		return c.postActivate(d)
 	case n == 2 && post && s[1] == "deactivate":
 		return c.postDeactivate(d)
-	case n == 2 && get && s[1] == "disks":
-		return c.getDisks(d)
+	case s[1] == "disks":
+		return c.routeDomainDisks(d, s[2:], true)
 	}
 	return c.notFound()
 }
@@ -78,7 +79,7 @@ func (c *call) postAttach(dc *dataCenter) *reply {
 	if first {
 		latency += l.lat.InitDC
 		dc.busy, dc.status, d.master = true, "maintenance", true
-		dc.spm = e.upHosts(dc)[0]
+		dc.spm = pickSPM(e.upHosts(dc))
 	}
 	back := func() {
 		d.dc, d.status = nil, "unattached"
@@ -137,13 +138,13 @@ func (e *engine) activate(d *storageDomain, back, correlation string, done func(
 		d.status = "locked"
 	}
 	return e.operation(dc.work.take(e.lab.now, e.lab.lat.Activate), func() {
-		ok := !e.meets(FaultActivation, d.id, d.name) && d.export.online && d.export.writable && d.export.copy != nil
+		ok := !e.meets(FaultActivation, d.id, d.name) && d.export.online && d.export.writable && d.holds()
 		seeing := e.seeing(dc, d.export)
 		ok = ok && len(seeing) > 0 && (dc.spm == nil || dc.spm.sees(d.export))
 		if ok {
 			d.status = "active"
 			if dc.spm == nil {
-				dc.spm = seeing[0]
+				dc.spm = pickSPM(seeing)
 			}
 			e.event(eventActivated, "normal", "Storage Domain "+d.name+" (Data Center "+dc.Name+") was activated by "+e.spec.Username, refs{domain: d, correlation: correlation, user: e.spec.Username})
 		} else {
@@ -230,10 +231,25 @@ func (c *call) postDeactivate(d *storageDomain) *reply {
 			return c.refuse(conflict("Cannot deactivate domain, the domain contains leases for the following running VMs: %s", v.name))
 		}
 	}
+	if names := e.withCDs(d); len(names) > 0 {
+		return c.refuse(conflict("Cannot %s. The Storage Domain has ISO image(s) attached to the following VM(s): %s.", what, strings.Join(names, ",")))
+	}
 	if r := e.hasTasks(d); r != nil {
 		return c.refuse(r)
 	}
 	if d.master {
+		others, data := 0, 0
+		for _, o := range e.attached(d.dc) {
+			if o != d && o.status == "active" {
+				others++
+				if !o.isoDomain() {
+					data++
+				}
+			}
+		}
+		if others > 0 && data == 0 {
+			return c.refuse(conflict("Cannot deactivate a Master Storage Domain while there are active non-data domains in the Data Center.\n-Please deactivate all the non-data domains first."))
+		}
 		for _, o := range e.attached(d.dc) {
 			if o != d && (o.status == "locked" || o.status == "activating") {
 				return c.refuse(conflict("You are trying to deactivate a Master storage domain while there are locked domains in the Data Center. Please wait for the operations on those domains to finish first."))

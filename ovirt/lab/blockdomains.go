@@ -348,6 +348,5 @@ func (c *call) postRefreshLUNs(d *storageDomain) *reply {
 	}, back)) {
 		return nil
 	}
-	c.action = &node{}
 	return waited(c.actionDone(c.doneJob("Refreshing LUNs of Storage Domain "+d.name), nil))
 }

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"math/big"
 	"net"
-	"net/http"
 	"net/url"
 	"time"
 )
@@ -81,29 +80,4 @@ func (l *Lab) CA(site string) ([]byte, error) {
 		return nil, err
 	}
 	return a.caPEM, nil
-}
-
-// getPKI serves the CA and the engine's certificate to anyone (ovirt-engine PKIResourceServlet).
-func (c *call) getPKI() *reply {
-	q := c.req.URL.Query()
-	a, err := c.engine.authority()
-	if err != nil {
-		return html(http.StatusInternalServerError, "Internal Server Error")
-	}
-	body, kind := []byte(nil), "application/x-x509-ca-cert"
-	switch q.Get("resource") {
-	case "ca-certificate":
-		body = a.caPEM
-	case "engine-certificate":
-		body, kind = a.serverPEM, "application/x-x509-cert"
-	}
-	switch q.Get("format") {
-	case "X509-PEM", "X509-PEM-CA", "":
-	default:
-		body = nil
-	}
-	if body == nil {
-		return html(http.StatusBadRequest, "Bad Request")
-	}
-	return &reply{status: http.StatusOK, contentType: kind, body: body}
 }

@@ -55,15 +55,14 @@ var controlRoutes = []controlRoute{
 	{method: "GET", path: "/openapi.json", summary: "this document", out: map[string]any{}},
 	{method: "GET", path: "/world", summary: "the whole world, as a bystander sees it who knows both sites and the storage", out: View{},
 		do: func(l *Lab, _ *http.Request, _ any) (any, error) { return l.View(), nil }},
-	{method: "GET", path: "/log", summary: "every request to the engines so far, oldest first", out: []LogEntry{},
+	{method: "GET", path: "/log", summary: "the requests to the engines, oldest first; the last 100,000 of them", out: []LogEntry{},
 		query: []controlParam{{name: "since", text: "Only requests behind this number.", number: true}},
 		do: func(l *Lab, r *http.Request, _ any) (any, error) {
 			since, err := numberOf("since", r.URL.Query().Get("since"))
 			if err != nil {
 				return nil, err
 			}
-			log := l.Log()
-			return log[min(since, len(log)):], nil
+			return l.LogSince(since), nil
 		}},
 	{method: "POST", path: "/sites/{site}/disaster", summary: "take a site's power",
 		text:  "Engine, hosts, VMs and the site's storage stop at once; replication stops with what had arrived.",

@@ -3,6 +3,7 @@ package lab
 import (
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // diskActions are in the order in which an engine of version 4.3 gave them; convert came with 4.5.
@@ -17,7 +18,7 @@ func (c *call) writeDisk(x *xmlWriter, d *disk) {
 	x.open("disk", "href", href, "id", d.id)
 	x.actions(href, diskActions...)
 	x.text("name", d.alias)
-	x.text("description", "")
+	x.text("description", d.description)
 	x.links(href, "permissions", "disksnapshots", "statistics")
 	writeImage(x, d, d.imageID)
 	if len(d.domains) > 0 {
@@ -33,13 +34,19 @@ func writeImage(x *xmlWriter, d *disk, imageID string) {
 	x.text("alias", d.alias)
 	x.text("backup", "none")
 	x.text("content_type", "data")
-	x.text("format", "cow")
+	if d.raw {
+		x.text("format", "raw")
+	} else {
+		x.text("format", "cow")
+	}
 	x.text("image_id", imageID)
 	x.bool("propagate_errors", false)
 	x.int("provisioned_size", d.size)
-	x.text("qcow_version", "qcow2_v3")
+	if !d.raw {
+		x.text("qcow_version", "qcow2_v3")
+	}
 	x.bool("shareable", d.shareable)
-	x.bool("sparse", true)
+	x.bool("sparse", !d.thick)
 	x.text("status", d.status)
 	x.text("storage_type", "image")
 	x.int("total_size", d.size/4)
@@ -160,10 +167,19 @@ func (c *call) deleteDisk(id string) *reply {
 			}
 		}
 	}
+	if d.status == "locked" {
+		return c.refuse(conflict("Cannot remove Virtual Disk: The following disks are locked: %s. Please try again in a few minutes.", d.alias))
+	}
 	for _, s := range d.domains {
 		if s.status != "active" {
 			return c.refuse(statusIllegal("remove Virtual Disk", s.status))
 		}
+	}
+	about := refs{correlation: c.correlation, user: e.spec.Username}
+	var names []string
+	for _, v := range e.vmsOf(d) {
+		names = append(names, v.name)
+		e.touch(v)
 	}
 	for _, v := range e.vms {
 		v.disks = slices.DeleteFunc(v.disks, func(a *attachment) bool { return a.disk == d })
@@ -173,6 +189,14 @@ func (c *call) deleteDisk(id string) *reply {
 		e.deleteImage(s, d.id)
 	}
 	c.effect("delete disk %s", d.alias)
+	switch {
+	case d.lun != nil:
+		e.event(eventLUNDiskRemoved, "normal", "Disk "+d.alias+" was successfully removed (User "+e.userName()+").", about)
+	case len(names) > 0:
+		e.event(eventVMsDiskRemoved, "normal", "Disk "+d.alias+" associated to the VMs "+strings.Join(names, ", ")+" was successfully removed from domain "+d.domains[0].name+" (User "+e.userName()+").", about)
+	default:
+		e.event(eventDiskRemoved, "normal", "Disk "+d.alias+" was successfully removed from domain "+d.domains[0].name+" (User "+e.userName()+").", about)
+	}
 	return c.actionDone(c.doneJob("Removing Disk "+d.alias), nil)
 }
 

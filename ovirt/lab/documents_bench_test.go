@@ -48,3 +48,9 @@ func BenchmarkOneVM(b *testing.B) { benchmarkRead(b, "/vms/{vm}") }
 
 // BenchmarkThousandVMs reads the list of 1,000 VMs.
 func BenchmarkThousandVMs(b *testing.B) { benchmarkRead(b, "/vms") }
+
+// BenchmarkThousandVMsFollowed reads the list with links that are followed one by one: what no handler writes at once.
+func BenchmarkThousandVMsFollowed(b *testing.B) { benchmarkRead(b, "/vms?follow=nics,tags") }
+
+// BenchmarkThousandVMsJSON reads the list as JSON.
+func BenchmarkThousandVMsJSON(b *testing.B) { benchmarkRead(b, "/vms?accept=application/json") }

@@ -1,9 +1,14 @@
 package lab
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The stories of TestEndpoints, by subject.
-var stories = []story{
+var stories = slices.Concat(commonStories, storageStories, adminStories)
+
+var commonStories = []story{
 	{name: "connection and inventory", calls: []endpoint{
 		{method: "GET", path: "", status: 200, has: []string{"product_info/instance_id", "special_objects/blank_template@id={zero}", "link@rel=vms"}},
 		{method: "GET", path: "datacenters", status: 200, has: []string{"data_center@id={dc}"}},

@@ -148,7 +148,7 @@ func TestStoriesCoverTheChecklist(t *testing.T) {
 						parts[i] = "*"
 					}
 				}
-				called[c.method+" "+strings.Join(parts, "/")] = true
+				called[strings.TrimSpace(c.method+" "+strings.Join(parts, "/"))] = true
 			}
 		}
 	}
@@ -213,7 +213,7 @@ func idsOf(w *World, site string) map[string]string {
 	}
 	for _, s := range w.LUNSets {
 		for i, u := range s.LUNs {
-			ids[fmt.Sprintf("%s/%d", s.Name, i)] = u.ID
+			ids[fmt.Sprintf("%s-%d", s.Name, i)] = u.ID
 		}
 	}
 	return ids

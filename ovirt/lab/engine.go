@@ -19,6 +19,7 @@ type engine struct {
 	disaster bool          // the site has no power: hosts and array are off too
 	dead     chan struct{} // closed when the engine stops to answer
 	tokens   map[string]*token
+	cookies  map[string]*token // sessions that persist, by cookie
 
 	dcs         []*dataCenter
 	clusters    []*cluster
@@ -36,6 +37,7 @@ type engine struct {
 	events      []*event // by id
 	lastEvent   int
 	jobs        []*job
+	creations   []*creation
 	certs       *authority
 	locked      map[string]bool // in-memory engine locks, by "KIND:value"
 	registering *resource
@@ -68,20 +70,23 @@ type macPool struct {
 
 type host struct {
 	Host
-	agents    []*FenceAgent
-	cluster   *cluster
-	status    string
-	powered   bool // as its BMC tells
-	alive     bool // runs; since power came back it has booted
-	isolated  bool // runs, and its engine does not hear of it
-	bmcSilent bool
-	blind     map[string]bool // exports that a fault took from it
-	site      string
-	sessions  []session // iSCSI logins that somebody asked for
-	booted    time.Time
-	switched  map[string]time.Time // when power management last did what
-	lost      bool                 // it lost its power since the engine saw it
-	seq       int                  // counts outages, so that a late transition of an older one is recognised
+	agents      []*FenceAgent
+	cluster     *cluster
+	status      string
+	powered     bool // as its BMC tells
+	alive       bool // runs; since power came back it has booted
+	isolated    bool // runs, and its engine does not hear of it
+	bmcSilent   bool
+	blind       map[string]bool // exports that a fault took from it
+	site        string
+	spmPriority *int      // nil: the default
+	sessions    []session // iSCSI logins that somebody asked for
+	external    string    // external_status, as somebody's own tool set it; "" means ok
+	comment     string
+	booted      time.Time
+	seq         int                  // counts outages, so that a late transition of an older one is recognised
+	lost        bool                 // it lost its power since the engine saw it
+	switched    map[string]time.Time // when power management last did what
 }
 
 type storageDomain struct {
@@ -90,6 +95,8 @@ type storageDomain struct {
 	kind     string        // "" (data) or iso
 	files    []string      // of an ISO domain
 	conns    []*connection // none of a Fibre Channel domain
+	settings domainSettings
+	external string // external_status, as somebody's own tool set it; "" means ok
 	export   *export
 	dc       *dataCenter // nil: unattached
 	status   string
@@ -120,6 +127,8 @@ type disk struct {
 	status    string
 	imageID   string
 	shareable bool
+	raw       bool     // its format, else cow
+	thick     bool     // preallocated
 	lun       *lunDisk // of a direct LUN, which lies on no storage domain
 }
 
@@ -149,11 +158,15 @@ type vm struct {
 	agent           bool
 	fqdn, ip        string
 	ovfBroken       bool
-	pool            string // name of its VM pool; "" for none
-	preview         bool   // a snapshot is in preview
-	runOnce         bool   // this run, or the last one, was started with settings of its own (ovirt-engine RunVmOnceCommand)
-	stopReason      string // that who stopped it gave; the next start forgets it (ovirt-engine DestroyVmVDSCommand, CreateVDSCommand)
+	pool            string    // name of its VM pool; "" for none
+	preview         bool      // a snapshot is in preview
+	previewOf       string    // id of that snapshot; "" where the world began with a preview
+	beforePreview   *vmConfig // what it was before
+	runOnce         bool      // this run, or the last one, was started with settings of its own (ovirt-engine RunVmOnceCommand)
+	stopReason      string    // that who stopped it gave; the next start forgets it (ovirt-engine DestroyVmVDSCommand, CreateVDSCommand)
 	taken           []snapshot
+	cd              string // the file that is in its drive from a start on
+	currentCD       string // the file that is in the drive of the running VM
 	pinnedTo        []string
 	backup          *backup
 	nics            []*nic
@@ -308,7 +321,7 @@ func (l *Lab) build(w World) {
 }
 
 func (l *Lab) buildEngine(spec Site) *engine {
-	e := &engine{lab: l, spec: spec, name: spec.Name, answers: true, dead: make(chan struct{}), tokens: map[string]*token{},
+	e := &engine{lab: l, spec: spec, name: spec.Name, answers: true, dead: make(chan struct{}), tokens: map[string]*token{}, cookies: map[string]*token{},
 		vmByID: map[string]*vm{}, diskByID: map[string]*disk{}, locked: map[string]bool{}, digests: map[string]string{}, registering: newResource(l.lat.RegSlots)}
 	long := l.now.Add(-30 * 24 * time.Hour)
 	for _, d := range spec.DataCenters {
@@ -365,7 +378,7 @@ func (e *engine) buildDomain(spec StorageDomain) {
 		d.dc, d.status, dc.status = dc, "active", "up"
 		if dc.spm == nil {
 			if up := e.upHosts(dc); len(up) > 0 {
-				dc.spm = up[0]
+				dc.spm = pickSPM(up)
 			}
 		}
 		d.export.copy.change(l.now, func(c *contents) { c.pool, c.master = dc.ID, d.master })
@@ -409,7 +422,7 @@ func (e *engine) buildVM(spec VM, index int, created time.Time) {
 		instanceTypeID: spec.InstanceTypeID, memory: spec.Memory, ha: spec.HA, haPriority: spec.HAPriority, leaseDomainID: spec.LeaseDomainID,
 		deleteProtected: spec.DeleteProtected, agent: spec.Agent, fqdn: spec.FQDN, ip: spec.IP, ovfBroken: spec.OVFBroken,
 		pool: spec.Pool, preview: spec.Preview, pinnedTo: spec.PinnedTo, status: cmp.Or(spec.Status, "down"), created: created,
-		customLevel: spec.CustomVersion, agentDelay: spec.AgentDelay}
+		customLevel: spec.CustomVersion, agentDelay: spec.AgentDelay, cd: spec.CD, currentCD: spec.CD}
 	if spec.Backup != "" {
 		v.backup = &backup{id: uuidOf(spec.ID + "/backup"), phase: spec.Backup, created: l.now, modified: l.now}
 	}

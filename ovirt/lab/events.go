@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,7 +15,9 @@ const (
 	eventHostDown         = 12
 	eventHostUp           = 13
 	eventLogin            = 30
-	eventVMResumed        = 40 // USER_RESUME_VM
+	eventLogout           = 31  // USER_VDC_LOGOUT
+	eventLoginFailed      = 114 // USER_VDC_LOGIN_FAILED
+	eventVMResumed        = 40  // USER_RESUME_VM
 	eventVMStarted        = 32
 	eventVMStopped        = 33
 	eventVMUpdated        = 35
@@ -87,7 +90,8 @@ type event struct {
 	severity, text        string
 	time                  time.Time
 	origin, correlation   string
-	customID              int
+	customID, floodRate   int
+	customData            string
 	user                  string
 	vm, vmName            string
 	host, hostName        string
@@ -143,8 +147,9 @@ func writeEvent(x *xmlWriter, v *event) {
 	x.text("description", v.text)
 	x.int("code", int64(v.code))
 	x.text("correlation_id", v.correlation)
+	optional(x, "custom_data", v.customData)
 	x.int("custom_id", int64(v.customID))
-	x.int("flood_rate", 30)
+	x.int("flood_rate", int64(cmp.Or(v.floodRate, 30)))
 	x.int("index", int64(v.id))
 	x.text("origin", v.origin)
 	x.text("severity", v.severity)
@@ -199,6 +204,18 @@ func (c *call) postEvent() *reply {
 			return c.refuse(incomplete("Event", "origin, severity, customId, description", "add"))
 		}
 	}
+	external, r := c.engine.readExternalStatus(doc)
+	if r != nil {
+		return c.refuse(r)
+	}
+	flood := 30
+	if text := doc.value("flood_rate"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return c.refuse(invalidValue("flood_rate", text))
+		}
+		flood = n
+	}
 	custom, err := strconv.Atoi(doc.value("custom_id"))
 	if err != nil {
 		return c.refuse(invalidValue("custom_id", doc.value("custom_id")))
@@ -217,7 +234,8 @@ func (c *call) postEvent() *reply {
 		}
 	}
 	v := c.engine.event(eventExternal+at, severity, doc.value("description"), refs{correlation: c.correlation, user: c.engine.spec.Username})
-	v.origin, v.customID = doc.value("origin"), custom
+	v.origin, v.customID, v.floodRate, v.customData = doc.value("origin"), custom, flood, doc.value("custom_data")
+	external()
 	for _, t := range []struct {
 		name string
 		id   *string

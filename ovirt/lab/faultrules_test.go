@@ -228,8 +228,8 @@ func TestFaultList(t *testing.T) {
 	}
 	want := []string{
 		"1 GET /vms$ to primary from the 2. on 2 times: status 503 with an HTML page (3/2/true/2)",
-		"2 vm-boot each time: vm-boot vm1 (0/0/false/0)",
-		"3 host-down on secondary once: host-down host2b (1/1/true/1)",
+		"2 each time: vm-boot vm1 (0/0/false/0)",
+		"3 on secondary at once: host-down host2b (1/1/true/1)",
 		"4 any request /hosts each time with probability 0.5 (seed 7): the connection is reset after the effect (0/0/false/0)",
 		"5 POST /x once: after 2s the answer (0/0/false/0)",
 		"6 POST /failover to primary once: site-down (0/0/false/0)",

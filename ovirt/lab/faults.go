@@ -35,7 +35,7 @@ func FaultKinds() []string {
 // happens are the kinds that change the world at one moment: at once, or with a request where the rule names one.
 var happens = []string{FaultEngine, FaultHostBlind, FaultHostBMC, FaultHostDown, FaultHostIsolated, FaultSiteDown, FaultStorageDown}
 
-// Fault is a rule by which the lab fails. The zero Kind is a fault of an HTTP request: the rule meets requests to Site whose
+// Fault is a rule by which the lab fails. Without a Kind it is a fault of an HTTP request: the rule meets requests to Site whose
 // method and path match, passes the first Nth-1 of them, and is used up after Times more. The kinds that change the world do so at
 // once, Delay later, or, where the rule has Method, Path, Asked, Nth or Probability, with a request that it meets, before that
 // request is worked on. The other kinds wait for what they are about.

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -24,16 +25,15 @@ func (f *Fault) meets() string {
 		case f.Site != "":
 			words = append(words, "to "+f.Site)
 		}
-	} else {
-		words = append(words, f.Kind)
-		if f.Site != "" {
-			words = append(words, "on "+f.Site)
-		}
+	} else if f.Site != "" {
+		words = append(words, "on "+f.Site)
 	}
 	if f.Nth > 1 {
 		words = append(words, fmt.Sprintf("from the %d. on", f.Nth))
 	}
 	switch {
+	case slices.Contains(happens, f.Kind) && !f.triggered():
+		words = append(words, "at once")
 	case f.Times < 0 || f.Times == 0 && f.Probability > 0:
 		words = append(words, "each time")
 	case f.Times > 1:

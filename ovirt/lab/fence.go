@@ -111,22 +111,19 @@ func (c *call) fenceStatus(h *host) *reply {
 	if !c.wait(o) {
 		return nil
 	}
-	x := newDocument()
-	x.open("action")
-	c.action.write(x)
-	if why == "" {
-		x.open("power_management")
-		x.text("status", status)
-		x.close("power_management")
-		x.text("status", "complete")
-	} else {
-		x.open("fault")
-		x.text("reason", why)
-		x.close("fault")
-		x.text("status", "failed")
-	}
-	x.close("action")
-	answer := x.reply(http.StatusOK)
+	answer := c.echo(func(x *xmlWriter) {
+		if why == "" {
+			x.open("power_management")
+			x.text("status", status)
+			x.close("power_management")
+			x.text("status", "complete")
+		} else {
+			x.open("fault")
+			x.text("reason", why)
+			x.close("fault")
+			x.text("status", "failed")
+		}
+	}).reply(http.StatusOK)
 	answer.waited = true
 	return answer
 }

@@ -41,7 +41,7 @@ func (c *call) routeFixtures(s []string) *reply {
 	case !ok || len(s) > 1:
 		return nil
 	case !c.reading():
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	return newXML(root).reply(http.StatusOK)
 }

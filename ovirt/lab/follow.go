@@ -40,7 +40,7 @@ func (c *call) followed(answer *reply) *reply {
 	if value == "" || c.inlined || answer == nil || answer.status != http.StatusOK || c.action != nil || !isGet(c.req) || len(answer.body) == 0 {
 		return answer
 	}
-	doc, err := parseXML(answer.body)
+	doc, err := readLines(answer.body, true)
 	if err != nil {
 		return answer
 	}
@@ -55,7 +55,9 @@ func (c *call) followed(answer *reply) *reply {
 		}
 	}
 	x := newDocument()
+	x.b = room(x.b, 2*len(answer.body))
 	doc.document(x)
+	recycle(answer.body)
 	answer.body = x.b.Bytes()
 	return answer
 }
@@ -124,7 +126,7 @@ func (c *call) fetch(href string) *node {
 		return nil
 	}
 	c.items += max(inner.items, 1)
-	doc, err := parseXML(answer.body)
+	doc, err := readLines(answer.body, true)
 	if err != nil {
 		return nil
 	}
@@ -133,7 +135,7 @@ func (c *call) fetch(href string) *node {
 
 // inline puts a fetched object in the place of a reference, or a fetched collection among the members.
 func (n *node) inline(name string, target *node) *node {
-	put := &node{name: name, attrs: target.attrs, children: target.children, text: target.text}
+	put := &node{name: name, attrs: target.attrs, children: target.children, text: target.text} // a target is a root: its members were read
 	for i, k := range n.children {
 		if k.name == name {
 			n.children[i] = put
@@ -150,6 +152,10 @@ func (n *node) inline(name string, target *node) *node {
 
 // document writes the element with all that is in it.
 func (n *node) document(x *xmlWriter) {
+	if n.lines != nil {
+		n.writeLines(x)
+		return
+	}
 	var attrs []string
 	for _, a := range attributeOrder(n) {
 		attrs = append(attrs, a, n.attrs[a])

@@ -65,7 +65,7 @@ func (e *engine) adopt(h *host) {
 
 // silence is the engine losing contact with a host: connecting, then non_responsive.
 func (e *engine) silence(h *host) {
-	if h.status == "connecting" || h.status == "non_responsive" {
+	if h.status == "connecting" || h.status == "non_responsive" || h.status == "maintenance" {
 		return
 	}
 	h.status = "connecting"

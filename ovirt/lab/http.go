@@ -1,9 +1,7 @@
 package lab
 
 import (
-	"compress/gzip"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,7 +20,7 @@ type call struct {
 	engine      *engine
 	ctx         context.Context
 	req         *http.Request
-	entry       int      // index in the log
+	entry       *LogEntry
 	segments    []string // of the path below the API root
 	params      url.Values
 	body        []byte
@@ -30,8 +28,13 @@ type call struct {
 	action      *node // the body of an action, nil for other requests
 	items       int   // objects in the answer
 	token       *token
-	inlined     bool // the handler has followed the links itself
-	failing     bool // an action whose job fails (FaultJob)
+	ended       *token // a session that is only for this request
+	cookie      string // set by the answer
+	async       bool   // the client does not wait for what it asks for
+	api         bool   // has passed the filters of the API
+	single      bool   // the document of one VM, not a list
+	inlined     bool   // the handler has followed the links itself
+	failing     bool   // an action whose job fails (FaultJob)
 }
 
 // reply is an answer. A nil *reply means that the connection is dropped without one.
@@ -65,13 +68,12 @@ func (l *Lab) serve(e *engine, w http.ResponseWriter, r *http.Request) {
 	}
 	c := &call{lab: l, engine: e, ctx: r.Context(), req: r, body: body}
 	c.correlation = correlationOf(r)
-	l.log = append(l.log, LogEntry{N: len(l.log) + 1, Time: l.now, Site: e.name, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
+	c.entry = l.log.add(LogEntry{Time: l.now, Site: e.name, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
 		Correlation: c.correlation, Changing: r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions && !strings.HasSuffix(r.URL.Path, "/isattached") &&
 			strings.HasPrefix(r.URL.Path, apiRoot)})
-	c.entry = len(l.log) - 1
 	answer, cut := c.answer()
 	if answer != nil && cut != "after" {
-		l.log[c.entry].Status = answer.status
+		c.entry.Status = answer.status
 	}
 	l.mu.Unlock()
 	if answer == nil || cut == "after" {
@@ -140,7 +142,7 @@ func (c *call) work() *reply {
 	if answer == nil {
 		return nil
 	}
-	if !answer.waited {
+	if c.async = false; !answer.waited {
 		d := c.lab.lat.Read
 		if c.req.Method != http.MethodGet {
 			d = c.lab.lat.Write
@@ -152,12 +154,18 @@ func (c *call) work() *reply {
 	if c.token != nil {
 		c.token.used = c.lab.now // a request that takes long keeps its session
 	}
+	if c.ended != nil {
+		c.engine.end(c.ended)
+	}
 	return answer
 }
 
 // wait lets go of the world until an operation is done. It is false when the engine or the client went away meanwhile; the
 // operation goes on without the client.
 func (c *call) wait(o *op) bool {
+	if c.async {
+		return false
+	}
 	l, dead := c.lab, c.engine.dead
 	for !o.finished && !o.dropped {
 		d := o.at.Sub(l.now)
@@ -176,14 +184,17 @@ func (c *call) wait(o *op) bool {
 
 // effect notes in the log what the request did.
 func (c *call) effect(format string, args ...any) {
-	c.lab.log[c.entry].Effect = fmt.Sprintf(format, args...)
+	c.entry.Effect = fmt.Sprintf(format, args...)
 }
 
 func (c *call) write(w http.ResponseWriter, answer *reply, cut string) {
 	answer = inFormat(c.req, answer)
 	h := w.Header()
-	if c.correlation != "" {
+	if c.api {
 		h.Set("Correlation-Id", c.correlation)
+	}
+	if c.cookie != "" {
+		h.Set("Set-Cookie", c.cookie)
 	}
 	for name, value := range answer.header {
 		h.Set(name, value)
@@ -202,146 +213,81 @@ func (c *call) write(w http.ResponseWriter, answer *reply, cut string) {
 		}
 		panic(http.ErrAbortHandler)
 	}
-	if len(answer.body) > 1024 && strings.Contains(c.req.Header.Get("Accept-Encoding"), "gzip") {
+	if compresses(h, c.req, answer.contentType, answer.body) {
 		h.Set("Content-Encoding", "gzip")
 		w.WriteHeader(answer.status)
-		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
-		_, _ = z.Write(answer.body)
-		_ = z.Close()
+		writeCompressed(w, answer.body)
+		recycle(answer.body)
 		return
 	}
 	h.Set("Content-Length", strconv.Itoa(len(answer.body)))
 	w.WriteHeader(answer.status)
 	_, _ = w.Write(answer.body)
-}
-
-// correlationOf takes the correlation id from the header or the query, drops the characters that the engine drops and cuts it at
-// 36 (ovirt-engine CurrentFilter). It is "" when absent: serve leaves it to dispatch to make one up.
-func correlationOf(r *http.Request) string {
-	id := r.Header.Get("Correlation-Id")
-	if id == "" {
-		id = r.URL.Query().Get("correlation_id")
-	}
-	clean := make([]byte, 0, len(id))
-	for i := range len(id) {
-		b := id[i]
-		if b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z' || b == '_' || b == '-' {
-			clean = append(clean, b)
-		}
-	}
-	return string(clean[:min(len(clean), 36)])
+	recycle(answer.body)
 }
 
 // dispatch sends the request to SSO, services or API.
 func (c *call) dispatch() *reply {
 	path := c.req.URL.Path
-	switch {
-	case path == "/ovirt-engine/sso/oauth/token", path == "/ovirt-engine/sso/oauth/token-http-auth":
+	switch path {
+	case "/ovirt-engine/sso/oauth/token", "/ovirt-engine/sso/oauth/token-http-auth":
 		return c.postToken()
-	case path == "/ovirt-engine/services/sso-logout":
+	case "/ovirt-engine/sso/oauth/token-info":
+		return c.tokenInfo()
+	case "/ovirt-engine/sso/oauth/revoke":
+		return c.revoke()
+	case "/ovirt-engine/sso/status":
+		return ssoStatus()
+	case "/ovirt-engine/services/sso-logout":
 		return c.postLogout()
-	case path == "/ovirt-engine/services/health":
-		return &reply{status: http.StatusOK, contentType: "text/html;charset=UTF-8", body: []byte("DB Up!Welcome to Health Status!")}
-	case path == "/ovirt-engine/services/pki-resource":
+	case "/ovirt-engine/services/health":
+		return c.getHealth()
+	case "/ovirt-engine/services/pki-resource":
 		return c.getPKI()
-	case path == apiRoot || strings.HasPrefix(path, apiRoot+"/"):
-		return c.api()
+	}
+	if path == apiRoot || strings.HasPrefix(path, apiRoot+"/") || strings.HasPrefix(path, apiRoot+";") {
+		return c.askAPI()
 	}
 	return html(http.StatusNotFound, "Not Found")
 }
 
-// api checks what every request to the API must have, and routes it.
-func (c *call) api() *reply {
+// getHealth is the page that load balancers ask for; to get it at all is what tells (ovirt-engine HealthStatus.java).
+func (c *call) getHealth() *reply {
+	if !isGet(c.req) {
+		return methodUnsupported(c.req)
+	}
+	return &reply{status: http.StatusOK, contentType: "text/html;charset=ISO-8859-1", body: []byte("DB Up!Welcome to Health Status!")}
+}
+
+// askAPI does what the filters of the API do with every request, in their order, and routes it (ovirt-engine restapi web.xml).
+func (c *call) askAPI() *reply {
 	if c.correlation == "" {
 		c.correlation = c.lab.newID()
-		c.lab.log[c.entry].Correlation = c.correlation
+		c.entry.Correlation = c.correlation
 	}
-	if !c.authenticate() {
-		return &reply{status: http.StatusUnauthorized, contentType: "text/html;charset=UTF-8",
-			header: map[string]string{"WWW-Authenticate": `Basic realm="RESTAPI"`},
-			body:   []byte("<html><head><title>Error</title></head><body>Unauthorized</body></html>")}
+	if refused := c.authenticate(); refused != nil {
+		return refused
 	}
-	raw := strings.TrimPrefix(c.req.URL.EscapedPath(), apiRoot)
-	c.params = c.req.URL.Query()
-	for _, part := range strings.Split(raw, "/") {
-		if part == "" {
-			continue
-		}
-		name, matrix, _ := strings.Cut(part, ";")
-		if name, err := url.PathUnescape(name); err == nil {
-			c.segments = append(c.segments, name)
-		}
-		for _, m := range strings.Split(matrix, ";") {
-			if k, v, _ := strings.Cut(m, "="); k != "" {
-				if v, err := url.PathUnescape(v); err == nil {
-					c.params.Set(k, v)
-				}
-			}
-		}
-	}
-	if len(c.segments) > 0 && (c.segments[0] == "v3" || c.segments[0] == "v4") {
-		c.segments = c.segments[1:]
-	} else if v := c.req.Header.Get("Version"); v != "" && v != "3" && v != "4" {
-		return html(http.StatusBadRequest, "Unsupported version "+v)
+	c.api = true
+	c.readPath()
+	if !c.version() {
+		return html(http.StatusBadRequest, "Bad Request")
 	}
 	if accepts(c.req) == "" {
-		return html(http.StatusNotAcceptable, "Not Acceptable")
+		return &reply{status: http.StatusNotAcceptable}
 	}
 	if m := c.req.Method; m == http.MethodPost || m == http.MethodPut {
 		switch mediaType(c.req) {
 		case "application/xml", "text/xml", "application/json":
 		default:
-			return html(http.StatusUnsupportedMediaType, "Unsupported Media Type")
+			return &reply{status: http.StatusUnsupportedMediaType}
 		}
 	}
 	if c.failing {
 		return c.failJob()
 	}
+	if c.nonBlocking() {
+		return c.accepted()
+	}
 	return c.followed(c.route())
-}
-
-// authenticate accepts a bearer token of this engine or the user's name and password. Anything else is answered with 401 and
-// HTML, never with a fault (ovirt-engine aaa filters).
-func (c *call) authenticate() bool {
-	kind, value, _ := strings.Cut(c.req.Header.Get("Authorization"), " ")
-	switch {
-	case strings.EqualFold(kind, "Bearer"):
-		t := c.engine.tokens[strings.TrimSpace(value)]
-		if t == nil || c.lab.now.Sub(t.used) > c.lab.idle {
-			return false
-		}
-		t.used = c.lab.now
-		c.token = t
-		return true
-	case strings.EqualFold(kind, "Basic"):
-		pair, err := base64.StdEncoding.DecodeString(strings.TrimSpace(value))
-		if err != nil {
-			return false
-		}
-		user, password, _ := strings.Cut(string(pair), ":")
-		return user == c.engine.spec.Username && password == c.engine.spec.Password
-	}
-	return false
-}
-
-// number reads an integer parameter; -1 when it is absent, empty or nonsense (ovirt-engine ParametersHelper).
-func (c *call) number(name string) int {
-	n, err := strconv.ParseInt(c.params.Get(name), 10, 32)
-	if err != nil || n < 0 {
-		return -1
-	}
-	return int(n)
-}
-
-// flagParam reads a boolean parameter: several spellings of true and the bare name mean true, nonsense is ignored
-// (ovirt-engine ParametersHelper).
-func (c *call) flagParam(name string) bool {
-	if !c.params.Has(name) {
-		return false
-	}
-	switch strings.ToLower(c.params.Get(name)) {
-	case "", "true", "t", "yes", "y", "1":
-		return true
-	}
-	return false
 }

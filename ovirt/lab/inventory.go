@@ -3,7 +3,6 @@ package lab
 import (
 	"cmp"
 	"net/http"
-	"slices"
 )
 
 // list answers a collection.
@@ -14,10 +13,12 @@ func list[T any](c *call, root string, spec *searchSpec[T], all []T, write func(
 	}
 	c.items = len(found)
 	x := newXML(root)
+	const sample = 16
 	for i, v := range found {
 		write(x, v)
-		if i == 0 { // the others will be about as long
-			x.b = slices.Grow(x.b, len(found)*(len(x.b)+len(x.b)/8))
+		if i == min(sample, len(found))-1 { // the others will be about as long
+			each := len(x.b) / (i + 1)
+			x.b = room(x.b, (len(found)-i)*(each+each/16))
 		}
 	}
 	return x.reply(http.StatusOK)
@@ -34,7 +35,7 @@ func (c *call) routeDataCenters(s []string, get, post, del bool) *reply {
 	e := c.engine
 	if len(s) == 0 {
 		if !get {
-			return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+			return noMethod()
 		}
 		return list(c, "data_centers", dcSearch, e.dcs, c.writeDataCenter)
 	}
@@ -46,21 +47,21 @@ func (c *call) routeDataCenters(s []string, get, post, del bool) *reply {
 		return single(dc, c.writeDataCenter)
 	}
 	if len(s) == 1 {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	switch s[1] {
-	case "storagedomains":
-		return c.routeAttached(dc, s[2:], get, post, del)
-	case "clusters":
-		return c.routeClusters(s[2:], get, dc)
 	case "setmaster":
 		if post && len(s) == 2 {
 			return c.postSetMaster(dc)
 		}
 	case "cleanfinishedtasks":
 		if post && len(s) == 2 {
-			return c.postCleanFinishedTasks(dc)
+			return c.postCleanTasks(dc)
 		}
+	case "storagedomains":
+		return c.routeAttached(dc, s[2:], get, post, del)
+	case "clusters":
+		return c.routeClusters(s[2:], get, dc)
 	case "networks":
 		if get && len(s) == 2 {
 			var of []*Network
@@ -103,7 +104,7 @@ func (c *call) writeDataCenter(x *xmlWriter, d *dataCenter) {
 func (c *call) routeClusters(s []string, get bool, dc *dataCenter) *reply {
 	e := c.engine
 	if !get {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	var of []*cluster
 	for _, k := range e.clusters {
@@ -232,7 +233,7 @@ func writeFencingPolicy(x *xmlWriter) {
 func (c *call) routeNetworks(s []string, get bool) *reply {
 	e := c.engine
 	if !get {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	if len(s) == 0 {
 		return list(c, "networks", networkSearch, e.networks, writeNetwork)
@@ -302,7 +303,7 @@ func writeClusterNetwork(x *xmlWriter, n *Network, inCluster bool) {
 
 func (c *call) routeProfiles(s []string, get bool) *reply {
 	if !get {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	if len(s) == 0 {
 		c.items = len(c.engine.profiles)
@@ -342,7 +343,7 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 	e := c.engine
 	if len(s) == 0 {
 		if !get {
-			return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+			return noMethod()
 		}
 		return list(c, "hosts", hostSearch, e.hosts, c.writeHost)
 	}
@@ -352,6 +353,10 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return c.notFound()
 	case len(s) == 1 && get:
 		return single(h, c.writeHost)
+	case len(s) == 1 && c.req.Method == http.MethodPut:
+		return c.putHost(h)
+	case len(s) == 2 && post && hostCalls[s[1]] != nil:
+		return hostCalls[s[1]](c, h)
 	case get && s[1] == "statistics":
 		return c.getStatistics(s[2:], "host", "hosts", h.ID, hostStatistics(h))
 	case get && s[1] == "nics":
@@ -374,12 +379,6 @@ func (c *call) routeHosts(s []string, get, post bool) *reply {
 		return c.postISCSILogin(h)
 	case len(s) == 2 && post && s[1] == "unregisteredstoragedomainsdiscover":
 		return c.postUnregisteredDiscover(h)
-	case len(s) == 2 && post && s[1] == "deactivate":
-		return c.postDeactivateHost(h)
-	case len(s) == 2 && post && s[1] == "activate":
-		return c.postActivateHost(h)
-	case len(s) == 2 && post && s[1] == "forceselectspm":
-		return c.postForceSelectSPM(h)
 	case len(s) == 2 && post && s[1] == "fence":
 		return c.postFence(h)
 	}
@@ -391,7 +390,7 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	x.open("host", "href", href, "id", h.ID)
 	x.actions(href, hostActions...)
 	x.text("name", h.Name)
-	x.text("comment", "")
+	x.text("comment", h.comment)
 	x.links(href, hostLinks...)
 	x.text("address", h.Address)
 	x.text("auto_numa_status", "enable")
@@ -410,7 +409,7 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	x.text("type", cpuType)
 	x.close("cpu")
 	writeEnabled(x, "device_passthrough", false)
-	x.text("external_status", "ok")
+	x.text("external_status", cmp.Or(h.external, "ok"))
 	writeHardware(x, h)
 	x.open("iscsi")
 	x.text("initiator", "iqn.1994-05.com.redhat:"+h.Name)
@@ -438,7 +437,7 @@ func (c *call) writeHost(x *xmlWriter, h *host) {
 	x.text("mode", "enforcing")
 	x.close("se_linux")
 	x.open("spm")
-	x.int("priority", 5)
+	x.int("priority", int64(h.priority()))
 	// A silent host keeps the role that it had: an SPM that is seen here proves nothing.
 	switch h {
 	case h.cluster.dc.contender:

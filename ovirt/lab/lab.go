@@ -29,7 +29,7 @@ type Lab struct {
 	pairs      []*pair
 	queue      opQueue
 	seq        int
-	log        []LogEntry
+	log        requestLog
 	violations []Violation
 	strays     []*stray
 	faults     []*faultRule
@@ -152,11 +152,4 @@ func (l *Lab) engine(site string) *engine {
 		}
 	}
 	return nil
-}
-
-// Log returns every request so far.
-func (l *Lab) Log() []LogEntry {
-	l.lock()
-	defer l.mu.Unlock()
-	return append([]LogEntry{}, l.log...)
 }

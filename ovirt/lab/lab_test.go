@@ -47,7 +47,7 @@ func (r *rig) do(req *http.Request) answer {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	a := answer{status: res.StatusCode, body: string(body), header: res.Header, err: err}
-	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/xml") && err == nil && len(body) > 0 {
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/xml") && res.Header.Get("Content-Encoding") == "" && err == nil && len(body) > 0 {
 		if a.doc, err = parseXML(body); err != nil {
 			r.t.Fatalf("%s %s: not XML: %v\n%s", req.Method, req.URL, err, body)
 		}

@@ -36,7 +36,7 @@ type Latency struct {
 	Stop         time.Duration `json:"stop,omitempty"`           // power-off
 	Suspend      time.Duration `json:"suspend,omitempty"`        // saving_state
 	Migrate      time.Duration `json:"migrate,omitempty"`        // migrating
-	Snapshot     time.Duration `json:"snapshot,omitempty"`       // preview, undo and commit
+	Snapshot     time.Duration `json:"snapshot,omitempty"`       // a host works on images: snapshots, new disks
 	EngineStart  time.Duration `json:"engine_start,omitempty"`   // from power until the engine answers
 	HostBoot     time.Duration `json:"host_boot,omitempty"`      // from power until the host is up
 	HostTimeout  time.Duration `json:"host_timeout,omitempty"`   // connecting until non_responsive (TimeoutToResetVdsInSeconds)

@@ -187,7 +187,7 @@ func (e *engine) diskOf(s ovfDisk) *disk {
 	if k := e.diskByID[s.id]; k != nil && k.shareable {
 		return k
 	}
-	k := &disk{id: s.id, alias: s.alias, size: s.size, status: "ok", imageID: s.imageID, shareable: s.shareable}
+	k := &disk{id: s.id, alias: s.alias, size: s.size, status: "ok", imageID: s.imageID, shareable: s.shareable, raw: s.raw, thick: s.thick}
 	if s.lun != nil {
 		k.lun = e.lunFor(s.lun)
 	} else {

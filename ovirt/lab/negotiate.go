@@ -63,12 +63,13 @@ func inFormat(r *http.Request, answer *reply) *reply {
 	if !strings.HasPrefix(answer.contentType, "application/xml") || len(answer.body) == 0 || accepts(r) != "json" {
 		return answer
 	}
-	doc, err := parseXML(answer.body)
+	doc, err := readLines(answer.body, false)
 	if err != nil {
 		return answer
 	}
 	same := *answer
 	same.contentType, same.body = "application/json", asJSON(doc)
+	recycle(answer.body)
 	return &same
 }
 

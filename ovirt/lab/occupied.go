@@ -203,7 +203,7 @@ func (c *call) routePools(s []string, get bool) *reply {
 	names := c.engine.poolNames()
 	switch {
 	case !get:
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	case len(s) == 0:
 		return list(c, "vm_pools", poolSearch, names, c.writeVMPool)
 	}

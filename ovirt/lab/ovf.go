@@ -35,6 +35,7 @@ type ovfVM struct {
 	taken                          []snapshot
 	pinnedTo                       []string
 	belongings
+	cd string
 }
 
 type ovfNIC struct {
@@ -49,6 +50,7 @@ type ovfDisk struct {
 	domainID           string
 	bootable           bool
 	shareable          bool
+	raw, thick         bool
 	lun                *ovfLUN // of a direct LUN, which has no domain
 }
 
@@ -90,7 +92,7 @@ func ovfDiskOf(d *disk, bootable bool) ovfDisk {
 	if len(d.domains) > 0 {
 		domain = d.domains[0].id
 	}
-	o := ovfDisk{id: d.id, alias: d.alias, imageID: d.imageID, size: d.size, domainID: domain, bootable: bootable, shareable: d.shareable}
+	o := ovfDisk{id: d.id, alias: d.alias, imageID: d.imageID, size: d.size, domainID: domain, bootable: bootable, shareable: d.shareable, raw: d.raw, thick: d.thick}
 	if d.lun != nil {
 		o.lun = ovfLUNOf(d.lun)
 	}
@@ -101,7 +103,7 @@ func (e *engine) ovfOf(v *vm) *ovfVM {
 	o := &ovfVM{id: v.id, name: v.name, description: v.description, comment: v.comment, cluster: v.cluster.Name, architecture: v.cluster.Architecture,
 		templateID: v.templateID, memory: v.memory, ha: v.ha, haPriority: v.haPriority, leaseDomainID: v.leaseDomainID,
 		deleteProtected: v.deleteProtected, agent: v.agent, fqdn: v.fqdn, ip: v.ip, broken: v.ovfBroken, status: v.status, created: v.created,
-		customLevel: v.customLevel, agentDelay: v.agentDelay, taken: slices.Clone(v.taken), pinnedTo: v.pinnedTo, belongings: e.belongingsOf("vm", v.id)}
+		customLevel: v.customLevel, agentDelay: v.agentDelay, taken: slices.Clone(v.taken), pinnedTo: v.pinnedTo, cd: v.cd, belongings: e.belongingsOf("vm", v.id)}
 	for _, n := range v.nics {
 		network, profile := e.networkName(n.profileID)
 		o.nics = append(o.nics, ovfNIC{id: n.id, name: n.name, mac: n.mac, network: network, profile: profile, linked: n.linked, plugged: n.plugged})

@@ -37,7 +37,10 @@ func (l *Lab) disaster(e *engine) {
 		}
 	}
 	for _, h := range e.hosts {
-		h.powered, h.alive, h.isolated, h.lost, h.status = false, false, false, true, "non_responsive"
+		h.powered, h.alive, h.isolated, h.lost = false, false, false, true
+		if h.status != "maintenance" { // such a host is not looked at
+			h.status = "non_responsive"
+		}
 		h.seq++
 		e.killVMs(h)
 		e.unknown(h)
@@ -109,7 +112,7 @@ func (e *engine) stop() {
 	}
 	e.answers = false
 	close(e.dead)
-	e.tokens = map[string]*token{}
+	e.forgetSessions()
 	var cut []*op
 	for _, o := range e.lab.queue {
 		if o.engine == e && !o.dropped {
@@ -201,7 +204,7 @@ func (e *engine) dropHost(h *host) {
 
 // hostSeen is the engine finding a host that answers again: empty after its boot, or with VMs that ran on.
 func (e *engine) hostSeen(h *host) {
-	if !e.answers {
+	if !e.answers || h.status == "maintenance" {
 		return
 	}
 	if dc := h.cluster.dc; h.lost && dc.spm == h {

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // refusal is why a request was not done: a status and a fault document.
@@ -62,7 +63,7 @@ func notFoundNamed(name string) *refusal {
 
 func writeFault(x *xmlWriter, r *refusal) {
 	x.open("fault")
-	x.text("detail", r.detail)
+	optional(x, "detail", r.detail)
 	x.text("reason", r.reason)
 	x.close("fault")
 }
@@ -77,18 +78,26 @@ func (c *call) refuse(r *refusal) *reply {
 		writeFault(x, r)
 		return x.reply(r.status)
 	}
-	x.open("action")
-	c.action.write(x)
-	writeFault(x, r)
-	x.text("status", "failed")
-	x.close("action")
-	return x.reply(r.status)
+	return c.echo(func(x *xmlWriter) {
+		writeFault(x, r)
+		x.text("status", "failed")
+	}).reply(r.status)
 }
 
 // notFound is the answer for an object of the path that does not exist: often without a body (ovirt-engine BackendResource).
 func (c *call) notFound() *reply { return &reply{status: http.StatusNotFound} }
 
-// html is what the servlet container answers where the REST layer did not get to answer.
-func html(status int, title string) *reply {
-	return &reply{status: status, contentType: "text/html;charset=UTF-8", body: []byte("<html><head><title>Error</title></head><body>" + title + "</body></html>")}
+// html is a page of the servlet container, where the REST layer did not get to answer (io.undertow HttpServletResponseImpl).
+func html(status int, message string) *reply {
+	return &reply{status: status, contentType: "text/html;charset=UTF-8", body: []byte("<html><head><title>Error</title></head><body>" + marks.Replace(message) + "</body></html>")}
 }
+
+var marks = strings.NewReplacer("<", "&lt;", ">", "&gt;", "&", "&amp;")
+
+// methodUnsupported is the answer of a servlet to a method that it does not have (jakarta.servlet HttpServlet).
+func methodUnsupported(r *http.Request) *reply {
+	return html(http.StatusMethodNotAllowed, "HTTP method "+r.Method+" is not supported by this URL")
+}
+
+// noMethod is the answer of the REST layer to a method that a path does not have: no document (RESTEasy NotAllowedException).
+func noMethod() *reply { return &reply{status: http.StatusMethodNotAllowed} }

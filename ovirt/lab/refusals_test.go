@@ -30,10 +30,12 @@ func TestLoginRefusals(t *testing.T) {
 		{"wrong password", with("password", "x"), "application/json", 400, `"error_code":"access_denied"`},
 		{"unknown user", with("username", "root@internal"), "application/json", 400, `"error_code":"access_denied"`},
 		{"no profile", with("username", "admin"), "application/json", 400, "No valid profile"},
-		{"unknown profile", with("username", "admin@ldap"), "application/json", 400, "profile ldap"},
+		{"unknown profile", with("username", "admin@ldap"), "application/json", 400, "'admin@ldap': No valid profile found in credentials.."},
 		{"grant type", with("grant_type", "implicit"), "application/json", 400, "unsupported_grant_type"},
-		{"scope", with("scope", "other"), "application/json", 400, "invalid_scope"},
-		{"no password", with("password", ""), "application/json", 400, "invalid_request"},
+		{"scope", with("scope", "other"), "application/json", 200, `"scope":"other"`}, // it is no good for the API
+		{"empty password", with("password", ""), "application/json", 400, "access_denied"},
+		{"no password", url.Values{"grant_type": {"password"}, "scope": {"ovirt-app-api"}, "username": {PrimaryUsername}}, "application/json", 400,
+			`{"error_code":"invalid_request","error":"Missing parameter: 'password'"}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -261,7 +261,7 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 func (e *engine) register(o *incoming, g *registration, k *cluster, parts parts, correlation string) *vm {
 	v := &vm{id: o.as, name: o.named, description: o.description, comment: o.comment, cluster: k, templateID: o.templateID, memory: o.memory, ha: o.ha,
 		haPriority: o.haPriority, deleteProtected: o.deleteProtected, agent: o.agent, agentDelay: o.agentDelay, fqdn: o.fqdn, ip: o.ip, ovfBroken: o.broken,
-		customLevel: o.customLevel, taken: slices.Clone(o.taken), pinnedTo: e.knownHosts(k, o.pinnedTo),
+		customLevel: o.customLevel, taken: slices.Clone(o.taken), cd: o.cd, pinnedTo: e.knownHosts(k, o.pinnedTo),
 		created: o.created, status: "image_locked", busy: true, busyWith: "VM " + o.named + " is being imported."}
 	for i, n := range o.nics {
 		id := n.id

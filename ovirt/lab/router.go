@@ -13,7 +13,10 @@ func (c *call) routed() *reply {
 		if get {
 			return c.getRoot()
 		}
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
+	}
+	if answer := c.getCreation(); answer != nil {
+		return answer
 	}
 	if answer := c.routeAdmin(); answer != nil {
 		return answer
@@ -41,8 +44,12 @@ func (c *call) routed() *reply {
 		switch {
 		case n == 1 && get:
 			return c.getDisks(nil)
+		case n == 1 && post:
+			return c.postDisk(nil)
 		case n == 2 && get:
 			return c.getDisk(s[1])
+		case n == 2 && put:
+			return c.putDisk(s[1])
 		case n == 2 && del:
 			return c.deleteDisk(s[1])
 		case n >= 3 && get && s[2] == "statistics" && c.getDisk(s[1]).status == http.StatusOK:
@@ -58,9 +65,13 @@ func (c *call) routed() *reply {
 			return c.postConnection()
 		case n == 2 && get:
 			return c.getConnection(s[1])
+		case n == 2 && put:
+			return c.putConnection(s[1])
 		case n == 2 && del:
 			return c.deleteConnection(s[1])
 		}
+	case "options":
+		return c.getOption(s[1:])
 	case "events":
 		switch {
 		case n == 1 && get:
@@ -69,6 +80,8 @@ func (c *call) routed() *reply {
 			return c.postEvent()
 		case n == 2 && get:
 			return c.getEvent(s[1])
+		case n == 2 && post && s[1] == "undelete":
+			return c.postUndelete()
 		case n == 2 && del:
 			return c.deleteEvent(s[1])
 		}
@@ -79,7 +92,7 @@ func (c *call) routed() *reply {
 		return c.notFound()
 	}
 	if n := len(s); n <= 2 {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	return c.notFound()
 }
@@ -124,27 +137,24 @@ func (c *call) startAction() (*node, *refusal) {
 	if r != nil {
 		return nil, r
 	}
-	c.action = doc
+	if !c.freshAction() {
+		c.action = doc
+	}
 	return doc, nil
 }
 
 // actionDone answers 200 with the action as it was received, its job, the status complete and what it acted on. That the status
 // is complete does not mean that the work is done (ovirt-engine AbstractBackendActionableResource).
 func (c *call) actionDone(j *job, stub func(*xmlWriter)) *reply {
-	x := newDocument()
-	x.open("action")
-	if c.action != nil {
-		c.action.write(x)
-	}
-	if j != nil {
-		x.ref("job", "jobs", j.id)
-	}
-	x.text("status", "complete")
-	if stub != nil {
-		stub(x)
-	}
-	x.close("action")
-	return x.reply(http.StatusOK)
+	return c.echo(func(x *xmlWriter) {
+		if j != nil {
+			x.ref("job", "jobs", j.id)
+		}
+		x.text("status", "complete")
+		if stub != nil && !c.freshAction() {
+			stub(x)
+		}
+	}).reply(http.StatusOK)
 }
 
 // getRoot is the API root (ovirt-engine BackendApiResource). The vendor tells that this is no real engine.

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -99,7 +100,7 @@ var hostSearch = &searchSpec[*host]{
 		"datacenter":       text(func(h *host) string { return h.cluster.dc.Name }),
 		"status":           {kind: enumField, values: hostStatuses, str: func(h *host) string { return h.status }},
 		"id":               {kind: uuidField, str: func(h *host) string { return h.ID }},
-		"external_status":  text(func(*host) string { return "ok" }),
+		"external_status":  text(func(h *host) string { return cmp.Or(h.external, "ok") }),
 		"cpu_usage":        text(func(*host) string { return "0" }),
 		"mem_usage":        text(func(*host) string { return "0" }),
 		"network_usage":    text(func(*host) string { return "0" }),
@@ -145,7 +146,7 @@ var domainSearch = &searchSpec[*storageDomain]{
 			return []string{d.dc.Name}
 		}},
 		"shared_status":        text(sharedStatus),
-		"external_status":      text(func(*storageDomain) string { return "ok" }),
+		"external_status":      text(func(d *storageDomain) string { return cmp.Or(d.external, "ok") }),
 		"total_size":           text(func(d *storageDomain) string { return gigabytes(d.export.Size) }),
 		"wipe_after_delete":    text(func(*storageDomain) string { return "false" }),
 		"discard_after_delete": text(func(*storageDomain) string { return "false" }),

@@ -11,17 +11,52 @@ type snapshot struct {
 	taken                         time.Time
 	memory                        bool
 	configuration                 bool
+	was                           *vmConfig // what the VM was; nil where that is what it is
+}
+
+// vmConfig is what a snapshot keeps of a VM apart from its disks.
+type vmConfig struct {
+	name, description, comment string
+	memory                     int64
+	nics                       []*nic
+}
+
+func (v *vm) config() *vmConfig {
+	c := &vmConfig{name: v.name, description: v.description, comment: v.comment, memory: v.memory}
+	for _, k := range v.nics {
+		n := *k
+		c.nics = append(c.nics, &n)
+	}
+	return c
+}
+
+// with is a VM with the configuration of a snapshot.
+func (v *vm) with(c *vmConfig) *vm {
+	if c == nil {
+		return v
+	}
+	w := *v
+	w.name, w.description, w.comment, w.memory, w.nics = c.name, c.description, c.comment, c.memory, c.nics
+	return &w
 }
 
 // snapshots returns the active one, which every VM has, and those that people took; in a preview also the one that is looked at and
 // what was active before (ovirt-engine TryBackToAllSnapshotsOfVmCommand).
 func (v *vm) snapshots() []snapshot {
 	list := []snapshot{{id: uuidOf(v.id + "/snapshot/active"), description: "Active VM", kind: "active", status: "ok", taken: v.created}}
-	list = append(list, v.taken...)
-	if v.preview {
+	for _, s := range v.taken {
+		if v.preview && s.id == v.previewOf {
+			s.status = "in_preview"
+		}
+		list = append(list, s)
+	}
+	before := snapshot{id: uuidOf(v.id + "/snapshot/preview"), description: "Active VM before the preview", kind: "preview", status: "ok",
+		taken: v.created, configuration: true, was: v.beforePreview}
+	switch {
+	case v.preview && v.previewOf != "":
+		list = append(list, before)
+	case v.preview:
 		regular := snapshot{id: uuidOf(v.id + "/snapshot/regular"), description: "before the update", kind: "regular", status: "in_preview",
-			taken: v.created, configuration: true}
-		before := snapshot{id: uuidOf(v.id + "/snapshot/preview"), description: "Active VM before the preview", kind: "preview", status: "ok",
 			taken: v.created, configuration: true}
 		list = append(list, regular, before)
 	}
@@ -44,14 +79,15 @@ func (c *call) writeSnapshot(x *xmlWriter, v *vm, s snapshot) {
 	x.text("snapshot_type", s.kind)
 	if s.configuration {
 		x.bare = true
-		x.open("vm", "id", v.id)
-		x.text("name", v.name)
-		x.text("description", v.description)
-		x.text("comment", v.comment)
-		b := v.base()
+		w := v.with(s.was)
+		x.open("vm", "id", w.id)
+		x.text("name", w.name)
+		x.text("description", w.description)
+		x.text("comment", w.comment)
+		b := w.base()
 		b.fromOVF = true
 		c.writeVMBase(x, &b)
-		c.writeVMRest(x, v)
+		c.writeVMRest(x, w)
 		x.close("vm")
 		x.bare = false
 	}
@@ -65,8 +101,16 @@ func (c *call) writeSnapshots(x *xmlWriter, v *vm) {
 	}
 }
 
-func (c *call) routeSnapshots(v *vm, s []string, get bool) *reply {
+func (c *call) routeSnapshots(v *vm, s []string, get, post, del bool) *reply {
 	switch {
+	case len(s) == 0 && post:
+		return c.postSnapshot(v)
+	case len(s) == 1 && del:
+		return c.deleteSnapshot(v, s[0])
+	case len(s) == 2 && post && s[1] == "restore":
+		return c.postRestore(v, s[0])
+	case len(s) < 2 && !get:
+		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
 	case !get:
 		return c.notFound()
 	case len(s) == 0:
@@ -99,7 +143,7 @@ func (c *call) getSnapshotPart(v *vm, s snapshot, part string, rest []string) *r
 		}
 	}
 	if s.configuration && part == "nics" {
-		for _, k := range v.nics {
+		for _, k := range v.with(s.was).nics {
 			ids = append(ids, k.id)
 			write[k.id] = func(x *xmlWriter) { writeSnapshotNIC(x, k) }
 		}

@@ -119,7 +119,11 @@ func (e *engine) elect(dc *dataCenter) {
 			again()
 			return
 		}
-		h := may[0]
+		h := pickSPM(may)
+		if h == nil { // all of them are kept from it by their priority
+			again()
+			return
+		}
 		if slices.Contains(may, dc.preferred) {
 			h = dc.preferred
 		}
@@ -173,6 +177,8 @@ func (c *call) postForceSelectSPM(h *host) *reply {
 		return c.refuse(conflict(what+"The Host %s is not active.", h.Name))
 	case dc.spm == h || dc.contender == h:
 		return c.refuse(conflict(what+"The Host %s is already SPM or contending.", h.Name))
+	case h.priority() < 0:
+		return c.refuse(bad(what+"The SPM priority of Host %s is set to 'never'. This Host cannot be elected as SPM.", h.Name))
 	case dc.status != "up":
 		return c.refuse(poolNotUp("force select SPM"))
 	case tasks:

@@ -17,7 +17,7 @@ func (c *call) routeDomains(s []string, get, post, put, del bool) *reply {
 		case post:
 			return c.postDomain()
 		}
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	d := e.domain(s[0])
 	if d == nil {
@@ -34,7 +34,7 @@ func (c *call) routeDomains(s []string, get, post, put, del bool) *reply {
 		case del:
 			return c.deleteDomain(d)
 		}
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	switch n := len(s); s[1] {
 	case "updateovfstore":
@@ -44,6 +44,10 @@ func (c *call) routeDomains(s []string, get, post, put, del bool) *reply {
 	case "refreshluns":
 		if n == 2 && post {
 			return c.postRefreshLUNs(d)
+		}
+	case "reduceluns":
+		if n == 2 && post {
+			return c.postReduceLUNs(d)
 		}
 	case "isattached":
 		if n == 2 && post {
@@ -68,14 +72,9 @@ func (c *call) routeDomains(s []string, get, post, put, del bool) *reply {
 			return c.postRegisterTemplate(d, s[2])
 		}
 	case "disks":
-		if n == 2 && get {
-			if c.flagParam("unregistered") {
-				return c.getUnregisteredDisks(d)
-			}
-			return c.getDisks(d)
-		}
+		return c.routeDomainDisks(d, s[2:], false)
 	case "storageconnections":
-		return c.routeDomainConnections(d, s[2:], get)
+		return c.routeDomainConnections(d, s[2:], get, post, del)
 	case "files":
 		if get {
 			return c.getFiles(d, s[2:])
@@ -122,12 +121,12 @@ func (c *call) writeDomain(x *xmlWriter, d *storageDomain, attached bool) {
 	if d.status == "active" || d.status == "unknown" {
 		x.int("available", max(d.export.Size-used, 0))
 	}
-	x.bool("backup", false)
+	x.bool("backup", d.settings.backup)
 	x.int("block_size", 512)
 	x.int("committed", committed)
-	x.int("critical_space_action_blocker", 5)
-	x.bool("discard_after_delete", false)
-	x.text("external_status", "ok")
+	x.int("critical_space_action_blocker", orDefault(d.settings.critical, 5))
+	x.bool("discard_after_delete", d.settings.discard)
+	x.text("external_status", cmp.Or(d.external, "ok"))
 	x.bool("master", d.master)
 	if attached || d.dc == nil {
 		x.text("status", d.status)
@@ -140,8 +139,8 @@ func (c *call) writeDomain(x *xmlWriter, d *storageDomain, attached bool) {
 	if d.status == "active" || d.status == "unknown" {
 		x.int("used", used)
 	}
-	x.int("warning_low_space_indicator", 10)
-	x.bool("wipe_after_delete", false)
+	x.int("warning_low_space_indicator", orDefault(d.settings.warning, 10))
+	x.bool("wipe_after_delete", d.settings.wipe)
 	if d.dc != nil {
 		if attached {
 			x.ref("data_center", "datacenters", d.dc.ID)
@@ -347,7 +346,14 @@ func (c *call) putDomain(d *storageDomain) *reply {
 	if r := c.extendDomain(d, doc); r != nil {
 		return c.refuse(r)
 	}
-	if name := doc.value("name"); name != "" && name != d.name {
+	next, name := d.settings, cmp.Or(doc.value("name"), d.name)
+	if r := readSettings(doc, &next); r != nil {
+		return c.refuse(r)
+	}
+	if r := e.canSet(d, &next, name); r != nil {
+		return c.refuse(r)
+	}
+	if name != d.name {
 		if o := find(e.domains, func(o *storageDomain) bool { return o != d && strings.EqualFold(o.name, name) }); o != nil {
 			return c.refuse(conflict("Cannot edit Storage. The Storage Domain name is already in use, please choose a unique name and try again."))
 		}
@@ -357,16 +363,23 @@ func (c *call) putDomain(d *storageDomain) *reply {
 		}
 		slices.SortFunc(e.domains, func(a, b *storageDomain) int { return strings.Compare(a.name, b.name) })
 	}
+	d.settings = next
+	d.describe(doc)
+	c.effect("update storage domain %s", d.name)
+	e.event(eventDomainUpdated, "normal", "Storage Domain "+d.name+" was updated by "+e.userName(), refs{domain: d, correlation: c.correlation, user: e.spec.Username})
+	x := newDocument()
+	c.writeDomain(x, d, false)
+	return x.reply(http.StatusOK)
+}
+
+// describe takes over the texts of a request that are no names.
+func (d *storageDomain) describe(doc *node) {
 	if n := doc.child("description"); n != nil {
 		d.description = strings.TrimSpace(n.text)
 	}
 	if n := doc.child("comment"); n != nil {
 		d.comment = strings.TrimSpace(n.text)
 	}
-	c.effect("update storage domain %s", d.name)
-	x := newDocument()
-	c.writeDomain(x, d, false)
-	return x.reply(http.StatusOK)
 }
 
 // immutable is the complaint about a changed identity.
@@ -403,7 +416,7 @@ func (c *call) deleteDomain(d *storageDomain) *reply {
 	}
 	name := c.params.Get("host")
 	if name == "" {
-		return c.refuse(&refusal{status: http.StatusBadRequest, reason: "Operation Failed", detail: "[host parameter is missing]", bare: true})
+		return c.refuse(&refusal{status: http.StatusBadRequest, reason: "host parameter is missing", bare: true})
 	}
 	h := find(e.hosts, func(h *host) bool { return h.ID == name || h.Name == name })
 	switch {
@@ -468,7 +481,6 @@ func (c *call) postUpdateOVF(d *storageDomain) *reply {
 	c.effect("update OVF store of %s", d.name)
 	j := c.newJob("Updating OVFs on Storage Domain " + d.name)
 	c.engine.updateOVF(d, c.correlation, j)
-	c.action = &node{} // this action answers with a fresh one
 	return c.actionDone(j, nil)
 }
 

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 )
 
@@ -134,19 +133,4 @@ func (l *Lab) storageURLs(x *export) []string {
 		urls = append(urls, fmt.Sprintf("%s://%s:/%s:%d:/%s", kindISCSI, found.id, p.address, p.port, x.target.Name))
 	}
 	return urls
-}
-
-// routeDomainConnections serves the storage connections of one domain.
-func (c *call) routeDomainConnections(d *storageDomain, s []string, get bool) *reply {
-	switch {
-	case !get:
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
-	case len(s) == 0:
-		return c.getConnections(d.conns)
-	case len(s) == 1:
-		if v := find(d.conns, func(v *connection) bool { return v.id == s[0] }); v != nil {
-			return single(v, writeConnection)
-		}
-	}
-	return c.notFound()
 }

@@ -5,7 +5,7 @@ import "net/http"
 func (c *call) routeTemplates(s []string, get bool) *reply {
 	e := c.engine
 	if !get {
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	if len(s) == 0 {
 		return list(c, "templates", templateSearch, e.templates, c.writeTemplate)
@@ -49,6 +49,7 @@ func (c *call) writeTemplate(x *xmlWriter, t *template) {
 	x.text("comment", "")
 	x.links(href, "cdroms", "diskattachments", "watchdogs", "graphicsconsoles", "nics", "permissions", "tags", "mediateddevices")
 	b := vmBase{architecture: "undefined", bios: "cluster_default", created: t.created, memory: gib, os: "other", kind: "desktop", cluster: t.cluster}
+	b.all = c.allContent()
 	if t.cluster != nil { // Blank has none, and nothing that comes from one
 		b.architecture, b.bios, b.os, b.kind, b.timeZone = t.cluster.Architecture, t.cluster.BIOSType, guestOS, "server", "Etc/GMT"
 	}

@@ -79,24 +79,6 @@ func (c *call) getDomainTemplates(d *storageDomain) *reply {
 	return x.reply(http.StatusOK)
 }
 
-// getUnregisteredDisks lists the images on a domain that no disk of the engine is, those of unregistered VMs among them.
-func (c *call) getUnregisteredDisks(d *storageDomain) *reply {
-	found, _ := c.lab.content(d.export)
-	x := newXML("disks")
-	if found != nil && d.dc != nil {
-		for _, i := range found.images {
-			if c.engine.diskByID[i.disk] == nil {
-				x.open("disk", "id", i.disk)
-				x.text("alias", i.disk)
-				x.int("provisioned_size", i.size)
-				x.text("storage_type", "image")
-				x.close("disk")
-			}
-		}
-	}
-	return x.reply(http.StatusOK)
-}
-
 // rowsOf returns the domains on which a VM waits for registration.
 func (e *engine) rowsOf(id string) []*storageDomain {
 	var list []*storageDomain

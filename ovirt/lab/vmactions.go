@@ -377,28 +377,28 @@ func (c *call) postPreview(v *vm) *reply {
 	case v.status != "down":
 		return c.refuse(conflict("Cannot %s. At least one of the VMs is not down.", what))
 	case s.id == "":
-		return c.refuse(conflict("Cannot %s. VM's Snapshot does not exist.", what))
+		return c.refuse(bad("Cannot %s. VM's Snapshot does not exist.", what))
 	case s.kind == "active":
-		return c.refuse(conflict("Cannot preview Active VM snapshot."))
+		return c.refuse(bad("Cannot preview Active VM snapshot."))
 	case v.preview:
 		return c.refuse(conflict("Cannot %s. VM is previewing a Snapshot.", what))
 	case storage != nil:
 		return c.refuse(storage)
 	}
-	e.snapshotStep(c, v, "preview of "+s.description, "Snapshot-Preview "+s.description+" for VM "+v.name, [2]int{eventPreviewStart, eventPreviewed}, func() { v.preview = true })
+	e.snapshotStep(c, v, "preview of "+s.description, "Snapshot-Preview "+s.description+" for VM "+v.name, "initiated", [2]int{eventPreviewStart, eventPreviewed}, func() { v.look(s) })
 	return c.doneVM(v, "Preview VM Snapshot "+s.description+" of VM "+v.name)
 }
 
 // postUndo and postCommit end a preview. The undo can be asked for without one, and then says what it misses.
 func (c *call) postUndo(v *vm) *reply {
-	return c.endPreview(v, "Undoing a Snapshot-Preview for VM "+v.name, [2]int{eventUndoStart, eventUndone})
+	return c.endPreview(v, "Undoing a Snapshot-Preview for VM "+v.name, [2]int{eventUndoStart, eventUndone}, v.lookBack)
 }
 
 func (c *call) postCommit(v *vm) *reply {
-	return c.endPreview(v, "Committing a Snapshot-Preview for VM "+v.name, [2]int{eventCommitStart, eventCommitted})
+	return c.endPreview(v, "Committing a Snapshot-Preview for VM "+v.name, [2]int{eventCommitStart, eventCommitted}, v.keepLook)
 }
 
-func (c *call) endPreview(v *vm, text string, codes [2]int) *reply {
+func (c *call) endPreview(v *vm, text string, codes [2]int, end func()) *reply {
 	const what = "revert to Snapshot"
 	e := c.engine
 	if _, r := c.startAction(); r != nil {
@@ -409,25 +409,33 @@ func (c *call) endPreview(v *vm, text string, codes [2]int) *reply {
 	case v.busy:
 		return c.refuse(v.held(what))
 	case !v.preview:
-		return c.refuse(conflict("Cannot %s. VM's Snapshot does not exist.", what))
+		return c.refuse(bad("Cannot %s. VM's Snapshot does not exist.", what))
 	case storage != nil:
 		return c.refuse(storage)
 	case v.status != "down" && v.status != "suspended":
 		return c.refuse(badStatus(what, v))
 	}
-	e.snapshotStep(c, v, strings.ToLower(text[:1])+text[1:], text, codes, func() { v.preview = false })
+	e.snapshotStep(c, v, strings.ToLower(text[:1])+text[1:], text, "initialized", codes, end)
 	return c.doneVM(v, text)
 }
 
-// snapshotStep is a change of a VM's snapshots: image_locked while the host works on the images.
-func (e *engine) snapshotStep(c *call, v *vm, effect, text string, codes [2]int, run func()) {
-	was := v.status
-	v.status, v.busy = "image_locked", true
+// snapshotStep is a change of a VM's snapshots: image_locked while the host works on the images of a VM that is down.
+func (e *engine) snapshotStep(c *call, v *vm, effect, text, begun string, codes [2]int, run func()) *op {
+	was, live := v.status, v.running
+	v.busy = true
+	if !live {
+		v.status = "image_locked"
+	}
 	user := e.spec.Username
-	e.event(codes[0], "normal", text+" was initiated by "+user+".", refs{vm: v, correlation: c.correlation, user: user})
+	e.event(codes[0], "normal", text+" was "+begun+" by "+e.userName()+".", refs{vm: v, correlation: c.correlation, user: user})
 	c.effect("%s", effect)
-	end := func() { v.status, v.busy = was, false }
-	e.operation(c.lab.now.Add(c.lab.lat.Snapshot), func() {
+	end := func() {
+		v.busy = false
+		if !live {
+			v.status = was
+		}
+	}
+	return e.operation(c.lab.now.Add(c.lab.lat.Snapshot), func() {
 		end()
 		run()
 		e.touch(v)

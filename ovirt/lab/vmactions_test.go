@@ -125,9 +125,9 @@ func TestPreview(t *testing.T) {
 	if s := r.get("primary", vm).value("status"); s != "down" {
 		t.Errorf("after the undo: %s", s)
 	}
-	r.want(409, "VM's Snapshot does not exist", "primary", "POST", vm+"/commitsnapshot", "<action/>")
-	r.want(409, "VM's Snapshot does not exist", "primary", "POST", vm+"/previewsnapshot", `<action><snapshot id="`+blankID+`"/></action>`)
-	r.want(409, "Cannot preview Active VM snapshot", "primary", "POST", vm+"/previewsnapshot", `<action><snapshot id="`+uuidOf(vmID(2)+"/snapshot/active")+`"/></action>`)
+	r.want(400, "VM's Snapshot does not exist", "primary", "POST", vm+"/commitsnapshot", "<action/>")
+	r.want(400, "VM's Snapshot does not exist", "primary", "POST", vm+"/previewsnapshot", `<action><snapshot id="`+blankID+`"/></action>`)
+	r.want(400, "Cannot preview Active VM snapshot", "primary", "POST", vm+"/previewsnapshot", `<action><snapshot id="`+uuidOf(vmID(2)+"/snapshot/active")+`"/></action>`)
 	r.want(409, "not down", "primary", "POST", "/vms/"+vmID(1)+"/previewsnapshot", preview)
 }
 

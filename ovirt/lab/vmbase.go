@@ -21,9 +21,11 @@ type vmBase struct {
 	kind               string // desktop, server
 	origin             string // "" means ovirt
 	cluster            *cluster
+	all                bool                            // with what all_content asks for: devices, and for a VM its OVF
+	ovf                string                          // the text
+	certified          bool                            // with the certificate of the console
 	fromOVF            bool                            // a stored configuration, whose initialization is never absent
 	inline             func(x *xmlWriter, name string) // writes a followed collection of that name, where there is one
-	ovf                *vm                             // whose configuration as OVF is asked for too; nil for none
 }
 
 // base is the common part of a VM.
@@ -62,6 +64,9 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 		x.text("type", b.bios)
 	}
 	x.close("bios")
+	if b.all {
+		writeEnabled(x, "console", true)
+	}
 	x.open("cpu")
 	x.text("architecture", b.architecture)
 	x.open("topology")
@@ -80,6 +85,9 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 		x.text("address", c.engine.hostIP(b.console))
 	}
 	x.bool("allow_override", false)
+	if b.certified && b.console != nil {
+		c.writeCertificate(x, b.console)
+	}
 	x.bool("copy_paste_enabled", true)
 	x.text("disconnect_action", "LOCK_SCREEN")
 	x.int("disconnect_action_delay", 0)
@@ -94,8 +102,13 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 	x.close("display")
 	writeHA(x, b.ha, b.haPriority)
 	switch {
-	case b.ovf != nil:
-		c.writeOVF(x, b.ovf)
+	case b.ovf != "":
+		x.open("initialization")
+		x.open("configuration")
+		x.text("data", b.ovf)
+		x.text("type", "ovf")
+		x.close("configuration")
+		x.close("initialization")
 	case b.fromOVF:
 		x.empty("initialization")
 	}
@@ -141,8 +154,16 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 		x.close("hosts")
 	}
 	x.close("placement_policy")
+	if b.all {
+		x.open("rng_device")
+		x.text("source", "urandom")
+		x.close("rng_device")
+	}
 	x.ref("small_icon", "icons", c.engine.ownID("icon/small"))
 	inline("snapshots")
+	if b.all {
+		x.bool("soundcard_enabled", false)
+	}
 	x.open("sso")
 	x.open("methods")
 	x.empty("method", "id", "guest_agent")
@@ -160,8 +181,14 @@ func (c *call) writeVMBase(x *xmlWriter, b *vmBase) {
 		x.text("name", b.timeZone)
 		x.close("time_zone")
 	}
+	if b.all {
+		x.bool("tpm_enabled", false)
+	}
 	x.text("type", b.kind)
 	writeEnabled(x, "usb", false)
+	if b.all {
+		writeEnabled(x, "virtio_scsi", true)
+	}
 	x.bool("virtio_scsi_multi_queues_enabled", false)
 	if b.cluster != nil {
 		x.ref("cluster", "clusters", b.cluster.ID)
@@ -207,4 +234,19 @@ func (c *call) writeVMRest(x *xmlWriter, v *vm) {
 	if v.pool != "" {
 		x.ref("vm_pool", "vmpools", c.engine.poolID(v.pool))
 	}
+}
+
+// writeCertificate writes who answers at a VM's console: the host's subject and, as content, the engine's CA (ovirt-engine
+// DisplayHelper.addDisplayCertificate). One VM has it whenever it runs, a list only with all_content (BackendVmResource,
+// BackendVmsResource).
+func (c *call) writeCertificate(x *xmlWriter, h *host) {
+	a, err := c.engine.authority()
+	if err != nil {
+		return
+	}
+	x.open("certificate")
+	x.text("content", string(lines76(a.caPEM)))
+	x.text("organization", "drrun lab")
+	x.text("subject", "O=drrun lab,CN="+h.Address)
+	x.close("certificate")
 }

@@ -99,6 +99,9 @@ func (e *engine) canRun(n need, internal bool) (*host, *refusal) {
 	case !careless && v.cluster.dc.status != "up":
 		return nil, poolNotUp(what)
 	}
+	if r := e.canBootCD(v); r != nil {
+		return nil, r
+	}
 	if !careless {
 		for _, a := range v.disks {
 			for _, d := range a.disk.domains {
@@ -170,7 +173,7 @@ func (e *engine) launch(v *vm, h *host, correlation, user string, not ...*host) 
 	if resumes {
 		rising = "restoring_state"
 	}
-	v.status, v.host, v.exitError = "wait_for_launch", h, false
+	v.status, v.host, v.exitError, v.currentCD = "wait_for_launch", h, false, v.cd
 	v.runOnce, v.stopReason = false, ""
 	v.startTime, v.startedAt, v.upAt = l.now, l.now, time.Time{}
 	by := ""
@@ -271,7 +274,7 @@ func (e *engine) down(v *vm, byError bool, text, correlation string) {
 	h := v.host
 	v.seq++
 	e.closeDisks(v)
-	v.status, v.running, v.host, v.agentUp, v.exitError = "down", false, nil, false, byError
+	v.status, v.running, v.host, v.agentUp, v.exitError, v.currentCD = "down", false, nil, false, byError, ""
 	v.stopTime = e.lab.now
 	code, severity := eventVMDown, "normal"
 	if byError {

@@ -11,7 +11,7 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 	e := c.engine
 	if len(s) == 0 {
 		if !get {
-			return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+			return noMethod()
 		}
 		follow := c.follow()
 		return list(c, "vms", vmSearch, e.vms, func(x *xmlWriter, v *vm) { c.writeVM(x, v, follow) })
@@ -23,6 +23,7 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 	if len(s) == 1 {
 		switch {
 		case get:
+			c.single = true
 			follow := c.follow()
 			x := newDocument()
 			c.writeVM(x, v, follow)
@@ -32,7 +33,7 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 		case del:
 			return c.deleteVM(v)
 		}
-		return html(http.StatusMethodNotAllowed, "Method Not Allowed")
+		return noMethod()
 	}
 	if len(s) == 2 && post && (v.external || v.unheard() && runs(v.status)) {
 		if no := c.outOfReach(v, s[1]); no != nil {
@@ -61,6 +62,8 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 				writeNIC(x, v, k)
 			}
 			return x.reply(http.StatusOK)
+		case n == 2 && post:
+			return c.postNIC(v)
 		case n >= 3:
 			k := find(v.nics, func(k *nic) bool { return k.id == s[2] })
 			switch {
@@ -71,6 +74,8 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 				return x.reply(http.StatusOK)
 			case n == 3 && put:
 				return c.putNIC(v, k)
+			case n == 3 && del:
+				return c.deleteNIC(v, k)
 			case get && s[3] == "reporteddevices":
 				return c.getDevices(v, k, s[4:])
 			case get && s[3] == "statistics":
@@ -80,24 +85,13 @@ func (c *call) routeVMs(s []string, get, post, put, del bool) *reply {
 			}
 		}
 	case "diskattachments":
-		switch {
-		case n == 2 && get:
-			x := newXML("disk_attachments")
-			for _, a := range v.disks {
-				c.writeAttachment(x, "vm", "vms", v.id, v.guestName(a), a, false)
-			}
-			return x.reply(http.StatusOK)
-		case n == 3 && get:
-			if a := find(v.disks, func(a *attachment) bool { return a.disk.id == s[2] }); a != nil {
-				x := newDocument()
-				c.writeAttachment(x, "vm", "vms", v.id, v.guestName(a), a, false)
-				return x.reply(http.StatusOK)
-			}
-		}
+		return c.routeAttachedDisks(v, s[2:], get, post, put, del)
 	case "snapshots":
-		return c.routeSnapshots(v, s[2:], get)
+		return c.routeSnapshots(v, s[2:], get, post, del)
 	case "backups":
 		return c.routeBackups(v, s[2:], get, post)
+	case "cdroms":
+		return c.routeCDs(v, s[2:], get, post, put, del)
 	case "reporteddevices":
 		if get {
 			return c.getDevices(v, nil, s[2:])
@@ -170,9 +164,10 @@ func (c *call) writeVM(x *xmlWriter, v *vm, follow map[string]bool) {
 	x.text("comment", v.comment)
 	x.links(href, vmLinks...)
 	b := v.base()
-	if c.flagParam("all_content") || c.req.Header.Get("All-Content") == "true" {
-		b.ovf = v
+	if b.all = c.allContent(); b.all {
+		b.ovf = c.engine.ovfText(v)
 	}
+	b.certified = b.all || c.single
 	b.inline = func(x *xmlWriter, name string) {
 		if !follow[name] {
 			return
@@ -367,6 +362,8 @@ func (c *call) putVM(v *vm) *reply {
 		return c.refuse(v.held("edit VM"))
 	case v.status == "image_locked":
 		return c.refuse(isLocked("edit VM"))
+	case v.cd != "" && !e.findsCD(v, v.cd):
+		return c.refuse(bad("Invalid ISO image path"))
 	}
 	next := *v
 	if name := doc.value("name"); name != "" && name != v.name {
@@ -501,5 +498,6 @@ func (c *call) deleteVM(v *vm) *reply {
 		}
 	}
 	c.effect(what, v.name)
+	e.event(eventVMRemoved, "normal", "VM "+v.name+" was successfully removed by "+e.userName()+".", refs{cluster: v.cluster, correlation: c.correlation, user: e.spec.Username})
 	return c.actionDone(c.doneJob("Removing VM "+v.name), nil)
 }

@@ -190,6 +190,8 @@ type VM struct {
 	Disks  []Disk `json:"disks,omitempty"`
 	// OVFBroken makes the VM's OVF unreadable: an engine that attaches its domain leaves the VM out of the list without a word.
 	OVFBroken bool `json:"ovf_broken,omitempty"`
+	// CD names the file of an ISO domain that is in its drive. Another engine that registers it has to have a file of that name.
+	CD string `json:"cd,omitempty"`
 	// CustomVersion is the VM's own compatibility version, such as 4.6; "" means that of its cluster.
 	CustomVersion string `json:"custom_version,omitempty"`
 	// AgentDelay is how much longer than others its guest agent takes to report.

@@ -16,6 +16,7 @@ import (
 type xmlWriter struct {
 	b     buffer
 	depth int
+	begun int    // length of b when the last element was opened
 	root  string // element to close at the end; "" for none
 	bare  bool   // references have only an id, as in what comes from a stored configuration
 }
@@ -61,6 +62,7 @@ func (x *xmlWriter) open(name string, attrs ...string) {
 	x.tag(name, attrs)
 	x.b.WriteString(">\n")
 	x.depth++
+	x.begun = len(x.b)
 }
 
 func (x *xmlWriter) tag(name string, attrs []string) {
@@ -76,8 +78,13 @@ func (x *xmlWriter) tag(name string, attrs []string) {
 	}
 }
 
+// close ends an element; one with nothing in it has no end of its own, as JAXB writes it.
 func (x *xmlWriter) close(name string) {
 	x.depth--
+	if x.begun == len(x.b) {
+		x.b = append(x.b[:len(x.b)-2], "/>\n"...)
+		return
+	}
 	x.indent()
 	x.b.WriteString("</")
 	x.b.WriteString(name)
@@ -205,6 +212,9 @@ type node struct {
 	attrs    map[string]string
 	text     string
 	children []*node
+
+	lines  []byte // the element as it was written, where its members were not read (readLines)
+	margin int    // blanks before it in lines
 }
 
 // parseXML reads a whole document.

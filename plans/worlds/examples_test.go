@@ -9,14 +9,14 @@ import (
 	"drrun/ovirt/lab"
 )
 
-// A world of 5,000 VMs is loaded in less than a second; the bound has room for the race detector and tests of other packages.
+// A world of 5,000 VMs is loaded in less than a second; the bound has room for the race detector and for whatever else a machine does.
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]int{"fleet-1000.lua": 1000, "fleet-5000.lua": 5000} {
 		begin := time.Now()
 		world := sound(t, filepath.Join("../../examples/worlds", file))
 		took := time.Since(begin)
-		if took > 20*time.Second {
+		if took > time.Minute {
 			t.Errorf("%s took %v", file, took)
 		}
 		if len(world.Sites[0].VMs) != want {

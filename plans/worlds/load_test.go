@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-func read(t *testing.T, file string) (lab.World, string) {
+func read(t testing.TB, file string) (lab.World, string) {
 	t.Helper()
 	world, found := Read(context.Background(), engine.SystemEnv(1), file)
 	var text bytes.Buffer
@@ -25,7 +25,7 @@ func read(t *testing.T, file string) (lab.World, string) {
 	return world, text.String()
 }
 
-func sound(t *testing.T, file string) lab.World {
+func sound(t testing.TB, file string) lab.World {
 	t.Helper()
 	world, text := read(t, file)
 	if text != "" {

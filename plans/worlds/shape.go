@@ -78,7 +78,8 @@ var words = map[string][]string{
 }
 
 // counts are the large numbers that are no sizes in bytes.
-var counts = []string{"disk.counter", "lun.counter", "fault.seed", "cluster_limit.memory", "storage_limit.storage"}
+var counts = []string{"disk.counter", "lun.counter", "fault.seed", "cluster_limit.memory", "cluster_limit.storage",
+	"storage_limit.memory", "storage_limit.storage"}
 
 // shapes knows the shape of every struct below lab.World.
 type shapes struct {
@@ -109,8 +110,9 @@ func jsonName(f reflect.StructField) (name string, optional bool) {
 	return name, strings.Contains(rest, "omitempty") || strings.Contains(rest, "omitzero")
 }
 
-// singular is one of what a list holds: data_centers → data_center.
+// singular is one of what a list holds: data_centers → data_center. Disks are disks whoever has them.
 func singular(list string) string {
+	list = strings.TrimPrefix(list, "floating_")
 	if stem, ok := strings.CutSuffix(list, "ies"); ok {
 		return stem + "y"
 	}

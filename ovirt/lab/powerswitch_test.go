@@ -6,46 +6,6 @@ import (
 	"time"
 )
 
-// TestHostMaintenance: the answer comes before the VMs have moved; pinned ones are in the way, and the SPM gives its role up
-// (ovirt-engine MaintenanceNumberOfVdssCommand, MaintenanceVdsCommand, ActivateVdsCommand).
-func TestHostMaintenance(t *testing.T) {
-	t.Parallel()
-	act := func(r *rig, status int, want, host, action string) {
-		t.Helper()
-		r.want(status, want, "primary", "POST", "/hosts/"+r.id("primary", host)+"/"+action, "<action/>")
-	}
-	look := func(r *rig) func() string {
-		return func() string { return r.hostView("primary", 0).Status + " " + r.vmView("primary", 1).Host }
-	}
-	r := newRig(t, TwoSitesOptions{})
-	act(r, 409, "Host in Up status", host1a, "activate")
-	act(r, 200, "<status>complete</status>", host1a, "deactivate")
-	if got := r.until(time.Minute, look(r)); got != "preparing_for_maintenance host1a, maintenance host1b" {
-		t.Error(got)
-	}
-	act(r, 409, "already in Maintenance", host1a, "deactivate")
-	if got := r.center(); got != "up none spm active" {
-		t.Error(got)
-	}
-	act(r, 409, "at least one Host in UP state", host1b, "deactivate")
-	r.ok(r.lab.Fail(Fault{Kind: FaultEngine, Site: "primary"})) // it stays there
-	r.clock.pass(2 * time.Minute)
-	r.token["primary"] = ""
-	if s := r.hostView("primary", 0).Status; s != "maintenance" {
-		t.Error(s)
-	}
-	act(r, 200, "", host1a, "activate")
-	if got := r.until(20*time.Second, func() string { return r.hostView("primary", 0).Status }); got != "unassigned, up" {
-		t.Error(got)
-	}
-	r = occupied(t, func(v *VM) { v.PinnedTo = []string{uuidOf("primary/" + host1a)} })
-	act(r, 409, "The non-migratable VMs are: vm1.", host1a, "deactivate")
-	r.ok(r.lab.Fail(Fault{Kind: FaultHostDown, Subject: host1b}))
-	r.clock.pass(2 * time.Minute)
-	act(r, 409, "Host still has running VMs on it and is in Non Responsive state.", host1b, "deactivate")
-	act(r, 409, "Host is in non responsive state.", host1b, "activate")
-}
-
 // TestPowerSwitch: with an account that may switch, restart needs no state at all and takes the VMs with it (ovirt-engine
 // RestartVdsCommand, StartVdsCommand, StopVdsCommand, FenceValidator).
 func TestPowerSwitch(t *testing.T) {
