@@ -382,7 +382,7 @@ func (c *call) deleteAttached(d *storageDomain) *reply {
 // leave looks after a data center that a domain left.
 func (e *engine) leave(dc *dataCenter) {
 	if len(e.attached(dc)) == 0 {
-		dc.status, dc.spm = "uninitialized", nil
+		dc.status, dc.spm, dc.electing, dc.contender = "uninitialized", nil, false, nil
 		return
 	}
 	e.refreshStatus(dc)

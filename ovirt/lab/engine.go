@@ -84,8 +84,9 @@ type host struct {
 	external    string    // external_status, as somebody's own tool set it; "" means ok
 	comment     string
 	booted      time.Time
-	seq         int  // counts outages, so that a late transition of an older one is recognised
-	lost        bool // it lost its power since the engine saw it
+	seq         int                  // counts outages, so that a late transition of an older one is recognised
+	lost        bool                 // it lost its power since the engine saw it
+	switched    map[string]time.Time // when power management last did what
 }
 
 type storageDomain struct {

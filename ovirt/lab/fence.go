@@ -7,8 +7,8 @@ import (
 )
 
 // Power management. The BMC of a host, its fence agent, answers whether the host has power as long as it has some itself, whatever
-// the host does. The account that the engines have on the BMCs of the lab may look and not switch: start, stop and restart end as
-// they do with such an account. Automatic fencing is off ("disable policy control of power management"), so an engine does
+// the host does. Unless the world says otherwise, the account that the engines have on the BMCs of the lab may look and not switch:
+// start, stop and restart end as they do with such an account. Automatic fencing is off ("disable policy control of power management"), so an engine does
 // nothing by itself about a host that it does not hear of.
 
 // mayProxy reports whether a host can ask the BMC of another one (ovirt-engine FenceProxyLocator).
@@ -138,6 +138,8 @@ func (c *call) fenceSwitch(h *host, kind string) *reply {
 		return c.refuse(no)
 	case h.agent() == nil: // two messages, of which the one with 400 wins
 		return c.refuse(bad("Cannot %s Host. Power Management is enabled for Host but no Agent type selected., Cannot fence Host, Host fence is disabled.", kind))
+	case e.mayFence(h, kind) != nil:
+		return c.refuse(e.mayFence(h, kind))
 	case e.proxyFor(h) == nil:
 		return c.refuse(conflict("Cannot %s Host.\nThere is no other Host in the Data Center that can be used to test the Power Management settings.", kind))
 	case kind == "stop" && h.status != "maintenance":
@@ -151,7 +153,10 @@ func (c *call) fenceSwitch(h *host, kind string) *reply {
 		return nil
 	}
 	var answer *reply
-	if status == "on" && kind == "start" || status == "off" && kind == "stop" {
+	if status != "" && h.PowerSwitch {
+		c.switchPower(h, kind)
+		answer = c.actionDone(c.doneJob("Executing power management "+kind+" on Host "+h.Name), func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
+	} else if status == "on" && kind == "start" || status == "off" && kind == "stop" {
 		answer = c.actionDone(c.doneJob("Executing power management "+kind+" on Host "+h.Name), func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
 	} else {
 		e.event(eventFenceOpFailed, "error", "Power management "+kind+" of Host "+h.Name+" failed.", refs{host: h, correlation: c.correlation, user: e.userName()})
@@ -173,21 +178,9 @@ func (c *call) fenceManual(h *host) *reply {
 		return c.refuse(conflict("Cannot manually fence Host. The relevant Data Center's status is %s.", statusWords(dc.status)))
 	}
 	c.effect("confirm host %s as rebooted", h.Name)
-	if dc.spm == h {
-		dc.spm = nil
-		e.event(eventPoolReset, "normal", "Data Center "+dc.Name+" was reset. Setting status to Non Responsive (Elect new Storage Pool Manager).", refs{dc: dc, correlation: c.correlation})
-		e.refreshDC(dc)
-	}
+	e.resetSPM(h, c.correlation)
 	if slices.Contains([]string{"non_responsive", "reboot", "kdumping"}, h.status) {
-		var ended []*vm
-		for _, v := range slices.Clone(e.vms) {
-			if v.host == h {
-				e.loseSight(v)
-				e.down(v, true, "VM "+v.name+" is down with error. Exit message: Host was manually confirmed as rebooted.", c.correlation)
-				ended = append(ended, v)
-			}
-		}
-		e.restartAll(ended)
+		e.ended(h, "Host was manually confirmed as rebooted.", c.correlation)
 	}
 	e.event(eventManualFence, "normal", "Manual fence for host "+h.Name+" was started.", refs{host: h, correlation: c.correlation, user: e.userName()})
 	return c.actionDone(c.doneJob("Manually fencing Host "+h.Name), func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })

@@ -154,7 +154,7 @@ func (e *engine) start(d time.Duration) {
 		e.event(eventEngineStarted, "normal", "Starting oVirt Engine.", refs{})
 		e.scheduleOVF()
 		for _, h := range e.hosts {
-			if h.alive && !h.isolated && h.status != "up" {
+			if h.alive && !h.isolated && h.status != "up" && h.status != "maintenance" {
 				e.hostSeen(h)
 			}
 		}
@@ -211,6 +211,9 @@ func (e *engine) hostSeen(h *host) {
 		dc.spm = nil // the role went with the power
 	}
 	h.lost = false
+	if h.status == "maintenance" {
+		return
+	}
 	if names := e.unreachable(h); len(names) > 0 { // (ovirt-engine InitVdsOnUpCommand)
 		if h.status != "non_operational" {
 			e.nonOperational(h, names)

@@ -106,11 +106,16 @@ func (e *engine) elect(dc *dataCenter) {
 	}
 	e.operation(e.lab.now.Add(poolRefresh/2), func() {
 		m := e.master(dc)
-		if !dc.electing || m == nil {
+		switch {
+		case !dc.electing:
+			return
+		case m == nil: // the last domain has left meanwhile
+			dc.electing = false
 			return
 		}
 		may := e.seeing(dc, m.export)
 		if !m.export.online || !m.export.writable || len(may) == 0 {
+			e.poolUp(dc) // the hosts report what they reach; of what nobody reaches the engine has given up long ago
 			again()
 			return
 		}
@@ -124,7 +129,7 @@ func (e *engine) elect(dc *dataCenter) {
 		}
 		dc.contender, dc.preferred, dc.status = h, nil, "contend"
 		e.operation(e.lab.now.Add(spmStart), func() {
-			if dc.contender != h {
+			if dc.contender != h || m.dc != dc {
 				return
 			}
 			if h.status != "up" || !m.export.online || !m.export.writable {

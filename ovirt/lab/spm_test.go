@@ -237,3 +237,24 @@ func TestUnmanagedVM(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestElectionEndsWithTheDataCenter: a data center whose only domain was destroyed while no host could be the SPM takes a new one.
+func TestElectionEndsWithTheDataCenter(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, TwoSitesOptions{})
+	r.ok(r.lab.Disaster("primary"))
+	r.ok(r.lab.Promote("nfs_ds"))
+	r.ok(r.lab.Heal("primary"))
+	r.ok(r.lab.Replicate("nfs_ds")) // its copy can only be read now
+	r.clock.pass(3 * time.Minute)
+	if got := r.center(); got != "problematic none none inactive" {
+		t.Fatal(got)
+	}
+	r.want(200, "", "primary", "DELETE", "/storagedomains/"+dsID+"?destroy=true", "")
+	r.ok(r.lab.Promote("nfs_ds"))
+	r.want(201, "", "primary", "POST", "/storagedomains", importBody(r.id("primary", "host1a"), arrayAddress+":/nfs_ds", dsID))
+	r.want(201, "<status>active</status>", "primary", "POST", r.primaryDC(), `<storage_domain id="`+dsID+`"/>`)
+	if got := r.center(); got != "up spm none active" {
+		t.Error(got)
+	}
+}

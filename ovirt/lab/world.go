@@ -101,6 +101,8 @@ type Host struct {
 	// PowerManagement says that it is enabled, FenceAgent is the type of the agent, such as ipmilan; "" means none.
 	PowerManagement bool   `json:"power_management,omitempty"`
 	FenceAgent      string `json:"fence_agent,omitempty"`
+	// PowerSwitch lets the account on the BMC switch the power; without it fencing fails, and only the state can be asked for.
+	PowerSwitch bool `json:"power_switch,omitempty"`
 	// FenceAgents are further agents, with all that an agent has.
 	FenceAgents []FenceAgent `json:"fence_agents,omitempty"`
 	// Blind lists exports, as ADDRESS:PATH, and LUN sets, by name, that this host does not reach.
