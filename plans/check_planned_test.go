@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"drrun/engine"
 	"drrun/engine/sim"
@@ -99,6 +100,10 @@ func TestCheckPlanned(t *testing.T) {
 		inLab(t, world, func(l *lab.Lab, env engine.Env, sites map[string]*ovirt.Site, _ map[string]error) {
 			for _, f := range c.faults {
 				if err := l.Fail(f); err != nil {
+					t.Error(err)
+				}
+				// A silent host is connecting for a minute, in which its VMs keep their status.
+				if _, err := env.Clock.Wait(context.Background(), 2*time.Minute, nil); err != nil {
 					t.Error(err)
 				}
 			}
