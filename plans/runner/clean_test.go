@@ -230,7 +230,7 @@ func TestDisklessVM(t *testing.T) {
 	for _, ownTemplate := range []bool{false, true} {
 		p := newPairOf(t, 3, lab.TwoSitesOptions{}, func(w *lab.World) {
 			diskless(w)
-			if ownTemplate { // else it goes with its template, as VMs do
+			if ownTemplate {
 				w.Sites[0].VMs[1].TemplateID = "00000000-0000-0000-0000-000000000000"
 			}
 		})
@@ -239,6 +239,15 @@ func TestDisklessVM(t *testing.T) {
 		expect(t, p.snapshot(), runner.ExitDone)
 		before := p.described("primary")
 		r := p.planned(plans.ActionFailover, nil, nil)
+		if !ownTemplate {
+			// An engine wants an image of a thin VM on a domain of its template: it registers none without disks (ovirt-engine
+			// ImportVmCommand.checkTemplateInStorageDomain). It is not lost: the primary keeps it.
+			expect(t, r, runner.ExitPartial)
+			if !strings.Contains(r.Error.Message, "VM vm2 is failed") || p.vmID("vm2") == "" {
+				t.Errorf("error %+v", r.Error)
+			}
+			continue
+		}
 		expect(t, r, runner.ExitDone)
 		p.nothingOfThePlan("primary")
 		p.replicate()
