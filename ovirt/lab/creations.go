@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // creation is the task of a host that an engine waits for while the object which it makes can be read already.
@@ -51,9 +50,4 @@ func (c *call) getCreation() *reply {
 		}
 	}
 	return nil
-}
-
-// task starts what a host does for a new object: run is its end, undo what an engine's restart leaves.
-func (e *engine) task(d time.Duration, run, undo func()) *op {
-	return e.operation(e.lab.now.Add(d), run, undo)
 }
