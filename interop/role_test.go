@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 type role struct {
 	*running
 	vars             string
+	env              []string // for its plays
 	steps, breakages int
 }
 
@@ -50,6 +52,7 @@ func (r *role) play(t *testing.T, tag string, vars map[string]any) (string, erro
 	}
 	env := []string{"ANSIBLE_COLLECTIONS_PATH=" + filepath.Join(*foreign, "collection"), "ANSIBLE_LOCALHOST_WARNING=false",
 		"ANSIBLE_INVENTORY_UNPARSED_WARNING=false", "ANSIBLE_NOCOLOR=true", "ANSIBLE_PIPELINING=true", "ANSIBLE_DEPRECATION_WARNINGS=false"}
+	env = append(env, r.env...)
 	if tag == "fail_back" { // it pauses
 		return r.command(t, env, "python", append([]string{script(t, "at_the_pause.py"), r.planned(), "ansible-playbook"}, args...)...)
 	}
@@ -316,18 +319,7 @@ func TestRoleOnABadNight(t *testing.T) {
 		}
 	}
 	r.step(t, "mapping of a bad night", func(t *testing.T) {
-		site := world.Sites[0]
-		if out, err := r.play(t, "generate_mapping", map[string]any{"site": site.URL, "username": site.Username, "password": site.Password,
-			"ca": filepath.Join(r.dir, "primary-ca.pem"), "var_file": r.vars}); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		table, err := json.Marshal(names)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if out, err := r.command(t, nil, "python", script(t, "fill_mapping.py"), r.vars, string(table)); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+		r.mapped(t, names)
 		// As in the role's own example, booleans are texts; and a second row of roles is as empty as the first.
 		text := strings.ReplaceAll(r.read(t, r.vars), "dr_secondary_master_domain: false", "dr_secondary_master_domain: 'False'")
 		text = strings.Replace(text, "dr_role_mappings:\n", "dr_role_mappings:\n- primary_name: null\n  secondary_name: null\n", 1)
@@ -402,6 +394,85 @@ func TestRoleOnABadNight(t *testing.T) {
 	})
 }
 
+// TestRoleRegisters gives the role a master that is not there, a template that cannot be registered, and an engine that restarts when it
+// has registered a VM. Again the end is success.
+func TestRoleRegisters(t *testing.T) {
+	t.Parallel()
+	world := lab.TwoSites(lab.TwoSitesOptions{VMs: 4, Domains: 3, EmptySecondary: true})
+	primary, secondary := world.Sites[0], &world.Sites[1]
+	// The secondary site has a template of that name already.
+	secondary.Templates = append(secondary.Templates, lab.Template{ID: lab.ID("another rhel9"), Name: primary.Templates[1].Name, ClusterID: secondary.Clusters[0].ID, Version: 1})
+	r := newRole(t, world)
+	names := map[string]any{"Prod": "Recovery", "Default": "Default", "uninitialized": []string{}}
+	for i, pair := range world.Replications {
+		_, source, _ := strings.Cut(pair.Source, ":")
+		_, names[source], _ = strings.Cut(pair.Target, ":")
+		if i == 2 {
+			names[source] = "/nowhere"
+		}
+	}
+	r.step(t, "mapping with one master", func(t *testing.T) {
+		r.mapped(t, names)
+		domains := strings.SplitAfter(r.read(t, r.vars), "dr_secondary_master_domain: ")
+		if len(domains) != 4 || !strings.Contains(domains[2], "dr_primary_name: nfs_ds3\n") {
+			t.Fatalf("the last one of three storage domains is not nfs_ds3: %s", domains)
+		}
+		domains[3] = "true" + strings.TrimPrefix(domains[3], "false")
+		if err := os.WriteFile(r.vars, []byte(strings.Join(domains, "")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	r.step(t, "fail_over without the master", func(t *testing.T) {
+		r.lose(t)
+		thin, late, before := []lab.VM{primary.VMs[0], primary.VMs[3]}, primary.VMs[1], len(r.Log())
+		// The module looks for the VM before it registers it, and again afterwards. All it has is a token, which a restart of the engine
+		// ends: to whatever it asks then the answer is 401.
+		if err := r.Fail(lab.Fault{Kind: lab.FaultEngine, Site: "secondary", Method: "GET", Path: "/api/vms/" + late.ID + "$", Nth: 2}); err != nil {
+			t.Fatal(err)
+		}
+		r.env = []string{"INTEROP_TIMEOUTS=1"}
+		out, err := r.play(t, "fail_over", map[string]any{"dr_target_host": "secondary", "dr_source_map": "primary"})
+		if err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		r.broken(t, "recover_engine.yml makes another domain the master when the master fails", func(t *testing.T) {
+			domains := r.View().Sites["secondary"].StorageDomains
+			if !slices.ContainsFunc(domains, func(d lab.DomainView) bool { return d.Name == "nfs_ds" && d.Master }) || r.domain("secondary", "nfs_ds3") != "" {
+				t.Errorf("%+v", domains)
+			}
+		})
+		r.broken(t, "register_vms.yml tries the VMs of a template that failed, one by one", func(t *testing.T) {
+			if got := r.registered(before, "templates", primary.Templates[1].ID); got != 409 {
+				t.Errorf("the template: %d", got)
+			}
+			for _, vm := range thin {
+				if got := r.registered(before, "vms", vm.ID); got != 400 {
+					t.Errorf("VM %s: %d", vm.Name, got)
+				}
+			}
+		})
+		r.broken(t, "ovirt_vm.py counts a registered VM as failed that it could not see for 180 s", func(t *testing.T) {
+			if got := r.registered(before, "vms", late.ID); got != 200 || r.vmAt("secondary", late.Name).Name == "" {
+				t.Errorf("VM %s was not registered: %d", late.Name, got)
+			}
+			refused := 0
+			for _, e := range r.Log()[before:] {
+				if strings.HasSuffix(e.Path, "/api/vms/"+late.ID) && e.Status == 401 {
+					refused++
+				}
+			}
+			if refused < 5 {
+				t.Errorf("it was told only %d times that its token is not valid", refused)
+			}
+			_, rest, _ := strings.Cut(out, "'NoneType' object has no attribute 'id'")
+			_, rest, _ = strings.Cut(rest, "Log append failed VM to failed_vm_names]")
+			if !strings.HasPrefix(strings.TrimLeft(rest, " *\n"), "ok:") {
+				t.Errorf("it is not among the failed ones:\n%s", out)
+			}
+		})
+	})
+}
+
 // newRole serves a world for the role, and counts at the end what it did.
 func newRole(t *testing.T, world lab.World) *role {
 	t.Helper()
@@ -418,6 +489,35 @@ func newRole(t *testing.T, world lab.World) *role {
 		tally.steps, tally.broken = tally.steps+r.steps, tally.broken+r.breakages
 	})
 	return r
+}
+
+// mapped has the role write its mapping, and fills it in by a table.
+func (r *role) mapped(t *testing.T, names map[string]any) {
+	t.Helper()
+	site := r.world.Sites[0]
+	if out, err := r.play(t, "generate_mapping", map[string]any{"site": site.URL, "username": site.Username, "password": site.Password,
+		"ca": filepath.Join(r.dir, "primary-ca.pem"), "var_file": r.vars}); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	table, err := json.Marshal(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.script(t, "fill_mapping.py", r.vars, string(table))
+}
+
+// registered is the answer to the only request behind the first so many to register an entity; 0 when there were none or more.
+func (r *role) registered(after int, kind, id string) int {
+	n, status := 0, 0
+	for _, e := range r.Log()[after:] {
+		if e.Site == "secondary" && strings.HasSuffix(e.Path, "/"+kind+"/"+id+"/register") {
+			n, status = n+1, e.Status
+		}
+	}
+	if n != 1 {
+		return 0
+	}
+	return status
 }
 
 // step is a part of the role's life; the others make no sense after one that failed.

@@ -1,5 +1,6 @@
 """Python imports this by itself when it starts. It is the network and the clock of a client that knows nothing of a lab: names of
-engines lead to the lab's sockets, and long sleeps pass as fast as the lab's time."""
+engines lead to the lab's sockets, and long sleeps pass as fast as the lab's time. With INTEROP_TIMEOUTS what a sleep skipped counts: a
+client that sleeps until its patience ends does not wait for the wall's clock."""
 import os
 import time
 
@@ -8,7 +9,17 @@ speed = float(os.environ.get("INTEROP_SPEED", "1"))
 
 if speed > 1:
     sleep = time.sleep
-    time.sleep = lambda seconds: sleep(seconds / speed if seconds >= 0.5 else seconds)
+    clock, skipped = time.time, [0.0]
+
+    def short(seconds):
+        if seconds < 0.5:
+            return sleep(seconds)
+        sleep(seconds / speed)
+        skipped[0] += seconds - seconds / speed
+
+    time.sleep = short
+    if os.environ.get("INTEROP_TIMEOUTS"):
+        time.time = lambda: clock() + skipped[0]
 
 if connect:
     try:
