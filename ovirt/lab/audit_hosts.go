@@ -5,9 +5,7 @@ const (
 	eventHostRests        = 15   // VDS_MAINTENANCE
 	eventHostActivate     = 16   // VDS_ACTIVATE
 	eventHostUpdated      = 43   // USER_UPDATE_VDS
-	eventSPMForced        = 159  // USER_FORCE_SELECTED_SPM
 	eventNowhereToMigrate = 166  // VM_MIGRATION_NO_VDS_TO_MIGRATE_TO
-	eventSPMRuns          = 204  // IRS_HOSTED_ON_VDS
 	eventHostResting      = 600  // USER_VDS_MAINTENANCE
 	eventHostRestingPlain = 620  // USER_VDS_MAINTENANCE_WITHOUT_REASON
 	eventUpdatesAsked     = 884  // HOST_AVAILABLE_UPDATES_STARTED
