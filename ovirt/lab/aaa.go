@@ -272,6 +272,20 @@ func (c *call) namedDomain(doc *node, name string) (domain string, r *refusal) {
 	return "", nil
 }
 
+// newcomer reads the name and the directory of a user or group to be added. The engine calls the member with the name property.
+func (c *call) newcomer(element, kind, member, property string) (doc *node, name, domain string, r *refusal) {
+	if doc, r = c.parse(element); r != nil {
+		return nil, "", "", r
+	}
+	if name = doc.value(member); name == "" {
+		return nil, "", "", incomplete(kind, property, "add")
+	}
+	if domain, r = c.namedDomain(doc, name); r == nil && domain == "" {
+		r = incomplete(kind, "domain.id|name", "add")
+	}
+	return doc, name, domain, r
+}
+
 // plain is an answer that the REST layer gives as bare text.
 func plain(status int, body string) *reply {
 	return &reply{status: status, contentType: "application/xml;charset=UTF-8", body: []byte(body)}
@@ -279,20 +293,9 @@ func plain(status int, body string) *reply {
 
 // postUser adds a user of a directory to the database (ovirt-engine BackendUsersResource.add, AddUserCommand).
 func (c *call) postUser() *reply {
-	doc, r := c.parse("user")
+	doc, name, domain, r := c.newcomer("user", "User", "user_name", "userName")
 	if r != nil {
 		return c.refuse(r)
-	}
-	name := doc.value("user_name")
-	if name == "" {
-		return c.refuse(incomplete("User", "userName", "add"))
-	}
-	domain, r := c.namedDomain(doc, name)
-	if r != nil {
-		return c.refuse(r)
-	}
-	if domain == "" {
-		return c.refuse(incomplete("User", "domain.id|name", "add"))
 	}
 	u := c.engine.userNamed(strings.TrimSuffix(name, "@"+domain), domain)
 	if p := doc.value("principal"); p != "" {
@@ -321,20 +324,9 @@ func (c *call) deleteUser(u *user) *reply {
 }
 
 func (c *call) postUserGroup() *reply {
-	doc, r := c.parse("group")
+	_, name, domain, r := c.newcomer("group", "Group", "name", "name")
 	if r != nil {
 		return c.refuse(r)
-	}
-	name := doc.value("name")
-	if name == "" {
-		return c.refuse(incomplete("Group", "name", "add"))
-	}
-	domain, r := c.namedDomain(doc, name)
-	if r != nil {
-		return c.refuse(r)
-	}
-	if domain == "" {
-		return c.refuse(incomplete("Group", "domain.id|name", "add"))
 	}
 	var g *userGroup
 	if d := c.engine.directory(domain); d != nil {
