@@ -120,14 +120,10 @@ func (c *call) postAttach(dc *dataCenter) *reply {
 	if !c.wait(o) || activation != nil && !c.wait(activation) {
 		return nil
 	}
-	var answer *reply
 	if fail != nil {
-		answer = c.refuse(fail)
-	} else {
-		answer = c.created("/datacenters/"+dc.ID+"/storagedomains/"+d.id, func(x *xmlWriter) { c.writeDomain(x, d, true) })
+		return c.refuse(fail)
 	}
-	answer.waited = true
-	return answer
+	return c.created("/datacenters/"+dc.ID+"/storagedomains/"+d.id, func(x *xmlWriter) { c.writeDomain(x, d, true) })
 }
 
 // activate lets the SPM and the hosts take a domain into use; when they cannot, it returns to the status back.
@@ -188,14 +184,10 @@ func (c *call) postActivate(d *storageDomain) *reply {
 	if !c.wait(o) {
 		return nil
 	}
-	var answer *reply
 	if worked {
-		answer = c.actionDone(j, func(x *xmlWriter) { x.ref("storage_domain", "storagedomains", d.id) })
-	} else {
-		answer = c.refuse(vdsm("Could not connect host to Data Center(Storage issue)"))
+		return c.actionDone(j, func(x *xmlWriter) { x.ref("storage_domain", "storagedomains", d.id) })
 	}
-	answer.waited = true
-	return answer
+	return c.refuse(vdsm("Could not connect host to Data Center(Storage issue)"))
 }
 
 // postDeactivate is ovirt-engine DeactivateStorageDomainWithOvfUpdateCommand: 200 says only that it was started.
@@ -369,14 +361,10 @@ func (c *call) deleteAttached(d *storageDomain) *reply {
 	if !c.wait(o) {
 		return nil
 	}
-	var answer *reply
 	if fail != nil {
-		answer = c.refuse(fail)
-	} else {
-		answer = c.actionDone(j, nil)
+		return c.refuse(fail)
 	}
-	answer.waited = true
-	return answer
+	return c.actionDone(j, nil)
 }
 
 // leave looks after a data center that a domain left.

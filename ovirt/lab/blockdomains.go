@@ -50,14 +50,9 @@ func (c *call) postBlockDomain(doc *node, h *host, kind string) *reply {
 		return nil
 	}
 	if fail != nil {
-		return waited(c.refuse(fail))
+		return c.refuse(fail)
 	}
-	return waited(c.created("/storagedomains/"+made.id, func(x *xmlWriter) {
-		was := made.status
-		made.status = "unknown" // a null column read as 0
-		c.writeDomain(x, made, false)
-		made.status = was
-	}))
+	return c.createdDomain(made)
 }
 
 // blockUnits reads the LUNs of a request, each of which needs an id, and an address with a target or none of both.
@@ -348,5 +343,5 @@ func (c *call) postRefreshLUNs(d *storageDomain) *reply {
 	}, back)) {
 		return nil
 	}
-	return waited(c.actionDone(c.doneJob("Refreshing LUNs of Storage Domain "+d.name), nil))
+	return c.actionDone(c.doneJob("Refreshing LUNs of Storage Domain "+d.name), nil)
 }

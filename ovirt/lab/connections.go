@@ -229,12 +229,10 @@ func (c *call) postConnection() *reply {
 	}, nil)) {
 		return nil
 	}
-	answer := c.created("/storageconnections/"+v.id, func(x *xmlWriter) { writeConnection(x, v) })
 	if fail != nil {
-		answer = c.refuse(fail)
+		return c.refuse(fail)
 	}
-	answer.waited = true
-	return answer
+	return c.created("/storageconnections/"+v.id, func(x *xmlWriter) { writeConnection(x, v) })
 }
 
 // mounted finds what a connection of a file type leads to: an export of the same type, and where it matters of the same file system.

@@ -20,7 +20,7 @@ func (c *call) creating(path string, task *op, write func(*xmlWriter)) *reply {
 		if !c.wait(task) {
 			return nil
 		}
-		return waited(c.created(path, write))
+		return c.created(path, write)
 	}
 	k := &creation{id: c.lab.newID(), done: task}
 	c.engine.creations = append(c.engine.creations, k)

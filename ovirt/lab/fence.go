@@ -111,7 +111,7 @@ func (c *call) fenceStatus(h *host) *reply {
 	if !c.wait(o) {
 		return nil
 	}
-	answer := c.echo(func(x *xmlWriter) {
+	return c.echo(func(x *xmlWriter) {
 		if why == "" {
 			x.open("power_management")
 			x.text("status", status)
@@ -124,8 +124,6 @@ func (c *call) fenceStatus(h *host) *reply {
 			x.text("status", "failed")
 		}
 	}).reply(http.StatusOK)
-	answer.waited = true
-	return answer
 }
 
 // fenceSwitch validates as StartVdsCommand, StopVdsCommand and RestartVdsCommand do, and then fails at the BMC, unless the host is in
@@ -152,18 +150,15 @@ func (c *call) fenceSwitch(h *host, kind string) *reply {
 	if !c.wait(o) {
 		return nil
 	}
-	var answer *reply
-	if status != "" && h.PowerSwitch {
+	switched := status != "" && h.PowerSwitch
+	if switched {
 		c.switchPower(h, kind)
-		answer = c.actionDone(c.doneJob("Executing power management "+kind+" on Host "+h.Name), func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
-	} else if status == "on" && kind == "start" || status == "off" && kind == "stop" {
-		answer = c.actionDone(c.doneJob("Executing power management "+kind+" on Host "+h.Name), func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
-	} else {
-		e.event(eventFenceOpFailed, "error", "Power management "+kind+" of Host "+h.Name+" failed.", refs{host: h, correlation: c.correlation, user: e.userName()})
-		answer = c.refuse(vdsm("Cannot %s Host. Fence operation failed.", kind))
 	}
-	answer.waited = true
-	return answer
+	if !switched && (status != "on" || kind != "start") && (status != "off" || kind != "stop") {
+		e.event(eventFenceOpFailed, "error", "Power management "+kind+" of Host "+h.Name+" failed.", refs{host: h, correlation: c.correlation, user: e.userName()})
+		return c.refuse(vdsm("Cannot %s Host. Fence operation failed.", kind))
+	}
+	return c.actionDone(c.doneJob("Executing power management "+kind+" on Host "+h.Name), func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
 }
 
 // fenceManual is a person's word that a host was rebooted. The engine believes it, and takes up elsewhere what ran there

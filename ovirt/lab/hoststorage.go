@@ -121,7 +121,7 @@ func (c *call) getHostStorage(h *host, s []string) *reply {
 		return nil
 	}
 	c.items = len(list)
-	return waited(c.hostStorage(h, s, list, status))
+	return c.hostStorage(h, s, list, status)
 }
 
 func (c *call) hostStorage(h *host, s []string, list []device, status bool) *reply {
@@ -142,10 +142,4 @@ func (c *call) hostStorage(h *host, s []string, list []device, status bool) *rep
 		}
 	}
 	return c.notFound()
-}
-
-// waited marks an answer as one whose time has passed already.
-func waited(answer *reply) *reply {
-	answer.waited = true
-	return answer
 }

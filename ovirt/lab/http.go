@@ -34,6 +34,7 @@ type call struct {
 	api         bool   // has passed the filters of the API
 	single      bool   // the document of one VM, not a list
 	inlined     bool   // the handler has followed the links itself
+	waited      bool   // the request took its time already
 	failing     bool   // an action whose job fails (FaultJob)
 }
 
@@ -43,7 +44,6 @@ type reply struct {
 	contentType string
 	header      map[string]string
 	body        []byte
-	waited      bool // the request took its time already
 }
 
 // Handler serves the engine of a site: SSO, API and services. It panics for an unknown site.
@@ -138,11 +138,12 @@ func (c *call) isAction() bool { return isAction(c.req) }
 
 // work does the request and lets its time pass.
 func (c *call) work() *reply {
+	c.waited = false // a fault's delay comes on top
 	answer := c.dispatch()
 	if answer == nil {
 		return nil
 	}
-	if c.async = false; !answer.waited {
+	if c.async = false; !c.waited {
 		d := c.lab.lat.Read
 		if c.req.Method != http.MethodGet {
 			d = c.lab.lat.Write
@@ -179,6 +180,7 @@ func (c *call) wait(o *op) bool {
 			return false
 		}
 	}
+	c.waited = o.finished
 	return o.finished
 }
 

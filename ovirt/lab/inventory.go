@@ -484,7 +484,5 @@ func (c *call) postRefresh(h *host) *reply {
 	}, nil)) {
 		return nil
 	}
-	answer := c.actionDone(j, func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
-	answer.waited = true
-	return answer
+	return c.actionDone(j, func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
 }

@@ -195,34 +195,30 @@ func (c *call) postISCSIDiscover(h *host) *reply {
 	}, nil)) {
 		return nil
 	}
-	var answer *reply
 	if fail != nil {
-		answer = c.refuse(fail)
-	} else {
-		answer = c.actionDone(nil, func(x *xmlWriter) {
-			x.open("discovered_targets")
-			for _, t := range found {
-				for _, p := range t.portals {
-					x.open("iscsi_details")
-					x.text("address", p.address)
-					x.int("port", int64(p.port))
-					x.text("portal", p.String())
-					x.text("target", t.Name)
-					x.close("iscsi_details")
-				}
-			}
-			x.close("discovered_targets")
-			x.open("iscsi_targets")
-			for _, t := range found {
-				for range t.portals {
-					x.text("iscsi_target", t.Name)
-				}
-			}
-			x.close("iscsi_targets")
-		})
+		return c.refuse(fail)
 	}
-	answer.waited = true
-	return answer
+	return c.actionDone(nil, func(x *xmlWriter) {
+		x.open("discovered_targets")
+		for _, t := range found {
+			for _, p := range t.portals {
+				x.open("iscsi_details")
+				x.text("address", p.address)
+				x.int("port", int64(p.port))
+				x.text("portal", p.String())
+				x.text("target", t.Name)
+				x.close("iscsi_details")
+			}
+		}
+		x.close("discovered_targets")
+		x.open("iscsi_targets")
+		for _, t := range found {
+			for range t.portals {
+				x.text("iscsi_target", t.Name)
+			}
+		}
+		x.close("iscsi_targets")
+	})
 }
 
 // String is the portal as iscsiadm writes it: with the portal group.
@@ -260,14 +256,10 @@ func (c *call) postISCSILogin(h *host) *reply {
 	}, nil)) {
 		return nil
 	}
-	var answer *reply
 	if fail != nil {
-		answer = c.refuse(fail)
-	} else {
-		answer = c.actionDone(nil, func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
+		return c.refuse(fail)
 	}
-	answer.waited = true
-	return answer
+	return c.actionDone(nil, func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
 }
 
 // candidate is a storage domain on LUNs that the engine does not know yet.
@@ -338,23 +330,19 @@ func (c *call) postUnregisteredDiscover(h *host) *reply {
 	}, nil)) {
 		return nil
 	}
-	var answer *reply
 	if fail != nil {
-		answer = c.refuse(fail)
-	} else {
-		answer = c.actionDone(nil, func(x *xmlWriter) {
-			if len(found) == 0 {
-				return // the member is absent then
-			}
-			x.open("storage_domains")
-			for _, k := range found {
-				writeCandidate(x, k)
-			}
-			x.close("storage_domains")
-		})
+		return c.refuse(fail)
 	}
-	answer.waited = true
-	return answer
+	return c.actionDone(nil, func(x *xmlWriter) {
+		if len(found) == 0 {
+			return // the member is absent then
+		}
+		x.open("storage_domains")
+		for _, k := range found {
+			writeCandidate(x, k)
+		}
+		x.close("storage_domains")
+	})
 }
 
 func writeCandidate(x *xmlWriter, k candidate) {

@@ -242,19 +242,15 @@ func (c *call) postRegisterVM(d *storageDomain, id string) *reply {
 	if !c.wait(o1) {
 		return nil
 	}
-	var answer *reply
 	if fail != nil {
-		answer = c.refuse(fail)
-	} else {
-		if !c.wait(o2) {
-			return nil
-		}
-		answer = c.actionDone(j, func(x *xmlWriter) {
-			x.ref("vm", "vms", v.id)
-		})
+		return c.refuse(fail)
 	}
-	answer.waited = true
-	return answer
+	if !c.wait(o2) {
+		return nil
+	}
+	return c.actionDone(j, func(x *xmlWriter) {
+		x.ref("vm", "vms", v.id)
+	})
 }
 
 // register makes the VM. Its rows go on all domains, whatever was left out.

@@ -76,9 +76,7 @@ func (c *call) postRegisterTemplate(d *storageDomain, id string) *reply {
 	if !c.wait(op1) {
 		return nil
 	}
-	answer := c.actionDone(j, func(x *xmlWriter) { x.ref("template", "templates", o.id) })
-	answer.waited = true
-	return answer
+	return c.actionDone(j, func(x *xmlWriter) { x.ref("template", "templates", o.id) })
 }
 
 // templateExists is VMT_CANNOT_IMPORT_TEMPLATE_EXISTS.

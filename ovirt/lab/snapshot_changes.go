@@ -173,7 +173,7 @@ func (c *call) postRestore(v *vm, id string) *reply {
 	if !c.wait(e.snapshotStep(c, v, "restore "+s.description+" of "+v.name, text, "initialized", [2]int{eventCommitStart, eventCommitted}, v.keepLook)) {
 		return nil
 	}
-	return waited(c.actionDone(c.doneJob("Preview VM Snapshot "+strings.TrimSpace(s.description)+" of VM "+v.name), func(x *xmlWriter) {
+	return c.actionDone(c.doneJob("Preview VM Snapshot "+strings.TrimSpace(s.description)+" of VM "+v.name), func(x *xmlWriter) {
 		x.empty("snapshot", "href", apiRoot+"/vms/"+v.id+"/snapshots/"+s.id, "id", s.id)
-	}))
+	})
 }

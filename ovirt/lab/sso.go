@@ -190,9 +190,7 @@ func (c *call) postToken() *reply {
 	if !c.wait(c.lab.after(c.lab.lat.Login, func() {})) {
 		return nil
 	}
-	answer := ssoJSON(http.StatusOK, member{"access_token", t.value}, member{"scope", scope}, member{"exp", "9223372036854775807"}, member{"token_type", "bearer"})
-	answer.waited = true
-	return answer
+	return ssoJSON(http.StatusOK, member{"access_token", t.value}, member{"scope", scope}, member{"exp", "9223372036854775807"}, member{"token_type", "bearer"})
 }
 
 // ssoClient finds that a request comes from no client of SSO: by parameters or Basic (ovirt-engine SsoService.getClientIdClientSecret,

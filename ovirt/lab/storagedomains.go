@@ -231,20 +231,20 @@ func (c *call) postDomain() *reply {
 	if !c.wait(o) {
 		return nil
 	}
-	var answer *reply
 	if fail != nil {
-		answer = c.refuse(fail)
-	} else {
-		answer = c.created("/storagedomains/"+made.id, func(x *xmlWriter) {
-			// The reply's own status is a null column read as 0.
-			was := made.status
-			made.status = "unknown"
-			c.writeDomain(x, made, false)
-			made.status = was
-		})
+		return c.refuse(fail)
 	}
-	answer.waited = true
-	return answer
+	return c.createdDomain(made)
+}
+
+// createdDomain answers 201 with a new storage domain. The reply's own status is a null column read as 0.
+func (c *call) createdDomain(made *storageDomain) *reply {
+	return c.created("/storagedomains/"+made.id, func(x *xmlWriter) {
+		was := made.status
+		made.status = "unknown"
+		c.writeDomain(x, made, false)
+		made.status = was
+	})
 }
 
 // addDomain is the execution of postDomain.
@@ -459,9 +459,7 @@ func (c *call) remove(d *storageDomain, latency time.Duration, effect string, be
 	if !c.wait(o) {
 		return nil
 	}
-	answer := c.actionDone(c.doneJob("Removing Storage Domain "+d.name), nil)
-	answer.waited = true
-	return answer
+	return c.actionDone(c.doneJob("Removing Storage Domain "+d.name), nil)
 }
 
 // postUpdateOVF starts to write the OVF store. The answer comes before the work (ovirt-engine

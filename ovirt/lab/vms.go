@@ -293,9 +293,7 @@ func (c *call) postStart(v *vm) *reply {
 	if !c.wait(o) {
 		return nil
 	}
-	answer := c.actionDone(j, func(x *xmlWriter) { x.ref("vm", "vms", v.id) })
-	answer.waited = true
-	return answer
+	return c.actionDone(j, func(x *xmlWriter) { x.ref("vm", "vms", v.id) })
 }
 
 // postStop is shutdown or stop. A shutdown of a VM that is not up, so also the second one, is a power-off (ovirt-engine
