@@ -178,7 +178,6 @@ func writeUserGroup(x *xmlWriter, g *userGroup) {
 }
 
 var userSearch = &searchSpec[*user]{
-	less: sortable[*user],
 	fields: map[string]searchField[*user]{
 		"name":       text(func(u *user) string { return u.FirstName }),
 		"lastname":   text(func(u *user) string { return u.LastName }),
@@ -188,15 +187,10 @@ var userSearch = &searchSpec[*user]{
 		"department": text(func(u *user) string { return u.Department }),
 		"title":      text(func(u *user) string { return "" }),
 	},
-	free: func(_ *engine, u *user) []string {
-		return []string{u.FirstName, u.LastName, u.Login, u.domain, u.Department}
-	},
 }
 
 var groupSearch = &searchSpec[*userGroup]{
-	less:   sortable[*userGroup],
 	fields: map[string]searchField[*userGroup]{"name": text(func(g *userGroup) string { return g.Name }), "grpname": text(func(g *userGroup) string { return g.Name })},
-	free:   func(_ *engine, g *userGroup) []string { return []string{g.Name, g.domain} },
 }
 
 func (c *call) routeUsers(s []string) *reply {

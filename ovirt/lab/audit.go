@@ -32,9 +32,6 @@ const (
 	eventQuotaAdded        = 3000
 	eventQuotaUpdated      = 3002
 	eventQuotaDeleted      = 3004
-	eventNetworkQoSAdded   = 10100
-	eventNetworkQoSRemoved = 10102
-	eventNetworkQoSUpdated = 10104
 	eventQoSAdded          = 10110
 	eventQoSRemoved        = 10112
 	eventQoSUpdated        = 10114

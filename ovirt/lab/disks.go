@@ -63,7 +63,15 @@ func writeDiskDomains(x *xmlWriter, d *disk) {
 
 // writeDiskOwners writes the disk profile and the quota that a disk has on a storage domain.
 func (c *call) writeDiskOwners(x *xmlWriter, s *storageDomain) {
-	x.ref("disk_profile", "diskprofiles", c.engine.diskProfileOf(s).ID)
+	id, known := c.profileIDs[s]
+	if !known { // a list has many disks on few storage domains
+		if c.profileIDs == nil {
+			c.profileIDs = map[*storageDomain]string{}
+		}
+		id = c.engine.diskProfileOf(s).ID
+		c.profileIDs[s] = id
+	}
+	x.ref("disk_profile", "diskprofiles", id)
 	if s.dc != nil {
 		x.ref("quota", "datacenters/"+s.dc.ID+"/quotas", c.engine.defaultQuotaID(s.dc))
 	}

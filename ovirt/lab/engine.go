@@ -65,7 +65,6 @@ type cluster struct {
 
 type macPool struct {
 	MACPool
-	from, to uint64
 }
 
 type host struct {
@@ -329,7 +328,7 @@ func (l *Lab) buildEngine(spec Site) *engine {
 		e.dcs = append(e.dcs, &dataCenter{DataCenter: d, status: "uninitialized", work: newResource(l.lat.SPMSlots)})
 	}
 	for _, p := range spec.MACPools {
-		e.pools = append(e.pools, &macPool{MACPool: p, from: macNumber(p.From), to: macNumber(p.To)})
+		e.pools = append(e.pools, &macPool{MACPool: p})
 	}
 	for _, c := range spec.Clusters {
 		e.clusters = append(e.clusters, &cluster{Cluster: c, dc: e.dc(c.DataCenterID), sched: newResource(1),

@@ -28,14 +28,15 @@ type call struct {
 	action      *node // the body of an action, nil for other requests
 	items       int   // objects in the answer
 	token       *token
-	ended       *token // a session that is only for this request
-	cookie      string // set by the answer
-	async       bool   // the client does not wait for what it asks for
-	api         bool   // has passed the filters of the API
-	single      bool   // the document of one VM, not a list
-	inlined     bool   // the handler has followed the links itself
-	waited      bool   // the request took its time already
-	failing     bool   // an action whose job fails (FaultJob)
+	ended       *token                    // a session that is only for this request
+	cookie      string                    // set by the answer
+	async       bool                      // the client does not wait for what it asks for
+	api         bool                      // has passed the filters of the API
+	single      bool                      // the document of one VM, not a list
+	inlined     bool                      // the handler has followed the links itself
+	waited      bool                      // the request took its time already
+	profileIDs  map[*storageDomain]string // of the disk profiles that the answer names
+	failing     bool                      // an action whose job fails (FaultJob)
 }
 
 // reply is an answer. A nil *reply means that the connection is dropped without one.

@@ -128,7 +128,6 @@ func writeStep(x *xmlWriter, j *job, s *step) {
 // jobSearch knows correlation_id only: anything else is free text over no columns, invalid SQL (ovirt-engine
 // JobConditionFieldAutoCompleter).
 var jobSearch = &searchSpec[*job]{
-	less:   sortable[*job],
 	fields: map[string]searchField[*job]{"correlation_id": text(func(j *job) string { return j.correlation })},
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // ranges are all of a pool.
-func (p *macPool) ranges() []MACRange {
+func (p *MACPool) ranges() []MACRange {
 	return append([]MACRange{{From: p.From, To: p.To}}, p.Ranges...)
 }
 
@@ -21,7 +21,6 @@ func (p *macPool) holds(mac uint64) bool {
 // setRanges replaces the ranges of a pool, of which there is at least one.
 func (p *macPool) setRanges(list []MACRange) {
 	p.From, p.To, p.Ranges = list[0].From, list[0].To, slices.Clone(list[1:])
-	p.from, p.to = macNumber(p.From), macNumber(p.To)
 }
 
 // defaultPool reports whether a pool is the engine's first one, which new clusters get.

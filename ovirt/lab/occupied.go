@@ -166,7 +166,8 @@ func (c *call) postFinalize(v *vm) *reply {
 	return c.actionDone(j, func(x *xmlWriter) { x.ref("vm", "vms", v.id) })
 }
 
-func (e *engine) poolID(name string) string { return PoolID(e.name, name) }
+// poolID is PoolID of a pool of the site.
+func (e *engine) poolID(name string) string { return e.ownID("pool/" + name) }
 
 // poolNames are the names of the VM pools, sorted.
 func (e *engine) poolNames() []string {

@@ -16,7 +16,7 @@ func (e *engine) ovfText(v *vm) string {
 	o.raw(`<?xml version="1.0" encoding="UTF-8"?><ovf:Envelope` + head + ` ovf:version="` + e.spec.Version + `.0"><References>`)
 	for _, a := range v.disks {
 		o.tag("File", "ovf:href", a.disk.id+"/"+a.disk.imageID, "ovf:id", a.disk.imageID, "ovf:size", fmt.Sprint(a.disk.size), "ovf:description", "Active VM",
-			"ovf:disk_storage_type", a.disk.storageKind(), "ovf:cinder_volume_type", "")
+			"ovf:disk_storage_type", strings.ToUpper(a.disk.storageType()), "ovf:cinder_volume_type", "")
 		o.raw("</File>")
 	}
 	o.raw(`</References><NetworkSection><Info>List of networks</Info>`)
@@ -27,9 +27,10 @@ func (e *engine) ovfText(v *vm) string {
 		}
 	}
 	o.raw(`</NetworkSection><Section xsi:type="ovf:DiskSection_Type"><Info>List of Virtual Disks</Info>`)
+	active := uuidOf(v.id + "/snapshot/active")
 	for _, a := range v.disks {
 		o.tag("Disk", "ovf:diskId", a.disk.imageID, "ovf:size", fmt.Sprint(a.disk.size/gib), "ovf:actual_size", fmt.Sprint(a.disk.size/gib),
-			"ovf:vm_snapshot_id", uuidOf(v.id+"/snapshot/active"), "ovf:parentRef", "", "ovf:fileRef", a.disk.id+"/"+a.disk.imageID,
+			"ovf:vm_snapshot_id", active, "ovf:parentRef", "", "ovf:fileRef", a.disk.id+"/"+a.disk.imageID,
 			"ovf:format", "http://www.vmware.com/specifications/vmdk.html#sparse", "ovf:volume-format", "RAW", "ovf:volume-type", "Sparse", "ovf:disk-interface", "VirtIO_SCSI",
 			"ovf:read-only", "false", "ovf:shareable", fmt.Sprint(a.disk.shareable), "ovf:boot", fmt.Sprint(a.bootable), "ovf:pass-discard", "false",
 			"ovf:incremental-backup", "false", "ovf:disk-alias", a.disk.alias, "ovf:disk-description", a.disk.description, "ovf:wipe-after-delete", "false")
@@ -97,13 +98,6 @@ func propertyText(list []CustomProperty) string {
 		parts = append(parts, p.Name+"="+p.Value)
 	}
 	return strings.Join(parts, ";")
-}
-
-func (d *disk) storageKind() string {
-	if d.lun != nil {
-		return "LUN"
-	}
-	return "IMAGE"
 }
 
 func storageOf(d *disk) string {

@@ -37,12 +37,10 @@ func (l *Lab) disaster(e *engine) {
 		}
 	}
 	for _, h := range e.hosts {
-		h.powered, h.alive, h.isolated, h.lost = false, false, false, true
+		e.cutPower(h)
 		if h.status != "maintenance" { // such a host is not looked at
 			h.status = "non_responsive"
 		}
-		h.seq++
-		e.killVMs(h)
 		e.unknown(h)
 	}
 	for _, dc := range e.dcs {
@@ -211,9 +209,6 @@ func (e *engine) hostSeen(h *host) {
 		dc.spm = nil // the role went with the power
 	}
 	h.lost = false
-	if h.status == "maintenance" {
-		return
-	}
 	if names := e.unreachable(h); len(names) > 0 { // (ovirt-engine InitVdsOnUpCommand)
 		if h.status != "non_operational" {
 			e.nonOperational(h, names)

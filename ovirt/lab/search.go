@@ -10,23 +10,10 @@ import (
 // nothing between them must both hold, whatever stands around them. What does not parse is no error: the engine answers 200 and an
 // empty list (ovirt-engine SearchQuery.java); what parses but fails in SQL is refused.
 
-type fieldKind int
-
-const (
-	stringField fieldKind = iota
-	enumField
-	numberField
-	timeField
-	uuidField
-)
-
-// searchField is where the values of a column come from. In the collections of searchCollections the grammar tells the column's
-// type, and kind and values need not be set.
+// searchField is where the values of a column come from, whose type the grammar tells.
 type searchField[T any] struct {
-	kind   fieldKind
-	str    func(v T) string              // the value, where there is always exactly one
-	get    func(e *engine, v T) []string // the values otherwise; none: NULL
-	values string                        // of an enumField, separated by blanks
+	str func(v T) string              // the value, where there is always exactly one
+	get func(e *engine, v T) []string // the values otherwise; none: NULL
 }
 
 // of gives the values of an object.
@@ -43,8 +30,6 @@ func (f searchField[T]) of(e *engine, v T) []string {
 // searchSpec is how the lab's objects of a kind are searched. A column of the grammar that it has no field for is NULL.
 type searchSpec[T any] struct {
 	fields map[string]searchField[T]
-	free   func(e *engine, v T) []string
-	less   func(a, b T, field string) int // set where max limits the list
 }
 
 // row is an object that a searched one refers to: the values of a column.
@@ -67,10 +52,7 @@ type matcher[T any] func(v T, joined []row) bool
 
 // search filters a list by the request's search parameter and cuts it by max and page.
 func search[T any](c *call, spec *searchSpec[T], list []T) ([]T, *refusal) {
-	limit := -1
-	if spec.less != nil {
-		limit = c.number("max")
-	}
+	limit := c.number("max")
 	text := c.params.Get("search")
 	var object *searchObject
 	if len(c.segments) == 1 { // collections below an object are not searched

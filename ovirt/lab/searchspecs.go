@@ -11,9 +11,6 @@ import (
 
 func text[T any](get func(T) string) searchField[T] { return searchField[T]{str: get} }
 
-// sortable marks a collection that max limits.
-func sortable[T any](T, T, string) int { return 0 }
-
 const vmStatuses = "unassigned down up poweringup paused migratingfrom migratingto unknown notresponding waitforlaunch rebootinprogress savingstate restoringstate suspended imageillegal imagelocked poweringdown"
 const hostStatuses = "unassigned down maintenance up nonresponsive error installing installfailed reboot preparingformaintenance nonoperational pendingapproval initializing connecting installingos kdumping"
 
@@ -26,17 +23,16 @@ func vmDomains(v *vm) []*storageDomain {
 }
 
 var vmSearch = &searchSpec[*vm]{
-	less: sortable[*vm],
 	fields: map[string]searchField[*vm]{
 		"name":                   text(func(v *vm) string { return v.name }),
 		"comment":                text(func(v *vm) string { return v.comment }),
 		"description":            text(func(v *vm) string { return v.description }),
-		"status":                 {kind: enumField, values: vmStatuses, str: func(v *vm) string { return v.status }},
-		"id":                     {kind: uuidField, str: func(v *vm) string { return v.id }},
+		"status":                 text(func(v *vm) string { return v.status }),
+		"id":                     text(func(v *vm) string { return v.id }),
 		"fqdn":                   {get: func(_ *engine, v *vm) []string { return reported(v, v.fqdn) }},
 		"cluster":                text(func(v *vm) string { return v.cluster.Name }),
 		"datacenter":             text(func(v *vm) string { return v.cluster.dc.Name }),
-		"memory":                 {kind: numberField, str: func(v *vm) string { return strconv.FormatInt(v.memory>>20, 10) }},
+		"memory":                 text(func(v *vm) string { return strconv.FormatInt(v.memory>>20, 10) }),
 		"ip":                     {get: func(_ *engine, v *vm) []string { return reported(v, v.ip) }},
 		"on_host":                {get: vmHost},
 		"uptime":                 {get: func(e *engine, v *vm) []string { return e.uptime(v) }},
@@ -92,14 +88,13 @@ func vmHost(_ *engine, v *vm) []string {
 }
 
 var hostSearch = &searchSpec[*host]{
-	less: sortable[*host],
 	fields: map[string]searchField[*host]{
 		"name":             text(func(h *host) string { return h.Name }),
 		"address":          text(func(h *host) string { return h.Address }),
 		"cluster":          text(func(h *host) string { return h.cluster.Name }),
 		"datacenter":       text(func(h *host) string { return h.cluster.dc.Name }),
-		"status":           {kind: enumField, values: hostStatuses, str: func(h *host) string { return h.status }},
-		"id":               {kind: uuidField, str: func(h *host) string { return h.ID }},
+		"status":           text(func(h *host) string { return h.status }),
+		"id":               text(func(h *host) string { return h.ID }),
 		"external_status":  text(func(h *host) string { return cmp.Or(h.external, "ok") }),
 		"cpu_usage":        text(func(*host) string { return "0" }),
 		"mem_usage":        text(func(*host) string { return "0" }),
@@ -132,13 +127,12 @@ func (e *engine) committedOn(h *host) int64 {
 }
 
 var domainSearch = &searchSpec[*storageDomain]{
-	less: sortable[*storageDomain],
 	fields: map[string]searchField[*storageDomain]{
 		"name":        text(func(d *storageDomain) string { return d.name }),
 		"description": text(func(d *storageDomain) string { return d.description }),
 		"comment":     text(func(d *storageDomain) string { return d.comment }),
 		"status":      {str: func(d *storageDomain) string { return d.status }},
-		"type":        {kind: enumField, values: "nfs fcp iscsi localfs posixfs glusterfs glance cinder", str: func(d *storageDomain) string { return d.export.kind() }},
+		"type":        text(func(d *storageDomain) string { return d.export.kind() }),
 		"datacenter": {get: func(_ *engine, d *storageDomain) []string {
 			if d.dc == nil {
 				return nil
@@ -166,17 +160,15 @@ func sharedStatus(d *storageDomain) string {
 }
 
 var dcSearch = &searchSpec[*dataCenter]{
-	less: sortable[*dataCenter],
 	fields: map[string]searchField[*dataCenter]{
 		"name":                  text(func(d *dataCenter) string { return d.Name }),
-		"status":                {kind: enumField, values: "uninitialized up maintenance notoperational nonresponsive contend", str: func(d *dataCenter) string { return d.status }},
+		"status":                text(func(d *dataCenter) string { return d.status }),
 		"local":                 text(func(*dataCenter) string { return "false" }),
 		"compatibility_version": text(func(d *dataCenter) string { return d.Version }),
 	},
 }
 
 var clusterSearch = &searchSpec[*cluster]{
-	less: sortable[*cluster],
 	fields: map[string]searchField[*cluster]{
 		"name":                text(func(c *cluster) string { return c.Name }),
 		"architecture":        text(func(c *cluster) string { return c.Architecture }),
@@ -186,10 +178,9 @@ var clusterSearch = &searchSpec[*cluster]{
 }
 
 var templateSearch = &searchSpec[*template]{
-	less: sortable[*template],
 	fields: map[string]searchField[*template]{
 		"name":   text(func(t *template) string { return t.Name }),
-		"status": {kind: enumField, values: "ok locked illegal", str: func(t *template) string { return t.status }},
+		"status": text(func(t *template) string { return t.status }),
 		"cluster": {get: func(_ *engine, t *template) []string {
 			if t.cluster == nil {
 				return nil
@@ -219,23 +210,22 @@ var templateSearch = &searchSpec[*template]{
 }
 
 var diskSearch = &searchSpec[*disk]{
-	less: sortable[*disk],
 	fields: map[string]searchField[*disk]{
 		"alias":             text(func(d *disk) string { return d.alias }),
 		"name":              text(func(d *disk) string { return d.alias }),
-		"id":                {kind: uuidField, str: func(d *disk) string { return d.id }},
-		"status":            {kind: enumField, values: "ok locked illegal", str: func(d *disk) string { return d.status }},
-		"disk_type":         {kind: enumField, values: "image lun cinder managedblockstorage", str: (*disk).storageType},
+		"id":                text(func(d *disk) string { return d.id }),
+		"status":            text(func(d *disk) string { return d.status }),
+		"disk_type":         text((*disk).storageType),
 		"disk_content_type": {get: func(e *engine, d *disk) []string { return []string{e.contentType(d)} }},
 		"size":              text(func(d *disk) string { return strconv.FormatInt(d.size, 10) }),
 		"provisioned_size":  text(func(d *disk) string { return strconv.FormatInt(d.size, 10) }),
 		"actual_size":       text(func(d *disk) string { return strconv.FormatInt(d.size/4, 10) }),
 		"shareable":         text(func(d *disk) string { return strconv.FormatBool(d.shareable) }),
 		"allocation_policy": text(func(*disk) string { return "sparse" }),
-		"number_of_vms":     {get: func(e *engine, d *disk) []string { return []string{strconv.Itoa(len(e.usersOf(d)))} }},
+		"number_of_vms":     {get: func(e *engine, d *disk) []string { return []string{strconv.Itoa(len(e.vmsOf(d)))} }},
 		"vm_names": {get: func(e *engine, d *disk) []string {
 			var names []string
-			for _, v := range e.usersOf(d) {
+			for _, v := range e.vmsOf(d) {
 				names = append(names, v.name)
 			}
 			return names
@@ -254,13 +244,7 @@ func (e *engine) contentType(d *disk) string {
 	return "data"
 }
 
-// usersOf are the VMs that a disk is attached to.
-func (e *engine) usersOf(d *disk) []*vm {
-	return selected(e.vms, func(v *vm) bool { return slices.ContainsFunc(v.disks, func(a *attachment) bool { return a.disk == d }) })
-}
-
 var networkSearch = &searchSpec[*Network]{
-	less: sortable[*Network],
 	fields: map[string]searchField[*Network]{
 		"name": text(func(n *Network) string { return n.Name }),
 		"datacenter": {get: func(e *engine, n *Network) []string {
@@ -273,7 +257,6 @@ var networkSearch = &searchSpec[*Network]{
 }
 
 var eventSearch = &searchSpec[*event]{
-	less: sortable[*event],
 	fields: map[string]searchField[*event]{
 		"correlation_id":       {get: func(_ *engine, v *event) []string { return nonEmpty(v.correlation) }},
 		"message":              text(func(v *event) string { return v.text }),
@@ -308,7 +291,6 @@ func nameOf[T any](v *T, name func(*T) string) []string {
 }
 
 var poolSearch = &searchSpec[string]{
-	less: sortable[string],
 	fields: map[string]searchField[string]{
 		"name":              text(func(name string) string { return name }),
 		"type":              text(func(string) string { return "manual" }),

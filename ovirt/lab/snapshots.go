@@ -50,17 +50,16 @@ func (v *vm) snapshots() []snapshot {
 		}
 		list = append(list, s)
 	}
+	if !v.preview {
+		return list
+	}
 	before := snapshot{id: uuidOf(v.id + "/snapshot/preview"), description: "Active VM before the preview", kind: "preview", status: "ok",
 		taken: v.created, configuration: true, was: v.beforePreview}
-	switch {
-	case v.preview && v.previewOf != "":
-		list = append(list, before)
-	case v.preview:
-		regular := snapshot{id: uuidOf(v.id + "/snapshot/regular"), description: "before the update", kind: "regular", status: "in_preview",
-			taken: v.created, configuration: true}
-		list = append(list, regular, before)
+	if v.previewOf == "" {
+		list = append(list, snapshot{id: uuidOf(v.id + "/snapshot/regular"), description: "before the update", kind: "regular", status: "in_preview",
+			taken: v.created, configuration: true})
 	}
-	return list
+	return append(list, before)
 }
 
 // writeSnapshot writes a snapshot. One without a configuration, such as the active one, has no links and no VM; the references in a

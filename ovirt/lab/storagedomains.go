@@ -272,9 +272,6 @@ func (c *call) addDomain(doc *node, h *host, conn *connection, reused bool) (*st
 	}
 	found, _ := l.content(x)
 	name, wanted := doc.value("name"), doc.attr("id")
-	inUse := func(name string) bool {
-		return find(e.domains, func(d *storageDomain) bool { return strings.EqualFold(d.name, name) }) != nil
-	}
 	const nameInUse = "Cannot add Storage. The Storage Domain name is already in use, please choose a unique name and try again."
 	// A domain that this engine knows is left out of the listing.
 	if found != nil && e.domain(found.id) == nil && doc.value("type") == "data" {
@@ -290,7 +287,7 @@ func (c *call) addDomain(doc *node, h *host, conn *connection, reused bool) (*st
 			newest = max(newest, dc.StorageFormat)
 		}
 		switch {
-		case inUse(name):
+		case e.domainNamed(name) != nil:
 			undo()
 			return nil, conflict(nameInUse)
 		case found.format > newest:
@@ -306,7 +303,7 @@ func (c *call) addDomain(doc *node, h *host, conn *connection, reused bool) (*st
 	case name == "":
 		undo()
 		return nil, incomplete("StorageDomain", "name", "add")
-	case inUse(name):
+	case e.domainNamed(name) != nil:
 		undo()
 		return nil, conflict(nameInUse)
 	case found != nil:

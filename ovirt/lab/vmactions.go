@@ -64,12 +64,8 @@ func (e *engine) canRemoveVM(v *vm, detach, force bool) *refusal {
 	case len(v.disks) > 0 && v.cluster.dc.status != "up":
 		return poolNotUp(what)
 	}
-	for _, a := range v.disks {
-		for _, d := range a.disk.domains {
-			if d.status != "active" {
-				return statusIllegal(what, d.status)
-			}
-		}
+	if r := v.domainsActive(what); r != nil {
+		return r
 	}
 	if locked := v.disksIn("locked"); locked != "" && !force {
 		return conflict("Cannot %s: The following disks are locked: %s. Please try again in a few minutes.", what, locked)
@@ -247,11 +243,7 @@ func (e *engine) canMigrate(n need) (*host, *refusal) {
 	if locked := v.disksIn("locked"); locked != "" {
 		return nil, conflict("Cannot %s: The following disks are locked: %s. Please try again in a few minutes.", n.what, locked)
 	}
-	h, no := e.schedule(n)
-	if no != nil && n.despiteVMs { // tried strictly first
-		return nil, no
-	}
-	return h, no
+	return e.schedule(n)
 }
 
 func (c *call) postMigrate(v *vm) *reply {
@@ -339,14 +331,20 @@ func (c *call) postCancelMigration(v *vm) *reply {
 	return c.doneVM(v, "Canceling Migration of VM "+v.name)
 }
 
-// canPreview is what a preview and its end have in common (ovirt-engine TryBackToAllSnapshotsOfVmCommand, RestoreAllSnapshotsCommand).
-func (e *engine) snapshotStorage(v *vm, what string) *refusal {
-	for _, a := range v.disks {
-		for _, d := range a.disk.domains {
-			if d.status != "active" {
-				return statusIllegal(what, d.status)
-			}
+// domainsActive refuses what needs all storage domains of a VM's disks.
+func (v *vm) domainsActive(what string) *refusal {
+	for _, d := range vmDomains(v) {
+		if d.status != "active" {
+			return statusIllegal(what, d.status)
 		}
+	}
+	return nil
+}
+
+// snapshotStorage is what a preview and its end have in common (ovirt-engine TryBackToAllSnapshotsOfVmCommand, RestoreAllSnapshotsCommand).
+func (e *engine) snapshotStorage(v *vm, what string) *refusal {
+	if r := v.domainsActive(what); r != nil {
+		return r
 	}
 	if v.cluster.dc.status != "up" && len(v.disks) > 0 {
 		return poolNotUp(what)

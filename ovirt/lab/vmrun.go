@@ -103,12 +103,8 @@ func (e *engine) canRun(n need, internal bool) (*host, *refusal) {
 		return nil, r
 	}
 	if !careless {
-		for _, a := range v.disks {
-			for _, d := range a.disk.domains {
-				if d.status != "active" {
-					return nil, statusIllegal(what, d.status)
-				}
-			}
+		if r := v.domainsActive(what); r != nil {
+			return nil, r
 		}
 		if locked := v.disksIn("locked"); locked != "" && !v.duringBackup() {
 			return nil, conflict("Cannot run VM: The following disks are locked: %s. Please try again in a few minutes.", locked)

@@ -313,7 +313,7 @@ func (s *Site) checkAdmin(add func(id string) error, need func(what, id string) 
 		}
 	}
 	for _, p := range s.MACPools {
-		for _, r := range append([]MACRange{{From: p.From, To: p.To}}, p.Ranges...) {
+		for _, r := range p.ranges() {
 			if macNumber(r.From) == 0 || macNumber(r.From) > macNumber(r.To) {
 				try(fmt.Errorf("mac pool %s: %s to %s is no range", p.Name, r.From, r.To))
 			}
