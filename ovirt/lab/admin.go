@@ -131,6 +131,3 @@ func (c *call) plainList(root string, n int, write func(x *xmlWriter, i int)) *r
 	}
 	return x.reply(200)
 }
-
-// updated answers 200 with the changed object.
-func updated[T any](v T, write func(*xmlWriter, T)) *reply { return single(v, write) }

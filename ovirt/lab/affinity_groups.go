@@ -379,7 +379,7 @@ func (c *call) putAffinityGroup(g *AffinityGroup) *reply {
 	}
 	*g = next
 	c.groupChanged(g)
-	return updated(g, e.writeAffinityGroup)
+	return single(g, e.writeAffinityGroup)
 }
 
 func (c *call) groupChanged(g *AffinityGroup) {

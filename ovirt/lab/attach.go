@@ -55,7 +55,7 @@ func (c *call) postAttach(dc *dataCenter) *reply {
 	if id == "" && name == "" {
 		return c.refuse(incomplete("StorageDomain", "id|name", "add"))
 	}
-	d := find(e.domains, func(d *storageDomain) bool { return d.id == id || id == "" && d.name == name })
+	d := e.domainRef(doc)
 	master := e.master(dc)
 	switch {
 	case d == nil && id == "":

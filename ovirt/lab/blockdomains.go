@@ -80,7 +80,7 @@ func blockUnits(storage *node, kind string) (units []*node, override bool, r *re
 func (c *call) importBlock(doc *node, h *host, kind string) (*storageDomain, *refusal) {
 	e := c.engine
 	if h.status != "up" {
-		return nil, vdsm("Network error during communication with the Host.")
+		return nil, networkError()
 	}
 	devices := slices.DeleteFunc(e.devices(h), func(v device) bool { return v.lun.set.Type != kind })
 	if kind == kindISCSI && len(devices) == 0 {
@@ -170,7 +170,7 @@ func (e *engine) lunsInUse(what string, ids []string) *refusal {
 func (c *call) createBlock(doc *node, h *host, kind string, units []*node, override bool) (*storageDomain, *refusal) {
 	e, l := c.engine, c.lab
 	if h.status != "up" {
-		return nil, vdsm("Network error during communication with the Host.")
+		return nil, networkError()
 	}
 	name := doc.value("name")
 	switch {

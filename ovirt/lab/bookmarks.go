@@ -58,5 +58,5 @@ func (c *call) saveBookmark(b *Bookmark) *reply {
 	*b = next
 	c.effect("update bookmark %s", b.Name)
 	c.audit(eventBookmarkUpdated, "Bookmark %s was updated by %s.", b.Name, e.userName())
-	return updated(b, writeBookmark)
+	return single(b, writeBookmark)
 }

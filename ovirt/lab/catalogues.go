@@ -127,7 +127,7 @@ var networkFilters = []struct{ name, since string }{
 
 // schedulingPolicies are those that cannot be changed (ovirt-engine InternalClusterPolicies).
 var schedulingPolicies = []struct{ id, name string }{
-	{"b4ed2332-a7ac-4d5f-9596-99a439cb2812", "none"}, {"7677771e-5eab-422e-83fa-dc04080d21b7", "cluster_maintenance"},
+	{noPolicy, "none"}, {"7677771e-5eab-422e-83fa-dc04080d21b7", "cluster_maintenance"},
 	{"20d25257-b4bd-4589-92a6-c4c5c5d3fd1a", "evenly_distributed"}, {"5a2b0939-7d46-4b73-a469-e9c2c7fc6a53", "power_saving"},
 	{"8d5d7bec-68de-4a67-b53e-0ac54686d579", "vm_evenly_distributed"}, {"8d5d7bec-68de-4a67-b53e-0ac54686d586", "InClusterUpgrade"},
 }

@@ -34,7 +34,7 @@ func newAuthority(site, siteURL string, now time.Time) (*authority, error) {
 		return nil, fmt.Errorf("make certificates of %s: %w", site, err)
 	}
 	from, to := now.Add(-24*time.Hour), now.AddDate(10, 0, 0)
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{Organization: []string{"drrun lab"}, CommonName: "drrun lab " + site + " CA"},
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{Organization: []string{organization}, CommonName: "drrun lab " + site + " CA"},
 		NotBefore: from, NotAfter: to, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
 	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
 	if err != nil {
@@ -44,7 +44,7 @@ func newAuthority(site, siteURL string, now time.Time) (*authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make certificates of %s: %w", site, err)
 	}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{Organization: []string{"drrun lab"}, CommonName: u.Hostname()},
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{Organization: []string{organization}, CommonName: u.Hostname()},
 		NotBefore: from, NotAfter: to, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames: []string{"localhost", u.Hostname()}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, caKey)

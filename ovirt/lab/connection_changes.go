@@ -116,7 +116,7 @@ func (c *call) putConnection(id string) *reply {
 		}
 	}
 	c.effect("update storage connection %s", v.spec())
-	return updated(v, writeConnection)
+	return single(v, writeConnection)
 }
 
 // led is what a file connection leads to: an export, or a place where nothing is.

@@ -268,7 +268,7 @@ func (e *engine) try(h *host, v *connection) *refusal {
 	x := e.lab.mounted(v)
 	switch {
 	case h.status != "up":
-		return vdsm("Network error during communication with the Host.")
+		return networkError()
 	case x == nil || !x.online || !h.sees(x):
 		return vdsm("Problem while trying to mount target")
 	case !x.writable:

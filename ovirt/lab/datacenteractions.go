@@ -14,7 +14,7 @@ func (c *call) postSetMaster(dc *dataCenter) *reply {
 	if id == "" && name == "" { // a null pointer
 		return html(500, "Internal Server Error")
 	}
-	d := find(e.domains, func(d *storageDomain) bool { return d.id == id || id == "" && d.name == name })
+	d := e.domainRef(named)
 	old := e.master(dc)
 	switch {
 	case d == nil && id == "":
@@ -33,7 +33,7 @@ func (c *call) postSetMaster(dc *dataCenter) *reply {
 		return c.refuse(conflict("Cannot %s. Storage domain %s must be active.", what, d.name))
 	case d.isoDomain() || d.settings.backup:
 		return c.refuse(bad("Cannot %s. Action is only applicable for Data domains.", what))
-	case e.taskOn(old) != nil:
+	case e.taskOn(old):
 		return c.refuse(conflict("Cannot %s. The storage pool has running tasks.", what))
 	}
 	c.effect("make storage domain %s the master", d.name)

@@ -62,7 +62,7 @@ func (e *engine) readDisk(doc *node, on *storageDomain) (*diskSpec, *refusal) {
 	s.size = n
 	if named := doc.child("storage_domains", "storage_domain"); named != nil && on == nil {
 		id, name := named.attr("id"), named.value("name")
-		s.domain = find(e.domains, func(d *storageDomain) bool { return d.id == id || id == "" && d.name == name })
+		s.domain = e.domainRef(named)
 		switch {
 		case s.domain == nil && id == "":
 			return nil, notFoundNamed(name)

@@ -188,7 +188,7 @@ func (e *engine) concerns(subject, path string) bool {
 		if d := e.domain(part); d != nil && d.name == subject {
 			return true
 		}
-		if h := find(e.hosts, func(h *host) bool { return h.ID == part }); h != nil && h.Name == subject {
+		if h := e.host(part); h != nil && h.Name == subject {
 			return true
 		}
 	}

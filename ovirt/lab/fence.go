@@ -89,7 +89,7 @@ func (c *call) askAgent(h *host, action string) (status, why string) {
 	}
 	tell := func(code int, severity, what, end string) {
 		e.event(code, severity, fmt.Sprintf("%s power management %s on Host %s using Proxy Host %s and Fence Agent %s:%s%s.", what, action, h.Name, proxy.Name, agent.Type, agent.Address, end),
-			refs{host: h, correlation: c.correlation, user: e.userName()})
+			c.aboutHost(h))
 	}
 	tell(eventFenceStarted, "normal", "Executing", "")
 	if h.bmcSilent {
@@ -155,10 +155,10 @@ func (c *call) fenceSwitch(h *host, kind string) *reply {
 		c.switchPower(h, kind)
 	}
 	if !switched && (status != "on" || kind != "start") && (status != "off" || kind != "stop") {
-		e.event(eventFenceOpFailed, "error", "Power management "+kind+" of Host "+h.Name+" failed.", refs{host: h, correlation: c.correlation, user: e.userName()})
+		e.event(eventFenceOpFailed, "error", "Power management "+kind+" of Host "+h.Name+" failed.", c.aboutHost(h))
 		return c.refuse(vdsm("Cannot %s Host. Fence operation failed.", kind))
 	}
-	return c.actionDone(c.doneJob("Executing power management "+kind+" on Host "+h.Name), func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
+	return c.doneHost(h, c.doneJob("Executing power management "+kind+" on Host "+h.Name))
 }
 
 // fenceManual is a person's word that a host was rebooted. The engine believes it, and takes up elsewhere what ran there
@@ -177,6 +177,6 @@ func (c *call) fenceManual(h *host) *reply {
 	if slices.Contains([]string{"non_responsive", "reboot", "kdumping"}, h.status) {
 		e.ended(h, "Host was manually confirmed as rebooted.", c.correlation)
 	}
-	e.event(eventManualFence, "normal", "Manual fence for host "+h.Name+" was started.", refs{host: h, correlation: c.correlation, user: e.userName()})
-	return c.actionDone(c.doneJob("Manually fencing Host "+h.Name), func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
+	e.event(eventManualFence, "normal", "Manual fence for host "+h.Name+" was started.", c.aboutHost(h))
+	return c.doneHost(h, c.doneJob("Manually fencing Host "+h.Name))
 }

@@ -147,5 +147,5 @@ func (c *call) saveAgent(h *host, a *FenceAgent, write func(*xmlWriter, *FenceAg
 	}
 	*a = next
 	c.effect("update fence agent %s of host %s", a.Type, h.Name)
-	return updated(a, write)
+	return single(a, write)
 }

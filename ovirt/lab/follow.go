@@ -37,7 +37,7 @@ func parseFollow(value string) *linksTree {
 // followed inlines the links of an answer that the handler has not inlined itself.
 func (c *call) followed(answer *reply) *reply {
 	value := c.params.Get("follow")
-	if value == "" || c.inlined || answer == nil || answer.status != http.StatusOK || c.action != nil || !isGet(c.req) || len(answer.body) == 0 {
+	if value == "" || c.inlined || answer == nil || answer.status != http.StatusOK || c.action != nil || !c.reading() || len(answer.body) == 0 {
 		return answer
 	}
 	doc, err := readLines(answer.body, true)
@@ -173,5 +173,3 @@ func (n *node) document(x *xmlWriter) {
 		x.text(n.name, n.text)
 	}
 }
-
-func isGet(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }

@@ -78,7 +78,7 @@ func (e *engine) canRest(h *host) *refusal {
 		return conflict("Cannot switch Host to Maintenance mode.\nHost still has running VMs on it and is in Non Responsive state.")
 	case h.status == "non_responsive" && spm:
 		return conflict("Cannot switch Host to Maintenance mode.\nHost is Storage Pool Manager and is in Non Responsive state.\n- If power management is configured, engine will try to fence the host automatically.\n- Otherwise, either bring the node back up, or release the SPM resource.")
-	case spm && h.status == "up" && master != nil && e.taskOn(master) != nil:
+	case spm && h.status == "up" && master != nil && e.taskOn(master):
 		return conflict("Cannot switch Host to Maintenance mode. Host has asynchronous running tasks,\nwait for operation to complete and retry.")
 	}
 	others := slices.ContainsFunc(e.hosts, func(o *host) bool { return o != h && o.cluster == h.cluster && o.status == "up" })
@@ -167,7 +167,7 @@ func (c *call) postCommitNet(h *host) *reply {
 		return c.refuse(r)
 	}
 	if h.status != "up" && h.status != "maintenance" && h.status != "non_operational" {
-		return c.refuse(vdsm("Network error during communication with the Host."))
+		return c.refuse(networkError())
 	}
 	c.effect("commit the network configuration of host %s", h.Name)
 	c.engine.event(eventNetCommitted, "normal", "Network changes were saved on host "+h.Name, c.aboutHost(h))

@@ -256,7 +256,7 @@ func (c *call) dispatch() *reply {
 
 // getHealth is the page that load balancers ask for; to get it at all is what tells (ovirt-engine HealthStatus.java).
 func (c *call) getHealth() *reply {
-	if !isGet(c.req) {
+	if !c.reading() {
 		return methodUnsupported(c.req)
 	}
 	return &reply{status: http.StatusOK, contentType: "text/html;charset=ISO-8859-1", body: []byte("DB Up!Welcome to Health Status!")}

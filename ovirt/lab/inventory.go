@@ -480,9 +480,9 @@ func (c *call) postRefresh(h *host) *reply {
 	// The engine brings it to its end whether or not somebody still waits for the answer.
 	if !c.wait(c.engine.operation(c.lab.now.Add(c.lab.lat.Refresh), func() {
 		j.end("finished", c.lab.now)
-		c.engine.event(eventHostRefreshed, "normal", "Successfully refreshed the capabilities of host "+h.Name+".", refs{host: h, correlation: c.correlation, user: c.engine.userName()})
+		c.engine.event(eventHostRefreshed, "normal", "Successfully refreshed the capabilities of host "+h.Name+".", c.aboutHost(h))
 	}, nil)) {
 		return nil
 	}
-	return c.actionDone(j, func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
+	return c.doneHost(h, j)
 }

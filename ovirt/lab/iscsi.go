@@ -143,7 +143,7 @@ func (l *Lab) reachable(t *target) bool {
 func (e *engine) connect(h *host, iqn, address string, port int, username, password string) (session, *refusal) {
 	t := e.lab.target(iqn)
 	if h.status != "up" {
-		return session{}, vdsm("Network error during communication with the Host.")
+		return session{}, networkError()
 	}
 	if t == nil || !e.lab.reachable(t) {
 		return session{}, vdsm("Failed to login to iSCSI node")
@@ -259,7 +259,7 @@ func (c *call) postISCSILogin(h *host) *reply {
 	if fail != nil {
 		return c.refuse(fail)
 	}
-	return c.actionDone(nil, func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
+	return c.doneHost(h, nil)
 }
 
 // candidate is a storage domain on LUNs that the engine does not know yet.

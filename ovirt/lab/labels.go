@@ -139,7 +139,7 @@ func (c *call) putLabel(v *label) *reply {
 		v.readOnly = readOnly
 	}
 	c.labelChanged(v)
-	return updated(v, writeLabel)
+	return single(v, writeLabel)
 }
 
 func (c *call) labelChanged(v *label) {

@@ -171,7 +171,7 @@ func (c *call) savePool(p *macPool) *reply {
 	*p = next
 	c.effect("update mac pool %s", p.Name)
 	c.audit(eventMACPoolEdited, "MAC Pool '%s' (id=%s) was changed. (User: %s)", p.Name, p.ID, e.userName())
-	return updated(p, e.writePool)
+	return single(p, e.writePool)
 }
 
 // doubleMAC reports whether two NICs of a pool's clusters have one address.

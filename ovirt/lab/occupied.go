@@ -40,26 +40,20 @@ func (v *vm) disksIn(status string) string {
 	return strings.Join(names, ", ")
 }
 
-// taskOn returns the disk of a storage domain, or of any of its data center, that a task of the engine works on. What a backup
-// locks is not the domain's business.
-func (e *engine) taskOn(d *storageDomain) *disk {
-	backedUp := map[*disk]bool{}
-	for _, v := range e.vms {
-		for _, a := range v.disks {
-			backedUp[a.disk] = backedUp[a.disk] || v.duringBackup()
-		}
-	}
-	return find(e.disks, func(k *disk) bool {
-		return k.status == "locked" && !backedUp[k] && slices.ContainsFunc(k.domains, func(o *storageDomain) bool { return o == d || d.master && o.dc == d.dc })
+// taskOn reports whether a task of the engine works on a disk of a storage domain, or for the master on one of its data center. What a
+// backup locks is not the domain's business.
+func (e *engine) taskOn(d *storageDomain) bool {
+	return slices.ContainsFunc(e.disks, func(k *disk) bool {
+		return k.status == "locked" && slices.ContainsFunc(k.domains, func(o *storageDomain) bool { return o == d || d.master && o.dc == d.dc }) &&
+			!slices.ContainsFunc(e.vmsOf(k), (*vm).duringBackup)
 	})
 }
 
 // hasTasks is the refusal of a deactivation while tasks run on a domain; those of a whole data center count for its master
 // (ovirt-engine DeactivateStorageDomainCommand).
 func (e *engine) hasTasks(d *storageDomain) *refusal {
-	k := e.taskOn(d)
 	switch {
-	case k == nil:
+	case !e.taskOn(d):
 		return nil
 	case d.master:
 		return conflict("Cannot deactivate Master Data Domain while there are running tasks on its Data Center.\n-Tasks running: MoveImageGroup\n-Please wait until tasks will finish and try again.")

@@ -15,7 +15,7 @@ import (
 // getPKI serves the CA and the engine's certificate to anyone (ovirt-engine PKIResourceServlet.java, PKIResources.java). The writer is
 // there before the content type, so that a character set is added to it.
 func (c *call) getPKI() *reply {
-	if !isGet(c.req) {
+	if !c.reading() {
 		return methodUnsupported(c.req)
 	}
 	q := c.req.URL.Query()

@@ -121,7 +121,7 @@ func (c *call) saveQoS(q *QoS) *reply {
 	*q = next
 	c.effect("update qos %s", q.Name)
 	c.qosEvent(q, eventQoSUpdated, "updated")
-	return updated(q, writeQoS)
+	return single(q, writeQoS)
 }
 
 // profileKind is what distinguishes CPU profiles from disk profiles.
@@ -264,5 +264,5 @@ func (c *call) saveProfile(k profileKind, list *[]*Profile, p *Profile, write fu
 	*p = next
 	c.effect("update %s %s", k.element, p.Name)
 	c.audit(k.updated, "%s %s was successfully updated (User: %s).", k.title, p.Name, e.userName())
-	return updated(p, write)
+	return single(p, write)
 }

@@ -118,7 +118,7 @@ func (c *call) saveQuota(q *Quota) *reply {
 	}
 	*q = next
 	c.quotaChanged(q)
-	return updated(q, writeQuota)
+	return single(q, writeQuota)
 }
 
 func (c *call) quotaChanged(q *Quota) {

@@ -343,7 +343,7 @@ func (c *call) putRole(v *role) *reply {
 	}
 	c.effect("update role %s", v.Name)
 	c.audit(eventRoleUpdated, "%s Role was updated to the %s Role", c.engine.userName(), v.Name)
-	return updated(v, writeRole)
+	return single(v, writeRole)
 }
 
 // deleteRole is ovirt-engine RemoveRoleCommand.

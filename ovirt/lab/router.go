@@ -7,7 +7,7 @@ import (
 
 // routed sends a request of the API to what serves it. Paths that this lab does not have answer 404, as unknown paths do.
 func (c *call) routed() *reply {
-	s, get := c.segments, c.req.Method == http.MethodGet || c.req.Method == http.MethodHead
+	s, get := c.segments, c.reading()
 	post, put, del := c.req.Method == http.MethodPost, c.req.Method == http.MethodPut, c.req.Method == http.MethodDelete
 	if len(s) == 0 {
 		if get {

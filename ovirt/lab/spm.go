@@ -171,7 +171,7 @@ func (c *call) postForceSelectSPM(h *host) *reply {
 		return c.refuse(r)
 	}
 	const what = "Cannot force select SPM. "
-	tasks := slices.ContainsFunc(e.attached(dc), func(d *storageDomain) bool { return e.hasTasks(d) != nil })
+	tasks := slices.ContainsFunc(e.attached(dc), e.taskOn)
 	switch {
 	case h.status != "up":
 		return c.refuse(conflict(what+"The Host %s is not active.", h.Name))
@@ -188,7 +188,7 @@ func (c *call) postForceSelectSPM(h *host) *reply {
 	e.event(eventForceSPM, "normal", "Host "+h.Name+" was force selected by "+e.userName(), refs{host: h, dc: dc, correlation: c.correlation, user: e.userName()})
 	c.effect("force host %s to be the SPM", h.Name)
 	e.elect(dc)
-	return c.actionDone(c.doneJob("Selecting Host "+h.Name+" as the SPM"), func(x *xmlWriter) { x.ref("host", "hosts", h.ID) })
+	return c.doneHost(h, c.doneJob("Selecting Host "+h.Name+" as the SPM"))
 }
 
 // lose puts a domain out of use that no host of its data center reaches. A master's role goes to another domain

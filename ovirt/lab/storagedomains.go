@@ -512,3 +512,9 @@ func (e *engine) hostRef(n *node) *host {
 	id, name := n.attr("id"), n.value("name")
 	return find(e.hosts, func(h *host) bool { return h.ID == id || id == "" && h.Name == name })
 }
+
+// domainRef finds a storage domain by the id or name in a reference, or nil.
+func (e *engine) domainRef(n *node) *storageDomain {
+	id, name := n.attr("id"), n.value("name")
+	return find(e.domains, func(d *storageDomain) bool { return d.id == id || id == "" && d.name == name })
+}

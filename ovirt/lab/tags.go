@@ -154,7 +154,7 @@ func (c *call) putTag(t *Tag) *reply {
 	}
 	c.effect("update tag %s", t.Name)
 	c.audit(eventTagUpdated, "Tag %s configuration was updated by %s.", t.Name, e.userName())
-	return updated(t, writePlainTag)
+	return single(t, writePlainTag)
 }
 
 // deleteTag removes a tag with all below it (ovirt-engine RemoveTagCommand).

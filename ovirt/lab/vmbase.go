@@ -261,7 +261,7 @@ func (c *call) writeCertificate(x *xmlWriter, h *host) {
 	}
 	x.open("certificate")
 	x.text("content", c.engine.digest("certificate/ca", func() string { return string(lines76(a.caPEM)) }))
-	x.text("organization", "drrun lab")
+	x.text("organization", organization)
 	x.text("subject", "O=drrun lab,CN="+h.Address)
 	x.close("certificate")
 }
