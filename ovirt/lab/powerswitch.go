@@ -84,7 +84,7 @@ func (e *engine) mayFence(h *host, kind string) *refusal {
 func (c *call) switchPower(h *host, kind string) {
 	e, was := c.engine, h.status
 	tell := func(code int, what string) {
-		e.event(code, "normal", "Host "+h.Name+" was "+what+" by "+e.spec.Username+".", refs{host: h, correlation: c.correlation, user: e.spec.Username})
+		e.event(code, "normal", "Host "+h.Name+" was "+what+" by "+e.userName()+".", c.aboutHost(h))
 	}
 	if h.switched == nil {
 		h.switched = map[string]time.Time{}
