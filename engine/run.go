@@ -674,6 +674,11 @@ func (r *Run) Reached(op string, s Subject) bool {
 	return false
 }
 
+// ReachedOrCut tells whether op was done to the subject, or may have been: an attempt was cut off there, which is not settled yet.
+func (r *Run) ReachedOrCut(op string, s Subject) bool {
+	return r.Reached(op, s) || len(r.Cut(op, s)) > 0
+}
+
 // Note journals an observation, a verdict or a warning, with the next sync, and emits it
 // with the "text" and "level" of data where it is an object that has them. data that is
 // no JSON is replaced by the error.

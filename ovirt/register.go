@@ -257,17 +257,15 @@ func (s *Site) StartReached(ctx context.Context, correlation string) (bool, erro
 
 // hasEvent reports whether the engine has an event with that correlation id and one of the codes.
 func (s *Site) hasEvent(ctx context.Context, correlation string, codes ...int) (bool, error) {
+	found, err := s.eventsOf(ctx, correlation, codes...)
+	return len(found) > 0, err
+}
+
+// eventsOf returns the events with that correlation id and one of the codes.
+func (s *Site) eventsOf(ctx context.Context, correlation string, codes ...int) ([]Event, error) {
 	if correlation == "" {
-		return false, nil
+		return nil, nil
 	}
 	events, err := s.Events(ctx, EventQuery{Search: correlationSearch(correlation), Max: 50})
-	if err != nil {
-		return false, err
-	}
-	for _, event := range events {
-		if event.CorrelationID == correlation && slices.Contains(codes, event.Code) {
-			return true, nil
-		}
-	}
-	return false, nil
+	return slices.DeleteFunc(events, func(e Event) bool { return e.CorrelationID != correlation || !slices.Contains(codes, e.Code) }), err
 }

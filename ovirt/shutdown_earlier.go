@@ -2,7 +2,6 @@ package ovirt
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -15,14 +14,11 @@ type asking struct {
 // earlierAsking looks for the events with the correlation ids of some shutdown requests.
 func (s *Site) earlierAsking(ctx context.Context, correlations []string) (asked asking, err error) {
 	for _, correlation := range correlations {
-		events, err := s.Events(ctx, EventQuery{Search: correlationSearch(correlation), Max: 50})
+		events, err := s.eventsOf(ctx, correlation, shutdownEvents...)
 		if err != nil {
 			return asked, err
 		}
 		for _, event := range events {
-			if event.CorrelationID != correlation || !slices.Contains(shutdownEvents, event.Code) {
-				continue
-			}
 			asked.received = true
 			if event.Time.After(asked.at) {
 				asked.at = event.Time

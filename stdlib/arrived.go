@@ -7,9 +7,6 @@ import (
 	"drrun/engine"
 )
 
-// NoteReleased is the kind of the journal's note about when the source let go of a storage domain; its data is a Released.
-const NoteReleased = noteReleased
-
 // leaveArrived keeps out of a planned move what an earlier one has brought to the target already: it stays as it is there.
 func (s *Session) leaveArrived() {
 	for i := range s.Facts.Domains {

@@ -54,12 +54,7 @@ func (s *Session) LeaveOut(vmID, why string) {
 }
 
 func (s *Session) leave(vm *FactVM, state, why string) {
-	s.mu.Lock()
-	if s.leftOut == nil {
-		s.leftOut = map[string]bool{}
-	}
-	s.leftOut[vm.ID] = true
-	s.mu.Unlock()
+	s.hide(vm.ID)
 	if now, known := s.Run.Status(s.vmSubject(vm)); known && (now.State == StateUp || now.State == StateUnverified) {
 		state = StateUnverified
 	}
@@ -69,12 +64,7 @@ func (s *Session) leave(vm *FactVM, state, why string) {
 
 // quarantine leaves a storage domain where it is, with every VM that lies on it: a planned move cannot release it.
 func (s *Session) quarantine(domain *FactDomain, why string) {
-	s.mu.Lock()
-	if s.leftOut == nil {
-		s.leftOut = map[string]bool{}
-	}
-	s.leftOut[domain.ID] = true
-	s.mu.Unlock()
+	s.hide(domain.ID)
 	s.Run.Mark(engine.Status{Subject: s.domainSubject(domain), State: StateQuarantined, Error: why})
 	for i := range s.Facts.VMs {
 		if vm := &s.Facts.VMs[i]; slices.Contains(vm.Domains, domain.ID) {
@@ -97,13 +87,25 @@ func (s *Session) factsShown() *Facts {
 }
 
 // Moving returns the storage domains of the run without those that stay where they are.
-func (s *Session) Moving() []FactDomain { return s.factsShown().Domains }
+func (s *Session) Moving() []FactDomain {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.leftOut) == 0 {
+		return s.Facts.Domains
+	}
+	return slices.DeleteFunc(slices.Clone(s.Facts.Domains), func(domain FactDomain) bool { return s.leftOut[domain.ID] })
+}
+
+// isLeftOut tells whether a VM or a storage domain of the facts is kept from the workflow.
+func (s *Session) isLeftOut(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leftOut[id]
+}
 
 // mayMove refuses to bring an object to the target that is left out of the run: the evidence is about what moves.
 func (s *Session) mayMove(id, name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.leftOut[id] {
+	if !s.isLeftOut(id) {
 		return nil
 	}
 	return fmt.Errorf("%s is left out of this run: it stays at %s", name, s.Source.Name)

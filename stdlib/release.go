@@ -104,7 +104,7 @@ func (d *domainRef) deactivate(ctx context.Context, timeout time.Duration) error
 	if _, judged := s.promotedGroup(d.fact.Group); !known.At.IsZero() && !changed && (judged || s.Run.Attempt() == known.Attempt || s.promotionRecorded(d.fact.Group)) {
 		return nil
 	}
-	if err := s.noteRelease(noteReleased, d.fact, release{At: s.Env.Clock.Now(), Attempt: s.Run.Attempt()}); err != nil {
+	if err := s.noteRelease(NoteReleased, d.fact, release{At: s.Env.Clock.Now(), Attempt: s.Run.Attempt()}); err != nil {
 		return err
 	}
 	if status, marked := s.Run.Status(s.domainSubject(d.fact)); !marked || status.State == StatePending {
@@ -154,7 +154,7 @@ func (site *Site) planDomains(ctx context.Context) ([]any, error) {
 	var rows, masters []any
 	for i := range site.session.Facts.Domains {
 		fact := &site.session.Facts.Domains[i]
-		if !slices.ContainsFunc(site.session.Moving(), func(d FactDomain) bool { return d.ID == fact.ID }) {
+		if site.session.isLeftOut(fact.ID) {
 			continue
 		}
 		at := slices.IndexFunc(known, func(one ovirt.StorageDomain) bool { return one.ID == fact.ID })
@@ -195,5 +195,5 @@ func (site *Site) planDomains(ctx context.Context) ([]any, error) {
 
 // imported tells whether this run has imported a storage domain, or may have: an attempt that was cut off there is settled only later.
 func (s *Session) imported(domain engine.Subject) bool {
-	return s.Run.Reached(ovirt.OpImportDomain, domain) || len(s.Run.Cut(ovirt.OpImportDomain, domain)) > 0
+	return s.Run.ReachedOrCut(ovirt.OpImportDomain, domain)
 }

@@ -69,7 +69,7 @@ type Session struct {
 	abandoned string   // why nobody may wait for another task any more; "" while they may
 	warnings  []string // said in this attempt, in order
 	verdicts  []verdict
-	leftOut   map[string]bool // VMs that a person left out of this attempt, by id
+	leftOut   map[string]bool // VMs and storage domains that the workflow does not see, by id
 	skipped   []string        // hooks that failed and whose on_error is continue, in order
 }
 

@@ -127,11 +127,12 @@ type release struct {
 	Marked  string    `json:"marked,omitempty"`  // id of the VM whose comment had this run's id in it when the store was written
 }
 
-// The kinds of the journal's notes about a release, which a resumed run takes up.
-const (
-	noteReleased     = "released"
-	noteStoreWritten = "store_written"
-)
+// NoteReleased is the kind of the journal's note about when the source let go of a storage domain; its data is a Released. A resumed
+// run takes it up.
+const NoteReleased = "released"
+
+// noteStoreWritten is the kind of the note that the OVF store of a storage domain was seen written, which a resumed run takes up too.
+const noteStoreWritten = "store_written"
 
 // RestoreRelease takes up a note about a release that an earlier attempt journaled.
 func (s *Session) RestoreRelease(note string, domainID string, r Released) {
@@ -139,7 +140,7 @@ func (s *Session) RestoreRelease(note string, domainID string, r Released) {
 	defer s.mu.Unlock()
 	known := s.released[domainID]
 	switch note {
-	case noteReleased:
+	case NoteReleased:
 		known.At, known.Attempt = r.At, r.Attempt
 	case noteStoreWritten:
 		known.Written, known.Marked = r.Written, r.Marked

@@ -7,13 +7,15 @@ import (
 
 // What is told of a storage domain by its type: where it lies, and how hosts get there.
 
-// name is what replications, domains and hosts call an export.
-func (e *Export) name() string {
-	if e.Address == "" {
-		return e.Path
+// ExportName is what replications, domains and hosts call the export of a path at an address, or of a path alone.
+func ExportName(address, path string) string {
+	if address == "" {
+		return path
 	}
-	return e.Address + ":" + e.Path
+	return address + ":" + path
 }
+
+func (e *Export) name() string { return ExportName(e.Address, e.Path) }
 
 // kind is the storage type in the API's spelling.
 func (e *Export) kind() string {
@@ -40,8 +42,7 @@ func (d *StorageDomain) place() string {
 	if d.LUNSet != "" {
 		return d.LUNSet
 	}
-	x := Export{Address: d.Address, Path: d.Path}
-	return x.name()
+	return ExportName(d.Address, d.Path)
 }
 
 // buildConnections gives a domain of the starting world the connections that it was added with.

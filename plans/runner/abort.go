@@ -74,7 +74,7 @@ func (a *attempt) abort(t *engine.Task, id string) error {
 		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
 	}
 	a.run = run
-	if a.facts, err = factsOf(run); err != nil {
+	if a.facts, err = factsOf(run.ID(), run.Facts()); err != nil {
 		return err
 	}
 	if a.facts != nil {

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -128,12 +127,12 @@ func (a *attempt) endedRuns() ([]*engine.RunInfo, error) {
 func (a *attempt) inherit(facts *stdlib.Facts, runs []*engine.RunInfo) error {
 	decided := map[string]bool{}
 	for _, run := range runs {
-		if len(run.Facts()) == 0 {
-			continue
+		earlier, err := factsOf(run.ID, run.Facts())
+		if err != nil {
+			return err
 		}
-		earlier := &stdlib.Facts{}
-		if err := json.Unmarshal(run.Facts(), earlier); err != nil {
-			return fmt.Errorf("read the facts of run %s: %w", run.ID, err)
+		if earlier == nil {
+			continue
 		}
 		l := leftBy(run)
 		for i := range facts.VMs {
@@ -174,12 +173,9 @@ func (a *attempt) inherit(facts *stdlib.Facts, runs []*engine.RunInfo) error {
 // leaves says what a run leaves at the source when it is closed, "" for nothing. A run that can be undone is refused unless the operator
 // wants it left as it is: what it took from the VMs would be left to somebody's memory.
 func (a *attempt) leaves(info *engine.RunInfo) (string, error) {
-	if len(info.Facts()) == 0 {
-		return "", nil
-	}
-	facts := &stdlib.Facts{}
-	if err := json.Unmarshal(info.Facts(), facts); err != nil {
-		return "", fmt.Errorf("read the facts of run %s: %w", info.ID, err)
+	facts, err := factsOf(info.ID, info.Facts())
+	if err != nil || facts == nil {
+		return "", err
 	}
 	text := leftBy(info).text(facts)
 	if a.LeaveAsIs || text == "" || !facts.Planned || passedPromotion(info) {

@@ -66,7 +66,7 @@ func (a *attempt) refuseBrokenLocks(ctx context.Context) error {
 		var mine []engine.LockToken // that the journal knows as made and not given back
 		for _, lock := range a.run.LockTokens() {
 			subject := engine.Subject{Kind: ovirt.KindAffinityLabel, Site: name, ID: lock.Token}
-			if lock.Site == name && a.run.Reached(ovirt.OpCreateLabel, subject) && !a.run.Reached(ovirt.OpDeleteLabel, subject) && len(a.run.Cut(ovirt.OpDeleteLabel, subject)) == 0 {
+			if lock.Site == name && a.run.Reached(ovirt.OpCreateLabel, subject) && !a.run.ReachedOrCut(ovirt.OpDeleteLabel, subject) {
 				mine = append(mine, lock)
 			}
 		}

@@ -44,7 +44,7 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
 	}
 	a.run = run
-	if a.facts, err = factsOf(run); err != nil {
+	if a.facts, err = factsOf(run.ID(), run.Facts()); err != nil {
 		return err
 	}
 	if err := a.useSnapshot(); err != nil {
@@ -73,13 +73,13 @@ func (a *attempt) useSnapshot() error {
 }
 
 // factsOf returns the recorded facts of a run, nil when it was cut before it had any.
-func factsOf(run *engine.Run) (*stdlib.Facts, error) {
-	if len(run.Facts()) == 0 {
+func factsOf(run string, recorded json.RawMessage) (*stdlib.Facts, error) {
+	if len(recorded) == 0 {
 		return nil, nil
 	}
 	facts := &stdlib.Facts{}
-	if err := json.Unmarshal(run.Facts(), facts); err != nil {
-		return nil, fmt.Errorf("read the facts of run %s: %w", run.ID(), err)
+	if err := json.Unmarshal(recorded, facts); err != nil {
+		return nil, fmt.Errorf("read the facts of run %s: %w", run, err)
 	}
 	return facts, nil
 }

@@ -382,7 +382,7 @@ func (a *attempt) tookOut(site, domainID string) bool {
 		return false
 	}
 	subject := engine.Subject{Kind: ovirt.KindStorageDomain, Site: site, ID: domainID}
-	return slices.ContainsFunc([]string{ovirt.OpRemoveDomain, ovirt.OpDestroyDomain}, func(op string) bool { return a.run.Reached(op, subject) || len(a.run.Cut(op, subject)) > 0 })
+	return slices.ContainsFunc([]string{ovirt.OpRemoveDomain, ovirt.OpDestroyDomain}, func(op string) bool { return a.run.ReachedOrCut(op, subject) })
 }
 
 func (a *attempt) warn(text string) { a.result.Warnings = append(a.result.Warnings, text) }

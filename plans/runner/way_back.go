@@ -43,7 +43,7 @@ func promotionBegan(run *engine.Run, facts *stdlib.Facts) bool {
 	}
 	return slices.ContainsFunc(facts.Domains, func(d stdlib.FactDomain) bool {
 		subject := engine.Subject{Kind: ovirt.KindStorageDomain, Site: facts.Target, ID: d.ID}
-		return run.Reached(ovirt.OpImportDomain, subject) || len(run.Cut(ovirt.OpImportDomain, subject)) > 0
+		return run.ReachedOrCut(ovirt.OpImportDomain, subject)
 	})
 }
 

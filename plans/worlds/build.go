@@ -167,7 +167,7 @@ func number(value any, to reflect.Type) reflect.Value {
 func (b *builder) identify(o *object) {
 	switch x := o.value.Addr().Interface().(type) {
 	case *lab.Export:
-		b.exports[exportName(x.Address, x.Path)] = true
+		b.exports[lab.ExportName(x.Address, x.Path)] = true
 	case *lab.LUNSet:
 		b.exports[x.Name] = true
 	case *lab.Site:

@@ -75,7 +75,7 @@ func nameUnnamed(o *object) {
 	if o.parent == nil || len(o.path) == 0 {
 		return
 	}
-	n, _ := o.path[len(o.path)-1].(int)
+	n := o.index()
 	switch x := o.value.Addr().Interface().(type) {
 	case *lab.NIC:
 		x.Name = cmp.Or(x.Name, fmt.Sprintf("nic%d", n))

@@ -82,12 +82,9 @@ func (b *builder) lookUp(o *object, f *field, name string, path []any) *object {
 	if kinds == nil {
 		return nil
 	}
-	var found, all []*object
+	var found []*object
 	for _, kind := range kinds {
-		site := o.site
-		if kind == "lun" { // no site has them
-			site = ""
-		}
+		site := siteOfKind(o.site, kind)
 		of := b.named[kindKey{site, kind, name}]
 		if at := strings.LastIndex(name, "/"); len(of) == 0 && at > 0 {
 			for _, one := range b.named[kindKey{site, kind, name[at+1:]}] {
@@ -96,10 +93,12 @@ func (b *builder) lookUp(o *object, f *field, name string, path []any) *object {
 				}
 			}
 		}
-		if id := b.everywhere(o.site, kind, name); len(of) == 0 && id != "" {
-			of = []*object{{shape: &shape{kind: kind}, id: id, name: name}}
+		if len(of) == 0 {
+			if id := b.everywhere(o.site, kind, name); id != "" {
+				of = []*object{{shape: &shape{kind: kind}, id: id, name: name}}
+			}
 		}
-		found, all = append(found, of...), append(all, b.named[kindKey{site, kind, ""}]...)
+		found = append(found, of...)
 	}
 	if len(found) > 1 {
 		if near := b.near(o, found); len(near) > 0 {
@@ -117,8 +116,10 @@ func (b *builder) lookUp(o *object, f *field, name string, path []any) *object {
 		return nil
 	case len(found) == 0:
 		var names []string
-		for _, one := range all {
-			names = append(names, one.name)
+		for _, kind := range kinds {
+			for _, one := range b.named[kindKey{siteOfKind(o.site, kind), kind, ""}] {
+				names = append(names, one.name)
+			}
 		}
 		if slices.Contains(kinds, "role") {
 			for _, r := range lab.PredefinedRoles() {
@@ -131,6 +132,14 @@ func (b *builder) lookUp(o *object, f *field, name string, path []any) *object {
 			"%s: %s has %d %s named %q", pathText(path), siteText(o.site), len(found), kindWords(kinds[0]), name)
 	}
 	return nil
+}
+
+// siteOfKind is where objects of a kind are looked up from a site: LUNs are no site's.
+func siteOfKind(site, kind string) string {
+	if kind == "lun" {
+		return ""
+	}
+	return site
 }
 
 // everywhere is the id of what every engine has without a word of the file, and of VM pools, which VMs name; "" is nothing.
@@ -286,7 +295,7 @@ func (b *builder) texts(o *object, kind string) []string {
 		}
 	case "export":
 		for _, x := range b.world.Exports {
-			names = append(names, exportName(x.Address, x.Path))
+			names = append(names, lab.ExportName(x.Address, x.Path))
 		}
 		names = append(names, b.texts(o, "lun_set")...)
 	case "lun_set":
@@ -315,17 +324,9 @@ func (b *builder) texts(o *object, kind string) []string {
 	return names
 }
 
-// exportName is what replications and hosts call an export.
-func exportName(address, path string) string {
-	if address == "" {
-		return path
-	}
-	return address + ":" + path
-}
-
 // place finds that a storage domain lies nowhere: on no export, on one that there is not, or on a LUN set besides.
 func (b *builder) place(o *object, d *lab.StorageDomain) {
-	name := exportName(d.Address, d.Path)
+	name := lab.ExportName(d.Address, d.Path)
 	switch {
 	case b.wrongInside(o, "address", "path", "lun_set"):
 	case o.table["lun_set"] != nil && name != "":
