@@ -300,6 +300,19 @@ func TestRole(t *testing.T) {
 	})
 }
 
+// namesExcept are the names at the secondary site of a world with NFS storage domains, of which one is said to lie elsewhere.
+func namesExcept(world lab.World, one int, elsewhere string) map[string]any {
+	names := map[string]any{"Prod": "Recovery", "Default": "Default", "uninitialized": []string{}}
+	for i, pair := range world.Replications {
+		_, source, _ := strings.Cut(pair.Source, ":")
+		_, names[source], _ = strings.Cut(pair.Target, ":")
+		if i == one {
+			names[source] = elsewhere
+		}
+	}
+	return names
+}
+
 // TestRoleOnABadNight gives the role what goes wrong on a bad night, and sees it end with success all the same.
 func TestRoleOnABadNight(t *testing.T) {
 	t.Parallel()
@@ -310,14 +323,7 @@ func TestRoleOnABadNight(t *testing.T) {
 	// Another domain of the secondary site has the name of the first.
 	world.Sites[1].StorageDomains[0].Name = world.Sites[0].StorageDomains[0].Name
 	r := newRole(t, world)
-	names := map[string]any{"Prod": "Recovery", "Default": "Default", "uninitialized": []string{}}
-	for i, pair := range world.Replications {
-		_, source, _ := strings.Cut(pair.Source, ":")
-		_, names[source], _ = strings.Cut(pair.Target, ":")
-		if i == 1 {
-			names[source] = "/empty"
-		}
-	}
+	names := namesExcept(world, 1, "/empty")
 	r.step(t, "mapping of a bad night", func(t *testing.T) {
 		r.mapped(t, names)
 		// As in the role's own example, booleans are texts; and a second row of roles is as empty as the first.
@@ -403,14 +409,7 @@ func TestRoleRegisters(t *testing.T) {
 	// The secondary site has a template of that name already.
 	secondary.Templates = append(secondary.Templates, lab.Template{ID: lab.ID("another rhel9"), Name: primary.Templates[1].Name, ClusterID: secondary.Clusters[0].ID, Version: 1})
 	r := newRole(t, world)
-	names := map[string]any{"Prod": "Recovery", "Default": "Default", "uninitialized": []string{}}
-	for i, pair := range world.Replications {
-		_, source, _ := strings.Cut(pair.Source, ":")
-		_, names[source], _ = strings.Cut(pair.Target, ":")
-		if i == 2 {
-			names[source] = "/nowhere"
-		}
-	}
+	names := namesExcept(world, 2, "/nowhere")
 	r.step(t, "mapping with one master", func(t *testing.T) {
 		r.mapped(t, names)
 		domains := strings.SplitAfter(r.read(t, r.vars), "dr_secondary_master_domain: ")
