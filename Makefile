@@ -48,9 +48,10 @@ SEARCHES ?= 10000
 search:
 	$(GO) test -timeout 2h ./plans/runner -run 'TestSearch' -v -seeds $(SEARCHES)
 
-## crash: the crash matrix of a failover, with its figures
+## crash: drrun killed at every moment of every action, and at every moment of the resume; takes a night, CRASH_FLAGS bounds it
+CRASH_FLAGS ?=
 crash:
-	$(GO) test ./plans/runner -run 'TestCrash' -v
+	GOGC=800 $(GO) test ./plans/runner -timeout 48h -run 'TestCrashMatrix$$' -v -crash all -write-tables $(CRASH_FLAGS)
 
 ## interop: foreign clients judge the lab (installs the official SDK and ansible collection from PyPI, outside the repository)
 interop:
