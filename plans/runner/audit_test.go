@@ -43,9 +43,11 @@ func (p *pair) audit(env engine.Env) []string {
 	var wrong []string
 	requests := map[string]int{}
 	starts := map[string]int{}
-	before := map[string]bool{} // correlation ids of what was done before the run that is looked at, by it or by people
+	before := map[string]bool{}   // correlation ids of what was done before the run that is looked at, by it or by people
+	effect := map[string]string{} // by correlation id
 	for i, entry := range p.allChanges() {
 		requests[entry.Correlation]++
+		effect[entry.Correlation] += entry.Effect
 		if before[entry.Correlation] = i < p.audited; i >= p.audited && strings.HasSuffix(entry.Path, "/start") && entry.Effect != "" {
 			starts[entry.Site+entry.Path]++
 		}
@@ -88,7 +90,7 @@ func (p *pair) audit(env engine.Env) []string {
 				wrong = append(wrong, fmt.Sprintf("%d requests for the intent %s (%s)", n, record.Intent.ID, record.Intent.Op))
 			case n == 0 && !unsent[record.Intent.ID]:
 				wrong = append(wrong, fmt.Sprintf("no request for the intent %s (%s %s), and it is not settled as without effect", record.Intent.ID, record.Intent.Op, record.Intent.Subject.Name))
-			case n == 1 && unsent[record.Intent.ID]:
+			case n == 1 && unsent[record.Intent.ID] && effect[record.Intent.ID] != "":
 				wrong = append(wrong, fmt.Sprintf("the intent %s (%s %s) had its effect and is settled as without", record.Intent.ID, record.Intent.Op, record.Intent.Subject.Name))
 			}
 			delete(requests, record.Intent.ID)
