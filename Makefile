@@ -3,7 +3,7 @@ GO   ?= go
 BIN  := bin/drrun
 TEST_TIMEOUT ?= 20m
 
-.PHONY: help build demo test race lint fuzz bench sim sabotage search crash interop update clean
+.PHONY: help build demo test race lint fuzz bench sim sabotage search crash faults interop update clean
 
 ## help: this list
 help:
@@ -52,6 +52,10 @@ search:
 CRASH_FLAGS ?=
 crash:
 	GOGC=800 $(GO) test ./plans/runner -timeout 48h -run 'TestCrashMatrix$$' -v -crash all -write-tables $(CRASH_FLAGS)
+
+## faults: each request of each action meets each fault, each record a full or read-only disk
+faults:
+	GOGC=800 $(GO) test ./plans/runner -timeout 4h -run 'TestFaultMatrix$$' -v -faults all -write-tables
 
 ## interop: foreign clients judge the lab (installs the official SDK and ansible collection from PyPI, outside the repository)
 interop:

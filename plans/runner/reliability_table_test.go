@@ -18,7 +18,8 @@ const reliabilityPage = "../../docs/reliability.md"
 
 // figures counts by row what a matrix played.
 type figures struct {
-	keys []string // headings of the columns that name a row
+	keys     []string // headings of the columns that name a row
+	headings []string // of those that count
 
 	mu   sync.Mutex
 	rows []*figure
@@ -31,7 +32,9 @@ type figure struct {
 	left                       int // cases that there was no time for
 }
 
-func newFigures(keys ...string) *figures { return &figures{keys: keys} }
+func newFigures(keys ...string) *figures {
+	return &figures{keys: keys, headings: []string{"points", "resumed", "different"}}
+}
 
 // of returns a row, a new one where there is none.
 func (f *figures) of(key ...string) *figure {
@@ -66,16 +69,26 @@ func (f *figures) addEnded(resumed, different bool, key ...string) {
 	}
 }
 
-func (f *figures) header() []string {
-	return append(slices.Clone(f.keys), "points", "resumed", "different")
-}
+func (f *figures) header() []string { return append(slices.Clone(f.keys), f.headings...) }
 
-func (r *figure) cells() []string {
-	points := strconv.Itoa(r.points)
-	if r.left > 0 {
-		points += fmt.Sprintf(" of %d", r.points+r.left)
+func (f *figures) cells(r *figure) []string {
+	cells := slices.Clone(r.key)
+	for _, heading := range f.headings {
+		switch heading {
+		case "points", "injected":
+			cells = append(cells, strconv.Itoa(r.points))
+			if r.left > 0 {
+				cells[len(cells)-1] += fmt.Sprintf(" of %d", r.points+r.left)
+			}
+		case "ended at once":
+			cells = append(cells, strconv.Itoa(r.points-r.resumed))
+		case "resumed":
+			cells = append(cells, strconv.Itoa(r.resumed))
+		case "different":
+			cells = append(cells, strconv.Itoa(r.different))
+		}
 	}
-	return append(slices.Clone(r.key), points, strconv.Itoa(r.resumed), strconv.Itoa(r.different))
+	return cells
 }
 
 // report prints the table, and with -write-tables puts it between the markers of that name in docs/reliability.md: rows that were not
@@ -86,7 +99,7 @@ func (f *figures) report(t *testing.T, name string) {
 	defer f.mu.Unlock()
 	var played [][]string
 	for _, row := range f.rows {
-		played = append(played, row.cells())
+		played = append(played, f.cells(row))
 	}
 	t.Logf("%s:\n%s", name, table(f.header(), sorted(played, len(f.keys))))
 	if !*writeTables || t.Failed() {

@@ -28,11 +28,12 @@ type pair struct {
 	afterEffect func(effect int) // called when a changing request had its effect and drrun has not seen the answer yet
 	effects     int
 
-	atRecord     func()    // called after each record of a journal, where count was called
-	afterHook    func()    // called after what a hook of crashHooks did outside of drrun, before drrun knows
-	hooks        *hookRuns // counts that; nil where the plan has other hooks
-	passed       passed
-	plannedStory bool // the source takes part: the storage is promoted when the hook, or the question, says so
+	beforeRequest func(site string, request *http.Request) // called before a request leaves
+	atRecord      func()                                   // called after each record of a journal, where count was called
+	afterHook     func()                                   // called after what a hook of crashHooks did outside of drrun, before drrun knows
+	hooks         *hookRuns                                // counts that; nil where the plan has other hooks
+	passed        passed
+	plannedStory  bool // the source takes part: the storage is promoted when the hook, or the question, says so
 
 	audited int // changing requests that the audit takes for granted
 
@@ -45,6 +46,9 @@ type wire struct{ pair *pair }
 func (w wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	var answer *http.Response
 	var err error
+	if w.pair.beforeRequest != nil {
+		w.pair.beforeRequest(siteOf(request), request)
+	}
 	key, ofHook := hookRequest(request)
 	if ofHook {
 		w.pair.arrayActs(request, key)
@@ -71,6 +75,14 @@ func (w wire) RoundTrip(request *http.Request) (*http.Response, error) {
 		}
 	}
 	return answer, err
+}
+
+// siteOf names the site whose engine a request goes to.
+func siteOf(request *http.Request) string {
+	if strings.HasPrefix(lab.PrimaryURL, "https://"+request.URL.Host+"/") {
+		return "primary"
+	}
+	return "secondary"
 }
 
 // newPair makes the two-site world and generates the plan of it, with VMs that have been running for a while.
