@@ -18,9 +18,13 @@ import (
 // outcome not yet recorded.
 const counted = "crash."
 
-// crashHooks puts hooks of each kind into the plan: one cut off in the middle is run again, or a person says whether it was done.
-const crashHooks = `
+// actOutside is what such a hook calls.
+const actOutside = `
 local function act(ctx, key) ctx.target:events { search = "correlation_id=crash." .. key, max = 1 } end
+`
+
+// crashHooks puts hooks of each kind into the plan: one cut off in the middle is run again, or a person says whether it was done.
+const crashHooks = actOutside + `
 plan:on("demote_storage", function(ctx, group) act(ctx, "hook:demote_storage/array/group/" .. group.id) end, { as = "array" })
 plan:on("promote_storage", function(ctx, group)
   act(ctx, "hook:promote_storage/array/group/" .. group.id)
@@ -40,6 +44,39 @@ plan:on("after_start", function(ctx, vm)
     return vm.name .. " is known"
   end)
 end, { as = "dns" })
+return plan
+`
+
+// hooksOfVMs leaves the storage to people.
+const hooksOfVMs = actOutside + `
+for _, point in ipairs { "before_stop", "after_stop", "before_start", "after_start" } do
+  plan:on(point, function(ctx, vm) act(ctx, "hook:" .. point .. "/monitor/vm/" .. vm.id) end, { as = "monitor" })
+end
+return plan
+`
+
+// hooksEverywhere puts a hook at every point that a built-in workflow of a planned move has, for one VM where it is about VMs.
+const hooksEverywhere = actOutside + `
+for _, point in ipairs { "before_stop", "after_stop", "before_register", "after_register", "before_start", "after_start", "verify_vm" } do
+  plan:on(point, function(ctx, vm)
+    if vm.name == "vm1" then act(ctx, "hook:" .. point .. "/monitor/vm/" .. vm.id) end
+  end, { as = "monitor" })
+end
+for _, point in ipairs { "before_import", "after_import" } do
+  plan:on(point, function(ctx, domain) act(ctx, "hook:" .. point .. "/backup/storage_domain/" .. domain.id) end, { as = "backup" })
+end
+for _, point in ipairs { "before_rank", "after_rank" } do
+  plan:on(point, function(ctx, rank) act(ctx, "hook:" .. point .. "/balancer/rank/" .. rank.id) end, { as = "balancer" })
+end
+for _, point in ipairs { "demote_storage", "promote_storage", "reverse_replication" } do
+  plan:on(point, function(ctx, group)
+    act(ctx, "hook:" .. point .. "/array/group/" .. group.id)
+    return { writable = true, ready = true, as_of = "in_sync" }
+  end, { as = "array" })
+end
+for _, point in ipairs { "before_run", "after_run" } do
+  plan:on(point, function(ctx) act(ctx, "hook:" .. point .. "/site/run") end, { as = "site" })
+end
 return plan
 `
 
@@ -101,8 +138,11 @@ func (h *hookRuns) killed(records []engine.Record) (cutAndAsked []string) {
 	return cutAndAsked
 }
 
-// hookKey is a journaled key without the path of the task, which a hook cannot know.
+// hookKey is a journaled key without what differs between two worlds or a hook cannot know: the id of the run, the path of the task.
 func hookKey(journaled string) string {
+	if key, _, ofRun := strings.Cut(journaled, "/run/"); ofRun && strings.HasPrefix(journaled, "hook:") {
+		return key + "/run"
+	}
 	path, isStep := strings.CutPrefix(journaled, "step:")
 	if !isStep {
 		return journaled

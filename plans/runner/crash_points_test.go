@@ -61,6 +61,26 @@ func (n passed) atMost(m passed) passed {
 	return passed{max(n.records, m.records), max(n.effects, m.effects), max(n.hooks, m.hooks)}
 }
 
+// spread are at most so many of the moments: half of them after records, a third after effects, and the rest after effects of hooks, as
+// far as there are so many. Every second one is with power loss.
+func (n passed) spread(most int) (points []crashPoint) {
+	for _, kind := range []struct {
+		n, most int
+		point   func(i int) crashPoint
+	}{
+		{n.records, most / 2, func(i int) crashPoint { return crashPoint{record: i} }},
+		{n.effects, most / 3, func(i int) crashPoint { return crashPoint{effect: i} }},
+		{n.hooks, most - most/2 - most/3, func(i int) crashPoint { return crashPoint{hook: i} }},
+	} {
+		for i := range min(kind.n, kind.most) {
+			point := kind.point(1 + i*kind.n/min(kind.n, kind.most))
+			point.torn = len(points)%2 == 1
+			points = append(points, point)
+		}
+	}
+	return points
+}
+
 // every is a part of the moments: each step-th record, and each second effect and effect of a hook. Every second one is with power loss.
 func (n passed) every(step int) (points []crashPoint) {
 	add := func(c crashPoint) {

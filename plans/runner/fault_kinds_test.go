@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -41,6 +42,8 @@ type faultKind struct {
 	inject func(p *pair, s crashStory, at moment) (met func() bool)
 	// after is what a person does before the next attempt; nil where the fault is over by itself.
 	after func(p *pair, s crashStory)
+	// undoes is set where the engine gives up what it had begun: that had no effect, although the engine's log names one.
+	undoes bool
 }
 
 // late is an answer that comes when nobody waits for it any more: the client gives a read 30 s, a change 10 minutes.
@@ -79,9 +82,9 @@ func faultKinds() []faultKind {
 		{name: "the answer comes after the time-out", meets: any, inject: func(p *pair, _ crashStory, at moment) func() bool {
 			return p.meet(at.request.rule(lab.Fault{Delay: late(at.request)}))
 		}},
-		{name: "the engine restarts and forgets its tokens", meets: any, inject: answers(lab.Fault{Restart: true})},
-		{name: "the SPM drops out during the import", meets: importing, inject: hostDown(true), after: powerOn},
-		{name: "another host drops out during the import", meets: importing, inject: hostDown(false), after: powerOn},
+		{name: "the engine restarts and forgets its tokens", meets: any, inject: answers(lab.Fault{Restart: true}), undoes: true},
+		{name: "the SPM drops out during the import", meets: importing, inject: hostDown(true), after: powerOn, undoes: true},
+		{name: "another host drops out during the import", meets: importing, inject: hostDown(false), after: powerOn, undoes: true},
 		{name: "the clock is set back an hour", meets: changing, inject: clockBack},
 		{name: "the disk is full", inject: diskFails(syscall.ENOSPC, "write", "replace", "mkdir", "lock"), after: diskMended},
 		{name: "the disk becomes read-only", inject: diskFails(syscall.EROFS, "write", "replace", "mkdir", "lock", "open", "truncate", "remove", "sync"), after: diskMended},
@@ -104,14 +107,16 @@ func (p *pair) meet(f lab.Fault) (met func() bool) {
 	}
 }
 
-// hostDown takes the power from a host of the target: its SPM, or the other one.
+// hostDown takes the power from a host of the target: its SPM, or the other one. A data center that has no storage yet has no SPM; the
+// first host becomes it.
 func hostDown(spm bool) func(p *pair, s crashStory, at moment) func() bool {
 	return func(p *pair, s crashStory, at moment) func() bool {
 		name := ""
 		p.engine(s.target, func(ctx context.Context, site *ovirt.Site) error {
 			hosts, err := site.Hosts(ctx)
-			for _, host := range hosts {
-				if (host.SPM == "spm") == spm {
+			first := slices.IndexFunc(hosts, func(host ovirt.Host) bool { return host.SPM == "spm" })
+			for i, host := range hosts {
+				if (i == max(first, 0)) == spm {
 					name = host.Name
 				}
 			}
