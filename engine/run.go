@@ -464,12 +464,12 @@ func (r *Run) decide(ctx context.Context, d Durable, digest string) (again strin
 		return "", nil, nil
 	case s == nil:
 		return "", nil, nil
-	case s.result != nil && (s.result.OK || s.attempt == attempt):
+	case s.result != nil && (s.result.OK && !sabotage.On(sabotage.StepRepeated) || s.attempt == attempt):
 		return "", s.result, nil
 	case s.result != nil && !s.result.Unknown:
 		return "failed", nil, nil
 	}
-	if d.OnCut != OnCutAsk {
+	if d.OnCut != OnCutAsk || sabotage.On(sabotage.CutNotAsked) {
 		return "cut", nil, nil
 	}
 	title := d.Title
