@@ -49,6 +49,7 @@ type Run struct {
 	waits      bool   // also where nobody is at the terminal, an answer of another process is waited for
 	asked      int    // questions published in this attempt
 	reason     string // why it stops
+	unwritten  error  // why the journal could not be written
 	stopped    chan struct{}
 	closed     bool
 }

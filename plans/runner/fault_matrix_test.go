@@ -205,7 +205,8 @@ func TestNothingLeavesUnrecorded(t *testing.T) {
 	}
 	r := story.goOn(p)
 	expect(t, r, runner.ExitStopped)
-	if !strings.Contains(r.Error.Message, "no space left on device") || !strings.Contains(r.Error.Message, "journal") {
+	if r.Error.Code != "journal" || !strings.Contains(r.Error.Message, "nothing more was begun: write journal record 60: write /state/runs/"+r.Run+"/journal.jsonl: no space left on device") ||
+		r.Error.Hint != "make room on the disk of the state folder /state, or make it writable again; then go on with: drrun resume "+r.Run {
 		t.Errorf("error %+v", r.Error)
 	}
 	recorded := map[string]bool{}

@@ -670,7 +670,7 @@ func (a *attempt) create(facts *stdlib.Facts) error {
 		Domains: a.domainIDs(), Params: params, Version: a.Version, Host: a.Host, User: a.User,
 	}, snapshot, engine.WithRedactor(a.redact))
 	if err != nil {
-		return refuse("state", "the state folder must be writable: "+a.StateDir, fmt.Errorf("create the run: %w", err))
+		return refuse("state", "the state folder must be writable: "+a.StateDir, err)
 	}
 	if err := a.run.SetFacts(facts); err != nil {
 		return refuse("state", "the state folder must be writable: "+a.StateDir, fmt.Errorf("record the facts: %w", err))
