@@ -28,8 +28,8 @@ var (
 	largeWorld = lab.TwoSitesOptions{VMs: 60, Domains: 4}
 )
 
-// largePoints is how many points of the large world are played: there are fewer hooks than a sixth of them.
-const largePoints = 240
+// largePoints is how many points of the large world are played.
+const largePoints = 204
 
 // crashMatrix plays one story with kills.
 type crashMatrix struct {
