@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,10 @@ type Run struct {
 	unlock  func() error
 	begun   time.Time // of this attempt
 	events  *dispatcher
+
+	mirrorDir    string  // as asked for; "" for none
+	mirror       *mirror // nil where there is none, or it could not be opened
+	mirrorFailed error   // why it could not
 
 	mu      sync.Mutex
 	redact  func(string) string
@@ -726,8 +731,12 @@ func (r *Run) End(status string, exit int, report any) error {
 	}
 	if raw, err := marshal(report); err != nil {
 		errs = append(errs, fmt.Errorf("write the report of run %s: %w", r.id, err))
-	} else if err := r.env.FS.WriteFile(reportPath(r.dir), append(indent(r.cleanJSON(raw, false)), '\n'), 0o600); err != nil {
-		errs = append(errs, fmt.Errorf("write the report of run %s: %w", r.id, err))
+	} else {
+		text := append(indent(r.cleanJSON(raw, false)), '\n')
+		if err := r.env.FS.WriteFile(reportPath(r.dir), text, 0o600); err != nil {
+			errs = append(errs, fmt.Errorf("write the report of run %s: %w", r.id, err))
+		}
+		_ = r.mirrorFiles("", map[string][]byte{filepath.Base(reportPath(r.dir)): text}) // a mirror that is lost has said so
 	}
 	return errors.Join(append(errs, r.Close())...)
 }
@@ -743,6 +752,7 @@ func (r *Run) Close() error {
 	r.closed = true
 	r.mu.Unlock()
 	r.events.flush()
+	defer r.mirror.close()
 	if r.journal == nil { // given up while it was being made
 		return r.unlock()
 	}

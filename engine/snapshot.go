@@ -15,7 +15,7 @@ func (r *Run) SetSnapshot(files map[string][]byte) error {
 	if r.snapshotOf == r.attempt {
 		return errors.New("set the snapshot: this attempt has one of its own")
 	}
-	digests, err := r.store(snapshotOf(r.dir, r.attempt), files)
+	digests, err := r.store(snapshotOf(r.attempt), files)
 	if err != nil {
 		return fmt.Errorf("set the snapshot: %w", err)
 	}
@@ -25,16 +25,17 @@ func (r *Run) SetSnapshot(files map[string][]byte) error {
 	return nil
 }
 
-// snapshotOf is the folder of the snapshot that was taken in an attempt.
-func snapshotOf(runDir string, attempt int) string {
+// snapshotOf is the folder, below that of the run, of the snapshot that was taken in an attempt.
+func snapshotOf(attempt int) string {
 	if attempt <= 1 {
-		return snapshotDir(runDir)
+		return "plan"
 	}
-	return snapshotDir(runDir) + "-" + strconv.Itoa(attempt)
+	return "plan-" + strconv.Itoa(attempt)
 }
 
-// store writes the files of a snapshot and returns their digests.
-func (r *Run) store(dir string, files map[string][]byte) (map[string]string, error) {
+// store writes the files of a snapshot below the run's folder, also in the mirror, and returns their digests.
+func (r *Run) store(folder string, files map[string][]byte) (map[string]string, error) {
+	dir := filepath.Join(r.dir, folder)
 	digests := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if !filepath.IsLocal(name) {
@@ -49,6 +50,9 @@ func (r *Run) store(dir string, files map[string][]byte) (map[string]string, err
 		}
 		digests[name] = hashLine(files[name])
 	}
+	if err := r.mirrorFiles(folder, files); err != nil && r.journal == nil { // later, a mirror that is lost is only told of
+		return nil, &MirrorError{Dir: r.mirrorDir, Run: r.id, Err: err}
+	}
 	return digests, nil
 }
 
@@ -56,7 +60,7 @@ func (r *Run) store(dir string, files map[string][]byte) (map[string]string, err
 // them with the recorded digests. It works on a run that is closed, too.
 func (r *Run) Snapshot() (map[string][]byte, error) {
 	r.mu.Lock()
-	files, dir := r.files, snapshotOf(r.dir, r.snapshotOf)
+	files, dir := r.files, filepath.Join(r.dir, snapshotOf(r.snapshotOf))
 	r.mu.Unlock()
 	out := map[string][]byte{}
 	for name, want := range files {

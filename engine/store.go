@@ -31,7 +31,6 @@ func runsDir(stateDir string) string   { return filepath.Join(stateDir, "runs") 
 func journalPath(runDir string) string { return filepath.Join(runDir, "journal.jsonl") }
 func reportPath(runDir string) string  { return filepath.Join(runDir, "report.json") }
 func lockPath(runDir string) string    { return filepath.Join(runDir, "lock") }
-func snapshotDir(runDir string) string { return filepath.Join(runDir, "plan") }
 
 func indent(raw []byte) []byte {
 	var buf bytes.Buffer
@@ -75,14 +74,18 @@ func CreateRun(env Env, stateDir string, head Head, snapshot map[string][]byte, 
 }
 
 func (r *Run) create(head Head, snapshot map[string][]byte) error {
+	if err := r.beginMirror(); err != nil {
+		return err
+	}
 	var err error
-	if head.Files, err = r.store(snapshotDir(r.dir), snapshot); err != nil {
+	if head.Files, err = r.store(snapshotOf(1), snapshot); err != nil {
 		return err
 	}
 	r.startJournal()
 	if err := r.openJournal(0); err != nil {
 		return err
 	}
+	r.mirror.tell(r.mirrorLost)
 	// The head rides with the attempt: one sync makes the run.
 	r.ride(Record{Kind: kindHead, Schema: Schema, Run: r.id, Head: &head})
 	return r.beginAttempt(1)
@@ -91,7 +94,7 @@ func (r *Run) create(head Head, snapshot map[string][]byte) error {
 func (r *Run) startJournal() {
 	r.journal = &journal{
 		clock: r.env.Clock, fs: r.env.FS, path: journalPath(r.dir), prev: noPrev,
-		redact: r.cleanRecord,
+		redact: r.cleanRecord, mirror: r.mirror,
 		failed: func(err error) { r.Stop(err.Error()) },
 	}
 }
@@ -107,8 +110,11 @@ func (r *Run) openJournal(size int64) error {
 
 func (r *Run) beginAttempt(n int) error {
 	r.begun = r.env.Clock.Now()
-	if err := r.commit(Record{Kind: kindAttempt, Attempt: n, Version: r.by.Version, Host: r.by.Host, User: r.by.User}); err != nil {
+	if err := r.commit(Record{Kind: kindAttempt, Attempt: n, Version: r.by.Version, Host: r.by.Host, User: r.by.User, Mirror: r.mirrorDir}); err != nil {
 		return err
+	}
+	if r.mirrorFailed != nil {
+		r.mirrorLost(r.mirrorFailed)
 	}
 	if reason, stopping := r.Stopping(); stopping { // a record before it could not be written at once
 		return fmt.Errorf("%w: %s", ErrStopping, reason)
@@ -116,13 +122,17 @@ func (r *Run) beginAttempt(n int) error {
 	return nil
 }
 
-func (r *Run) lock() error {
+// holder says who has the run open, for those who find it locked.
+func (r *Run) holder() string {
 	who := cmp.Or(r.by.User, "somebody")
 	if r.by.Host != "" {
 		who += " on " + r.by.Host
 	}
-	holder := fmt.Sprintf("%s since %s", who, r.env.Clock.Now().UTC().Format("2006-01-02T15:04:05Z"))
-	unlock, now, err := r.env.FS.Lock(lockPath(r.dir), []byte(holder))
+	return fmt.Sprintf("%s since %s", who, r.env.Clock.Now().UTC().Format("2006-01-02T15:04:05Z"))
+}
+
+func (r *Run) lock() error {
+	unlock, now, err := r.env.FS.Lock(lockPath(r.dir), []byte(r.holder()))
 	if errors.Is(err, ErrLocked) {
 		return &LockedError{Run: r.id, Holder: string(now)}
 	}
@@ -188,8 +198,13 @@ func OpenRun(env Env, stateDir, id string, opts ...Option) (*Run, error) {
 	if err := r.lock(); err != nil {
 		return nil, fmt.Errorf("open run %s: %w", id, err)
 	}
-	if err := r.restore(); err != nil {
+	err = r.joinMirror()
+	if err == nil {
+		err = r.restore()
+	}
+	if err != nil {
 		r.closed = true
+		r.mirror.close()
 		errs := []error{fmt.Errorf("open run %s: %w", id, err)}
 		if r.journal != nil {
 			errs = append(errs, r.journal.close())
@@ -220,6 +235,7 @@ func (r *Run) restore() error {
 	if err := r.openJournal(size); err != nil {
 		return err
 	}
+	r.mirror.tell(r.mirrorLost)
 	return r.beginAttempt(r.attempt + 1)
 }
 
