@@ -256,11 +256,12 @@ func (r *Run) newMirror() *mirror {
 
 // mirrorLost tells everybody that the run has no mirror any more.
 func (r *Run) mirrorLost(err error) {
-	r.Note(MirrorNote, Subject{Kind: "run", ID: r.id}, map[string]any{"dir": r.mirrorDir, "level": "warn", "text": lostMirrorText(r.mirrorDir, err)})
+	r.Note(MirrorNote, Subject{Kind: "run", ID: r.id}, map[string]any{"dir": r.mirrorDir, "level": "warn", "text": LostMirrorText(r.mirrorDir, err)})
 }
 
-func lostMirrorText(dir string, err error) string {
-	return fmt.Sprintf("the mirror %s was lost: %v. The run goes on without it and must not be taken over from there", dir, err)
+// LostMirrorText says what it means that a mirror was lost.
+func LostMirrorText(dir string, why error) string {
+	return fmt.Sprintf("the mirror %s was lost: %v. The run goes on without it and must not be taken over from there", dir, why)
 }
 
 // beginMirror makes the mirror of a new run.
@@ -315,8 +316,8 @@ func (r *Run) joinMirror() error {
 	return nil
 }
 
-// reconcile makes two folders of one run equal: of two journals, one of which begins with the other, the longer one counts, and each
-// folder gets the snapshots that it lacks. Both folders are locked. Journals that differ match *MirrorError.
+// reconcile makes two folders of one run equal: of two journals, one of which begins with the other, the longer one counts, and so
+// does one that the other has left with nothing but attempts that were refused. Each folder gets the snapshots that it lacks. Both are locked. Journals that differ match *MirrorError.
 func reconcile(env Env, here, there string) error {
 	own, err := wholeLines(env, journalPath(here))
 	if err != nil {
@@ -331,15 +332,22 @@ func reconcile(env Env, here, there string) error {
 		from, to, longer, shorter = there, here, theirs, own
 	}
 	if !bytes.HasPrefix(longer, shorter) {
-		same := commonPrefix(longer, shorter)
-		return &MirrorError{Run: filepath.Base(here), Diverged: true,
-			Err: fmt.Errorf("they differ after record %d, and each goes on by itself", bytes.Count(shorter[:same], []byte{'\n'}))}
+		same := commonRecords(longer, shorter)
+		switch {
+		case idle(shorter[same:]):
+		case idle(longer[same:]):
+			from, to, longer, shorter = to, from, shorter, longer
+		default:
+			return &MirrorError{Run: filepath.Base(here), Diverged: true,
+				Err: fmt.Errorf("they differ after record %d, and each goes on by itself", bytes.Count(shorter[:same], []byte{'\n'}))}
+		}
+		shorter = nil // it is replaced
 	}
 	if err := errors.Join(copySnapshots(env, from, to), copySnapshots(env, to, from)); err != nil {
 		return err
 	}
 	switch {
-	case len(longer) == len(shorter):
+	case bytes.Equal(longer, shorter):
 		return nil
 	case len(shorter) == 0:
 		return env.FS.WriteFile(journalPath(to), longer, 0o600)
@@ -367,14 +375,29 @@ func wholeLines(env Env, path string) ([]byte, error) {
 	return lines, err
 }
 
-func commonPrefix(a, b []byte) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
+// commonRecords returns the size of the records that two journals have in common.
+func commonRecords(a, b []byte) int {
+	size := 0
+	for size < min(len(a), len(b)) {
+		end := size + bytes.IndexByte(a[size:], '\n') + 1
+		if !bytes.HasPrefix(b[size:], a[size:end]) {
+			break
+		}
+		size = end
+	}
+	return size
+}
+
+// idle tells whether records say nothing about the world: attempts that were refused.
+func idle(records []byte) bool {
+	for line := range bytes.Lines(records) {
+		switch recordKind(line) {
+		case kindAttempt, kindNote, kindStop, kindEnd:
+		default:
+			return false
 		}
 	}
-	return n
+	return true
 }
 
 // copySnapshots copies the texts of a run that the other folder lacks. A text never changes once it is written.

@@ -163,10 +163,11 @@ func TestTakeOver(t *testing.T) {
 		check(env.FS.Truncate(path, must(env.FS.Stat(path)).Size-bytes))
 	}
 	tests := []struct {
-		name    string
-		prepare func(env engine.Env, r *engine.Run) // r is closed
-		fails   string
-		apart   bool // the machine that comes back has records that the mirror never got
+		name     string
+		prepare  func(env engine.Env, r *engine.Run) // r is closed
+		fails    string
+		attempts int  // when taken over; 0 for 2
+		apart    bool // the machine that comes back has records that the mirror never got
 	}{
 		{name: "there is nothing", prepare: func(engine.Env, *engine.Run) {}},
 		{name: "the mirror has a torn last line", apart: true, prepare: func(env engine.Env, r *engine.Run) { cut(env, mirrorOf(r), 5) }},
@@ -177,6 +178,19 @@ func TestTakeOver(t *testing.T) {
 		{name: "it has more", prepare: func(env engine.Env, r *engine.Run) {
 			copyOf(env, r, "/other")
 			cut(env, mirrorOf(r), 300)
+		}},
+		{name: "the mirror has an attempt that was refused", attempts: 3, prepare: func(env engine.Env, r *engine.Run) {
+			copyOf(env, r, "/other")
+			own := must(engine.OpenRun(env, "/other", r.ID()))
+			change(own)
+			check(own.Close())
+			wait(env, time.Minute)
+			refused := must(engine.OpenRun(env, share, r.ID()))
+			refused.Note("evidence", engine.Subject{}, nil)
+			refused.Note("evidence", engine.Subject{}, nil)
+			refused.Note("evidence", engine.Subject{}, nil)
+			refused.Note("evidence", engine.Subject{}, nil)
+			check(refused.End("refused", 3, nil))
 		}},
 		{name: "both went on", fails: "different stories", prepare: func(env engine.Env, r *engine.Run) {
 			copyOf(env, r, "/other")
@@ -221,7 +235,7 @@ func TestTakeOver(t *testing.T) {
 				check(other.End("done", 0, nil))
 				for _, dir := range []string{"/other", share} {
 					info := must(engine.ReadRun(env, dir, id))
-					if info.Attempts != 2 || info.Status != "done" {
+					if info.Attempts != max(2, tt.attempts) || info.Status != "done" {
 						t.Errorf("%s: %+v", dir, info)
 					}
 				}

@@ -679,6 +679,16 @@ func (r *Run) Reached(op string, s Subject) bool {
 	return false
 }
 
+// Knows tells whether a correlation id is one of the run's that the journal has, or none of the run's at all. One that it lacks was
+// sent by a process with a longer journal.
+func (r *Run) Knows(correlation string) bool {
+	number, own := strings.CutPrefix(correlation, r.id+"-")
+	n, err := strconv.Atoi(number)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !own || err != nil || n <= r.lastID
+}
+
 // ReachedOrCut tells whether op was done to the subject, or may have been: an attempt was cut off there, which is not settled yet.
 func (r *Run) ReachedOrCut(op string, s Subject) bool {
 	return r.Reached(op, s) || len(r.Cut(op, s)) > 0

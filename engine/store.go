@@ -286,6 +286,7 @@ func (i *RunInfo) add(rec *Record) {
 			i.Started = rec.Time
 		}
 		i.Attempts, i.Resumed = rec.Attempt, rec.Time
+		i.By, i.Mirror = By{rec.Version, rec.Host, rec.User}, rec.Mirror
 		i.Ended, i.Status, i.Exit = time.Time{}, "", 0
 	case kindEnd:
 		i.Ended, i.Status, i.Exit = rec.Time, rec.Status, *rec.Exit

@@ -263,6 +263,8 @@ type RunInfo struct {
 	Started  time.Time // of the first attempt
 	Resumed  time.Time // start of the last attempt
 	Attempts int
+	By       By        // who made the last attempt
+	Mirror   string    // the mirror of the last attempt, as its machine names it; "" for none
 	Ended    time.Time // zero when the last attempt has no end record
 	Status   string    // of the end record; empty when there is none
 	Exit     int       // exit code of the end record

@@ -51,6 +51,10 @@ func Abort(soft, hard context.Context, o Options, id string) *Result {
 }
 
 func (a *attempt) abort(t *engine.Task, id string) error {
+	id, err := a.takeOver(id)
+	if err != nil {
+		return err
+	}
 	info, err := engine.ReadRun(a.Env, a.StateDir, id)
 	if err != nil {
 		return invalid("no-run", "drrun history lists the runs", err)
@@ -69,11 +73,10 @@ func (a *attempt) abort(t *engine.Task, id string) error {
 	if err != nil {
 		return err
 	}
-	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact), engine.WithBy(engine.By{Version: a.Version, Host: a.Host, User: a.User}))
-	if err != nil {
-		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
+	if err := a.openRun(info); err != nil {
+		return err
 	}
-	a.run = run
+	run := a.run
 	if a.facts, err = factsOf(run.ID(), run.Facts()); err != nil {
 		return err
 	}

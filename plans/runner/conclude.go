@@ -56,6 +56,11 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 		}
 	}
 	a.verdicts()
+	if a.run != nil {
+		if dir, lost := a.run.Mirror(); lost != nil {
+			a.warn(engine.LostMirrorText(dir, lost))
+		}
+	}
 	a.clean()
 	r.Duration = a.Env.Clock.Now().Sub(a.started).Seconds()
 	if a.run != nil {

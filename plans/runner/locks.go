@@ -153,6 +153,9 @@ func (a *attempt) lockEngines(ctx context.Context) error {
 		return err
 	}
 	a.locks = a.newEngineLocks()
+	if a.tookOver {
+		a.locks.Renew()
+	}
 	a.session.Locks = a.locks
 	err := a.locks.Take(ctx)
 	var known *failure

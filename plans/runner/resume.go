@@ -38,12 +38,10 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 		return err
 	}
 	a.confirmedBy = confirmedBy(info)
-	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact),
-		engine.WithBy(engine.By{Version: a.Version, Host: a.Host, User: a.User}))
-	if err != nil {
-		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
+	if err := a.openRun(info); err != nil {
+		return err
 	}
-	a.run = run
+	run := a.run
 	if a.facts, err = factsOf(run.ID(), run.Facts()); err != nil {
 		return err
 	}
@@ -116,6 +114,9 @@ func (a *attempt) prepareResume(ctx context.Context) error {
 	}
 	facts, err := a.recordedFacts(ctx)
 	if err != nil {
+		return err
+	}
+	if err := a.refuseBehind(ctx); err != nil {
 		return err
 	}
 	if err := a.refuseMovedSince(ctx, facts); err != nil {

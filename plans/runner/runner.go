@@ -39,6 +39,13 @@ type Options struct {
 	// where the state folder knows of no move that took the VMs away from there.
 	ConfirmStale string
 	StateDir     string
+	// Mirror is a folder that keeps a second copy of the run, laid out as a state folder; "" keeps none, or, in a resume, that of the
+	// attempt before, where this is the machine that made it.
+	Mirror string
+	// FromMirror makes Resume, Rollback and Abort take the run over from a mirror, which stays its mirror.
+	FromMirror string
+	// Near tells whether this machine is on the network of a host, by its name or address; nil: it is not known.
+	Near func(ctx context.Context, host string) bool
 	// LeaveAsIs lets Abort close a run that could be undone.
 	LeaveAsIs bool
 	LibDirs   []string
@@ -118,6 +125,7 @@ type attempt struct {
 	secrets  []string // revealed, for the text filter
 	// noSourceLogin is set when the source's secret could not be had: it is asked nothing that needs a login.
 	noSourceLogin bool
+	tookOver      bool   // another machine made the attempt before
 	rollback      bool   // the run is undone: its target is the source and its source the target
 	confirmedBy   string // whose word, and nothing else, some attempt of the run went by; "" for none
 	unlock        func()
@@ -189,6 +197,10 @@ func (a *attempt) resume(soft, hard context.Context, id string) *Result {
 
 // takeUp works on a run that exists: prepare opens the sites and gives the session its facts.
 func (a *attempt) takeUp(soft, hard context.Context, id string, prepare func(context.Context) error) *Result {
+	id, err := a.takeOver(id)
+	if err != nil {
+		return a.conclude(soft, err)
+	}
 	info, err := engine.ReadRun(a.Env, a.StateDir, id)
 	if err != nil {
 		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
@@ -489,6 +501,7 @@ func (a *attempt) prepare(ctx context.Context) error {
 	if err := a.open(ctx); err != nil {
 		return err
 	}
+	a.warnOfLoneJournal(ctx)
 	facts, err := a.gatherChecked(ctx)
 	if err != nil {
 		return err
@@ -665,7 +678,11 @@ func (a *attempt) create(facts *stdlib.Facts) error {
 		Options: begun,
 		Plan:    a.plan.Name, PlanFile: a.PlanFile, Action: a.Action, Source: facts.Source, Target: facts.Target,
 		Domains: a.domainIDs(), Params: params, Version: a.Version, Host: a.Host, User: a.User,
-	}, snapshot, engine.WithRedactor(a.redact))
+	}, snapshot, a.engineOptions()...)
+	var mirror *engine.MirrorError
+	if errors.As(err, &mirror) {
+		return refuse(mirror.Code(), "make the folder "+a.Mirror+" writable, or leave --mirror out: then nobody can go on with the run when this machine is lost", err)
+	}
 	if err != nil {
 		return refuse("state", "the state folder must be writable: "+a.StateDir, fmt.Errorf("create the run: %w", err))
 	}
