@@ -452,6 +452,13 @@ func (j *journal) append(line []byte) error {
 	return nil
 }
 
+// end returns the number of records that are written, and the hash of the last.
+func (j *journal) end() (records int64, last string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.n, j.prev
+}
+
 // close waits for the present leader and closes the file. Records that come later are
 // dropped.
 func (j *journal) close() error {

@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -32,6 +34,8 @@ type Run struct {
 	mirrorDir    string  // as asked for; "" for none
 	mirror       *mirror // nil where there is none, or it could not be opened
 	mirrorFailed error   // why it could not
+
+	signer ed25519.PrivateKey // nil seals nothing
 
 	mu      sync.Mutex
 	redact  func(string) string
@@ -739,14 +743,24 @@ func (r *Run) End(status string, exit int, report any) error {
 	if err := r.commit(rec); err != nil {
 		errs = append(errs, fmt.Errorf("end run %s: %w", r.id, err))
 	}
+	files := map[string][]byte{}
 	if raw, err := marshal(report); err != nil {
 		errs = append(errs, fmt.Errorf("write the report of run %s: %w", r.id, err))
 	} else {
-		text := append(indent(r.cleanJSON(raw, false)), '\n')
-		if err := r.env.FS.WriteFile(reportPath(r.dir), text, 0o600); err != nil {
+		files[filepath.Base(reportPath(r.dir))] = append(indent(r.cleanJSON(raw, false)), '\n')
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := r.env.FS.WriteFile(filepath.Join(r.dir, name), files[name], 0o600); err != nil {
 			errs = append(errs, fmt.Errorf("write the report of run %s: %w", r.id, err))
 		}
-		_ = r.mirrorFiles("", map[string][]byte{filepath.Base(reportPath(r.dir)): text}) // a mirror that is lost has said so
+	}
+	_ = r.mirrorFiles("", files) // a mirror that is lost has said so
+	r.events.flush()
+	if err := r.journal.close(); err != nil { // nothing may come behind the seal
+		errs = append(errs, fmt.Errorf("end run %s: %w", r.id, err))
+	}
+	if err := r.seal(files); err != nil {
+		errs = append(errs, fmt.Errorf("seal run %s: %w", r.id, err))
 	}
 	return errors.Join(append(errs, r.Close())...)
 }

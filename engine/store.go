@@ -24,6 +24,7 @@ import (
 //	runs/<id>/plan/…            the snapshot: the plan and every file it required
 //	runs/<id>/plan-<attempt>/…  the text that the run goes on with from that attempt on
 //	runs/<id>/report.json       of the last attempt that ended
+//	runs/<id>/seal.json         a Seal of all that, where a key is configured
 //	runs/<id>/questions/…       what waits for a person, see OpenQuestion
 //	runs/<id>/answers/…         what other processes answered
 
