@@ -186,6 +186,15 @@ func resolve(env Env, stateDir, id string) (string, error) {
 	return "", &AmbiguousError{Prefix: id, IDs: found}
 }
 
+// FindRun returns the folder of the run with an id or a unique prefix of one. Errors match ErrNoRun or are *AmbiguousError.
+func FindRun(env Env, stateDir, id string) (dir string, err error) {
+	full, err := resolve(env, stateDir, id)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(runsDir(stateDir), full), nil
+}
+
 // OpenRun opens a run to continue it; id may be a unique prefix. It reads and verifies
 // the journal, cuts off a torn last line, and begins another attempt. Errors match
 // ErrNoRun, or are *AmbiguousError, *LockedError (somebody has it open) or *JournalError.

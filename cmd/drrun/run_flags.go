@@ -127,7 +127,9 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 	if mirror == "" {
 		mirror, _ = inv.env.Getenv("DRRUN_MIRROR")
 	}
+	signer, warning := inv.env.signer(model.FS)
 	return runner.Options{
+		Signer: signer, Warnings: warning,
 		Mirror: mirror, FromMirror: o.FromMirror, Near: inv.env.Near,
 		OnFailure: onFailure, OnEdit: asker.edited,
 		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown, AcceptLoss: o.AcceptLoss, ConfirmStale: o.ConfirmStale, BreakLock: o.BreakLock,

@@ -45,6 +45,9 @@ func (a *attempt) engineOptions() []engine.Option {
 	if a.Mirror != "" && !a.DryRun {
 		options = append(options, engine.WithMirror(a.Mirror))
 	}
+	if a.Signer != nil && !a.DryRun {
+		options = append(options, engine.WithSigner(a.Signer))
+	}
 	return options
 }
 

@@ -5,6 +5,7 @@ package runner
 import (
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,6 +47,10 @@ type Options struct {
 	FromMirror string
 	// Near tells whether this machine is on the network of a host, by its name or address; nil: it is not known.
 	Near func(ctx context.Context, host string) bool
+	// Signer seals the run's journal and reports whenever an attempt ends; nil seals nothing.
+	Signer ed25519.PrivateKey
+	// Warnings are what the caller found and the report is to say.
+	Warnings []string
 	// LeaveAsIs lets Abort close a run that could be undone.
 	LeaveAsIs bool
 	LibDirs   []string
@@ -144,6 +149,7 @@ func newAttempt(o Options) *attempt {
 	a := &attempt{Options: o, history: o.StateDir, started: o.Env.Clock.Now(), readFile: o.Env.FS.ReadFile}
 	a.result = &Result{Schema: ResultSchema, Action: o.Action, Started: a.started,
 		StorageDomains: []ObjectResult{}, VMs: []ObjectResult{}, Findings: []plans.Finding{}, Requests: map[string]Counters{}}
+	a.result.Warnings = append(a.result.Warnings, o.Warnings...)
 	return a
 }
 
