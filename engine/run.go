@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,6 +52,7 @@ type Run struct {
 	uses       map[string]int // of step names, by task path and name
 	redo       map[string]bool
 	claims     map[string]chan struct{} // steps that are running
+	pages      Pages
 	asker      Asker
 	waits      bool   // also where nobody is at the terminal, an answer of another process is waited for
 	asked      int    // questions published in this attempt
@@ -735,26 +734,20 @@ func (r *Run) noteRecord(kind, note string, s Subject, data any) Record {
 
 func (r *Run) emitNote(rec Record) { r.Emit(noteEvent(rec)) }
 
-// End ends the attempt: it journals status and exit code, synced, writes report.json
-// and closes the run. The report is written also when the journal cannot be.
+// End ends the attempt: it journals status and exit code, synced, writes the report
+// (report.json, which is the given document, and what ReportWith makes) and closes the
+// run. The report is written also when the journal cannot be. The error matches
+// ErrEndLost when the end is not recorded.
 func (r *Run) End(status string, exit int, report any) error {
 	var errs []error
 	rec := Record{Kind: kindEnd, Status: status, Exit: &exit, Seconds: r.env.Clock.Now().Sub(r.begun).Seconds()}
 	if err := r.commit(rec); err != nil {
-		errs = append(errs, fmt.Errorf("end run %s: %w", r.id, err))
+		errs = append(errs, fmt.Errorf("end run %s: %w: %w", r.id, ErrEndLost, err))
 	}
-	files := map[string][]byte{}
-	if raw, err := marshal(report); err != nil {
-		errs = append(errs, fmt.Errorf("write the report of run %s: %w", r.id, err))
-	} else {
-		files[filepath.Base(reportPath(r.dir))] = append(indent(r.cleanJSON(raw, false)), '\n')
+	files, err := r.writeReport(report)
+	if err != nil {
+		errs = append(errs, err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := r.env.FS.WriteFile(filepath.Join(r.dir, name), files[name], 0o600); err != nil {
-			errs = append(errs, fmt.Errorf("write the report of run %s: %w", r.id, err))
-		}
-	}
-	_ = r.mirrorFiles("", files) // a mirror that is lost has said so
 	r.events.flush()
 	if err := r.journal.close(); err != nil { // nothing may come behind the seal
 		errs = append(errs, fmt.Errorf("end run %s: %w", r.id, err))

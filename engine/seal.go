@@ -155,21 +155,14 @@ func (v *verifier) journal(data []byte) {
 
 // snapshots compares the texts that the run went by with the digests that the journal has of them.
 func (v *verifier) snapshots() {
-	for i := range v.records {
-		rec := &v.records[i]
-		files, attempt := rec.Files, rec.Attempt
-		if rec.Head != nil {
-			files, attempt = rec.Head.Files, 1
-		}
-		for _, name := range slices.Sorted(maps.Keys(files)) {
-			file := filepath.Join(snapshotOf(attempt), name)
-			text, err := v.env.FS.ReadFile(filepath.Join(v.dir, file))
-			switch {
-			case err != nil:
-				v.broken(rec.N, file, "the file %s, which record %d names, cannot be read: %v", file, rec.N, err)
-			case hashLine(text) != files[name]:
-				v.broken(rec.N, file, "the file %s is not the one that record %d names", file, rec.N)
-			}
+	info := RunInfo{Records: v.records}
+	if len(v.records) > 0 && v.records[0].Head != nil {
+		info.Head = *v.records[0].Head
+	}
+	for _, file := range info.snapshotsIn(v.env, v.dir) {
+		if file.Err != nil {
+			name := filepath.Join(snapshotOf(file.Attempt), file.Name)
+			v.broken(file.Record, name, "the file %s is not the one that record %d names: %v", name, file.Record, file.Err)
 		}
 	}
 }

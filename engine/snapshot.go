@@ -64,14 +64,53 @@ func (r *Run) Snapshot() (map[string][]byte, error) {
 	r.mu.Unlock()
 	out := map[string][]byte{}
 	for name, want := range files {
-		data, err := r.env.FS.ReadFile(filepath.Join(dir, name))
+		data, err := readSnapshotFile(r.env, dir, name, want)
 		if err != nil {
 			return nil, fmt.Errorf("read the snapshot of run %s: %w", r.id, err)
-		}
-		if hashLine(data) != want {
-			return nil, fmt.Errorf("read the snapshot of run %s: %s was changed since the run began", r.id, name)
 		}
 		out[name] = data
 	}
 	return out, nil
+}
+
+// readSnapshotFile reads a file of a snapshot and compares it with its recorded digest. What is not what was recorded is returned too.
+func readSnapshotFile(env Env, dir, name, want string) ([]byte, error) {
+	data, err := env.FS.ReadFile(filepath.Join(dir, name))
+	if err == nil && hashLine(data) != want {
+		err = fmt.Errorf("%s was changed since the run began", name)
+	}
+	return data, err
+}
+
+// SnapshotFile is one file of a text that a run went by, as it lies on the disk now.
+type SnapshotFile struct {
+	Record  int64  // that names it
+	Attempt int    // from which on the run went by this text
+	Name    string // in the snapshot
+	Digest  string // sha256 in hex, as recorded when it was stored
+	Text    []byte
+	Err     error // why it could not be read, or that it is not what was recorded
+}
+
+// Snapshots returns the files of every text that a run on the disk went by, in the order of the attempts and of their names.
+func (i RunInfo) Snapshots(env Env, stateDir string) []SnapshotFile {
+	return i.snapshotsIn(env, filepath.Join(runsDir(stateDir), i.ID))
+}
+
+func (i RunInfo) snapshotsIn(env Env, runDir string) []SnapshotFile {
+	var found []SnapshotFile
+	read := func(record int64, attempt int, files map[string]string) {
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			file := SnapshotFile{Record: record, Attempt: attempt, Name: name, Digest: files[name]}
+			file.Text, file.Err = readSnapshotFile(env, filepath.Join(runDir, snapshotOf(attempt)), name, file.Digest)
+			found = append(found, file)
+		}
+	}
+	read(1, 1, i.Head.Files)
+	for k := range i.Records {
+		if i.Records[k].Kind == kindSnapshot {
+			read(i.Records[k].N, i.Records[k].Attempt, i.Records[k].Files)
+		}
+	}
+	return found
 }

@@ -24,14 +24,18 @@ import (
 //	runs/<id>/plan/…            the snapshot: the plan and every file it required
 //	runs/<id>/plan-<attempt>/…  the text that the run goes on with from that attempt on
 //	runs/<id>/report.json       of the last attempt that ended
+//	runs/<id>/report.html       likewise, for people
 //	runs/<id>/seal.json         a Seal of all that, where a key is configured
 //	runs/<id>/questions/…       what waits for a person, see OpenQuestion
 //	runs/<id>/answers/…         what other processes answered
 
 func runsDir(stateDir string) string   { return filepath.Join(stateDir, "runs") }
 func journalPath(runDir string) string { return filepath.Join(runDir, "journal.jsonl") }
-func reportPath(runDir string) string  { return filepath.Join(runDir, "report.json") }
+func reportPath(runDir string) string  { return filepath.Join(runDir, reportName) }
 func lockPath(runDir string) string    { return filepath.Join(runDir, "lock") }
+
+// reportName is the file with the document of the last attempt that ended.
+const reportName = "report.json"
 
 func indent(raw []byte) []byte {
 	var buf bytes.Buffer
@@ -279,8 +283,12 @@ func ReadRun(env Env, stateDir, id string) (*RunInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	records, _, _, err := readJournal(env, journalPath(filepath.Join(runsDir(stateDir), id)))
-	info := RunInfo{ID: id, Err: err, Records: records}
+	return readRun(env, filepath.Join(runsDir(stateDir), id), id)
+}
+
+func readRun(env Env, runDir, id string) (*RunInfo, error) {
+	records, _, last, err := readJournal(env, journalPath(runDir))
+	info := RunInfo{ID: id, Err: err, Records: records, LastHash: last}
 	for i := range records {
 		info.add(&records[i])
 	}

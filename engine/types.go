@@ -270,6 +270,7 @@ type RunInfo struct {
 	Exit     int       // exit code of the end record
 	Err      error     // why the journal could not be read; then the rest may be missing
 	Records  []Record  // only from ReadRun
+	LastHash string    // sha256 in hex of the last of Records as it stands in the journal; only from ReadRun
 }
 
 // Unfinished tells whether the run still has to be resumed, rolled back or aborted:
