@@ -58,14 +58,42 @@ func (r *Run) Snapshot() (map[string][]byte, error) {
 	r.mu.Lock()
 	files, dir := r.files, snapshotOf(r.dir, r.snapshotOf)
 	r.mu.Unlock()
+	return readSnapshot(r.env, r.id, dir, files)
+}
+
+// SnapshotIn returns which attempt took the snapshot that an attempt of the run worked with; the last attempt's is what a resume goes
+// on with.
+func (i RunInfo) SnapshotIn(attempt int) (takenIn int) {
+	takenIn = 1
+	for k := range i.Records {
+		if rec := &i.Records[k]; rec.Kind == kindSnapshot && rec.Attempt <= attempt {
+			takenIn = rec.Attempt
+		}
+	}
+	return takenIn
+}
+
+// ReadSnapshot returns the files of the snapshot that an attempt took (see SnapshotIn) of a run that need not be open, compared with
+// the recorded digests.
+func ReadSnapshot(env Env, stateDir string, info *RunInfo, takenIn int) (map[string][]byte, error) {
+	digests := info.Head.Files
+	for k := range info.Records {
+		if rec := &info.Records[k]; rec.Kind == kindSnapshot && rec.Attempt == takenIn {
+			digests = rec.Files
+		}
+	}
+	return readSnapshot(env, info.ID, snapshotOf(filepath.Join(runsDir(stateDir), info.ID), takenIn), digests)
+}
+
+func readSnapshot(env Env, run, dir string, digests map[string]string) (map[string][]byte, error) {
 	out := map[string][]byte{}
-	for name, want := range files {
-		data, err := r.env.FS.ReadFile(filepath.Join(dir, name))
+	for name, want := range digests {
+		data, err := env.FS.ReadFile(filepath.Join(dir, name))
 		if err != nil {
-			return nil, fmt.Errorf("read the snapshot of run %s: %w", r.id, err)
+			return nil, fmt.Errorf("read the snapshot of run %s: %w", run, err)
 		}
 		if hashLine(data) != want {
-			return nil, fmt.Errorf("read the snapshot of run %s: %s was changed since the run began", r.id, name)
+			return nil, fmt.Errorf("read the snapshot of run %s: %s was changed since the run began", run, name)
 		}
 		out[name] = data
 	}
