@@ -344,8 +344,10 @@ func HookKey(point, handler string, s Subject) string {
 	if id == "" {
 		id = s.Name
 	}
-	return "hook:" + escapeKey(point) + "/" + escapeKey(handler) + "/" + escapeKey(s.Kind) + "/" + escapeKey(id)
+	return hookPrefix + escapeKey(point) + "/" + escapeKey(handler) + "/" + escapeKey(s.Kind) + "/" + escapeKey(id)
 }
+
+const hookPrefix = "hook:"
 
 // StepKey is the key of a durable step of a task: its path, the name of the step, and
 // how often that name was used at this path in this attempt. Each call counts. t may be nil.

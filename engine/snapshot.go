@@ -62,11 +62,39 @@ func (r *Run) Snapshot() (map[string][]byte, error) {
 	r.mu.Lock()
 	files, dir := r.files, filepath.Join(r.dir, snapshotOf(r.snapshotOf))
 	r.mu.Unlock()
+	return readSnapshot(r.env, r.id, dir, files)
+}
+
+// SnapshotIn returns which attempt took the snapshot that an attempt of the run worked with; the last attempt's is what a resume goes
+// on with.
+func (i RunInfo) SnapshotIn(attempt int) (takenIn int) {
+	takenIn = 1
+	for k := range i.Records {
+		if rec := &i.Records[k]; rec.Kind == kindSnapshot && rec.Attempt <= attempt {
+			takenIn = rec.Attempt
+		}
+	}
+	return takenIn
+}
+
+// ReadSnapshot returns the files of the snapshot that an attempt took (see SnapshotIn) of a run that need not be open, compared with
+// the recorded digests.
+func ReadSnapshot(env Env, stateDir string, info *RunInfo, takenIn int) (map[string][]byte, error) {
+	digests := info.Head.Files
+	for k := range info.Records {
+		if rec := &info.Records[k]; rec.Kind == kindSnapshot && rec.Attempt == takenIn {
+			digests = rec.Files
+		}
+	}
+	return readSnapshot(env, info.ID, filepath.Join(runsDir(stateDir), info.ID, snapshotOf(takenIn)), digests)
+}
+
+func readSnapshot(env Env, run, dir string, digests map[string]string) (map[string][]byte, error) {
 	out := map[string][]byte{}
-	for name, want := range files {
-		data, err := readSnapshotFile(r.env, dir, name, want)
+	for name, want := range digests {
+		data, err := readSnapshotFile(env, dir, name, want)
 		if err != nil {
-			return nil, fmt.Errorf("read the snapshot of run %s: %w", r.id, err)
+			return nil, fmt.Errorf("read the snapshot of run %s: %w", run, err)
 		}
 		out[name] = data
 	}

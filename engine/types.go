@@ -22,6 +22,8 @@ type Head struct {
 	Host     string            `json:"host,omitempty"`      // where it was started
 	User     string            `json:"user,omitempty"`      // by whom
 	Files    map[string]string `json:"files,omitempty"`     // name of each snapshot file → sha256; filled by CreateRun
+	// API is the number of the primitives that the run was begun with, as its caller counts them. Another number is not resumed.
+	API int `json:"api,omitempty"`
 	// Options are what the action was begun with besides Params, as its caller writes it.
 	Options json.RawMessage `json:"options,omitempty"`
 }

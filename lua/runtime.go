@@ -185,6 +185,7 @@ func (rt *Runtime) task(L *glua.LState) *engine.Task { return rt.threads[L].task
 type Function struct {
 	rt  *Runtime
 	fn  *glua.LFunction
+	src *source // nil for a function of Go
 	pos Pos
 }
 
@@ -194,6 +195,7 @@ func (rt *Runtime) newFunction(fn *glua.LFunction) *Function {
 	if fn.Proto != nil {
 		if src := rt.sources[fn.Proto.SourceName]; src != nil {
 			f.pos = src.at(fn.Proto.LineDefined)
+			f.src = src
 		}
 	}
 	return f
@@ -201,6 +203,15 @@ func (rt *Runtime) newFunction(fn *glua.LFunction) *Function {
 
 // Pos returns where the function begins; it is zero for a function of Go.
 func (f *Function) Pos() Pos { return f.pos }
+
+// Text returns the function as it is written, to tell whether it is the same as in another text: it ends with "end", and begins with
+// "function", or with a bracket where that is the token that the compiler takes for its beginning. It is empty for a function of Go.
+func (f *Function) Text() string {
+	if f.src == nil {
+		return ""
+	}
+	return f.src.between(f.fn.Proto.LineDefined, f.fn.Proto.LastLineDefined)
+}
 
 // Call calls the function in a task, under the task's context, taking the baton where the task has not got it. Arguments and
 // result are Go values as primitives see them. An error is, or wraps, a *Diagnostic; a Go error raised inside is found by errors.As.
