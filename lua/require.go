@@ -87,7 +87,7 @@ func (rt *Runtime) find(t *engine.Task, parent *glua.LState, name string) (glua.
 	file := strings.ReplaceAll(name, ".", "/") + ".lua"
 	if rt.options.Embedded != nil {
 		if text, err := fs.ReadFile(rt.options.Embedded, file); err == nil {
-			return rt.runText(t, parent, "builtin:"+file, text, true)
+			return rt.runBuiltin(t, parent, "builtin:"+file, text)
 		}
 	}
 	var tried []string
@@ -102,7 +102,7 @@ func (rt *Runtime) find(t *engine.Task, parent *glua.LState, name string) (glua.
 			return nil, &Diagnostic{Code: "file", Message: fmt.Sprintf("read %s: %v", path, cause(err)), Err: err}
 		}
 		rt.files[path] = text
-		return rt.runText(t, parent, path, text, false)
+		return rt.runText(t, parent, path, text)
 	}
 	var names []string
 	for i := range rt.options.Modules {

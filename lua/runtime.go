@@ -106,7 +106,7 @@ func (rt *Runtime) runFile(t *engine.Task, parent *glua.LState, path string) (gl
 		return nil, &Diagnostic{Code: "file", Message: fmt.Sprintf("read %s: %v", path, cause(err)), Err: err}
 	}
 	rt.files[path] = text
-	return rt.runText(t, parent, path, text, false)
+	return rt.runText(t, parent, path, text)
 }
 
 // cause drops the path from a file error, which the message names already.
@@ -118,10 +118,9 @@ func cause(err error) error {
 	return err
 }
 
-func (rt *Runtime) runText(t *engine.Task, parent *glua.LState, name string, text []byte, builtin bool) (glua.LValue, error) {
+func (rt *Runtime) runText(t *engine.Task, parent *glua.LState, name string, text []byte) (glua.LValue, error) {
 	mark := markOf(len(rt.sources))
 	src, proto, err := compileSource(name, mark, text)
-	src.builtin = builtin
 	rt.sources[mark] = src
 	if err != nil {
 		return nil, err
@@ -130,6 +129,16 @@ func (rt *Runtime) runText(t *engine.Task, parent *glua.LState, name string, tex
 		return nil, found
 	}
 	return rt.call(t, t.Ctx(), parent, rt.state.NewFunctionFromProto(proto), nil)
+}
+
+// runBuiltin is runText for a module of our own.
+func (rt *Runtime) runBuiltin(t *engine.Task, parent *glua.LState, name string, text []byte) (glua.LValue, error) {
+	compiled, err := compileBuiltin(name, text)
+	if err != nil {
+		return nil, err
+	}
+	rt.sources[compiled.src.mark] = compiled.src
+	return rt.call(t, t.Ctx(), parent, rt.state.NewFunctionFromProto(compiled.proto), nil)
 }
 
 // call runs a Lua function in a thread of its own. The caller has the baton.
