@@ -440,13 +440,18 @@ func (a *attempt) siteOptions(ctx context.Context, name string) (ovirt.Options, 
 // by design; the filter is the second net.
 const shortestRedacted = 6
 
-// redact is the second net under secrets: no revealed password passes into journal, report or output.
+// redact is the second net under secrets: no revealed password and no token of a session passes into journal, report or output.
 func (a *attempt) redact(text string) string {
 	if sabotage.On(sabotage.SecretsWritten) {
 		return text
 	}
 	for _, secret := range a.secrets {
 		text = strings.ReplaceAll(text, secret, "<secret>")
+	}
+	for _, site := range append([]*ovirt.Site{a.source, a.target}, a.opened...) {
+		if site != nil {
+			text = site.Redact(text)
+		}
 	}
 	return text
 }
