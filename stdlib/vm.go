@@ -40,6 +40,10 @@ func vmClass() *lua.Class {
 			vmField("rank", "Rank.", "integer", func(v *vmRef) any { return float64(v.fact.Rank) }),
 			vmField("kind", "\"vm\".", "string", func(*vmRef) any { return "vm" }),
 			vmField("ran", "Whether it ran before: up, down or unknown.", "string", func(v *vmRef) any { return v.fact.Ran }),
+			vmField("stopped_by_run", "Whether this run, in any attempt, asked the engine to shut it down or to switch it off, or was cut off while it did.", "boolean", func(v *vmRef) any {
+				run, subject := v.site.session.Run, v.subject()
+				return run.ReachedOrCut(ovirt.OpShutdownVM, subject) || run.ReachedOrCut(ovirt.OpStopVM, subject)
+			}),
 			vmField("ovf_status", "Its status in the OVF store as it was last read, nil before: what it was when the store was written.", "string?", func(v *vmRef) any {
 				if status := v.site.session.ovfStatus(v.fact.ID); status != "" {
 					return status

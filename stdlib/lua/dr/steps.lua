@@ -253,7 +253,8 @@ function steps.stop_source(ctx)
   end, { limit = 8 })
   local ranks, order = {}, {}
   for _, fact in ipairs(mine) do
-    if there[fact.id].status ~= "down" then
+    -- One that went down after an earlier attempt was cut still has its after_stop before it.
+    if there[fact.id].status ~= "down" or ctx.source:vm(fact.id).stopped_by_run then
       if not ranks[fact.rank] then
         ranks[fact.rank] = {}
         order[#order + 1] = fact.rank
