@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"drrun/internal/sabotage"
 )
 
 // Schema names the form of the journal. A journal of another schema is refused.
@@ -416,7 +418,9 @@ func (j *journal) write(batch []*entry) (kept []*entry, final bool, err error) {
 		return kept, false, err
 	}
 	syncErr := j.file.Sync()
-	mirrored()
+	if !sabotage.On(sabotage.MirrorNotAwaited) {
+		mirrored()
+	}
 	if syncErr != nil {
 		syncErr = fmt.Errorf("sync journal record %d: %w", j.n, syncErr)
 		for _, e := range good {
