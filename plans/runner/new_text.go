@@ -38,6 +38,10 @@ func (a *attempt) loadNext(t *engine.Task, info *engine.RunInfo, present *planTe
 	text, findings, err := a.loadText(t, file, libs, a.Env.FS.ReadFile, a.Findings)
 	if err != nil {
 		a.result.Findings = append(a.result.Findings, findings...)
+		var known *failure
+		if errors.As(err, &known) {
+			known.hint = "correct the plan, then again: drrun resume " + info.ID + " --plan"
+		}
 		return nil, err
 	}
 	next := &nextText{planText: text, edit: present.changesTo(text)}
@@ -202,4 +206,13 @@ func (a *attempt) askBefore(ctx context.Context, q engine.Question) (engine.Answ
 		return answer, invalid("bad-answer", "answer one of them", fmt.Errorf("%q is no answer to %s: it must be one of: %s", answer.Text, q.Name, strings.Join(q.Choices, ", ")))
 	}
 	return answer, nil
+}
+
+// afterFaultInPlan says how to go on with a run that an error of the plan's own stopped.
+func (a *attempt) afterFaultInPlan(next string) string {
+	hint := "when the cause is outside of the plan and mended, go on with: " + next
+	if a.rollback {
+		return hint
+	}
+	return hint + "; when it is in the plan, correct the file and go on with that: drrun resume " + a.result.Run + " --plan"
 }

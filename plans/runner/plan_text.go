@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -130,12 +131,17 @@ func (text *planText) hook(point, handler string) *plans.Hook {
 	return &text.plan.Hooks[i]
 }
 
+// quotings are the ways in which Lua writes a name as a text.
+func quotings(name string) [][]byte {
+	return [][]byte{[]byte(`"` + name + `"`), []byte(`'` + name + `'`), []byte("[[" + name + "]]")}
+}
+
 // holders are the Lua files in which a name stands as a text in quotes, sorted.
 func (text *planText) holders(name string) []string {
 	var files []string
 	for path, content := range text.lua {
-		for _, quoted := range []string{`"` + name + `"`, `'` + name + `'`, "[[" + name + "]]"} {
-			if bytes.Contains(content, []byte(quoted)) {
+		for _, quoted := range quotings(name) {
+			if bytes.Contains(content, quoted) {
 				files = append(files, path)
 				break
 			}
@@ -146,6 +152,25 @@ func (text *planText) holders(name string) []string {
 }
 
 func (text *planText) holds(name string) bool { return len(text.holders(name)) > 0 }
+
+// renames tells whether a name stands in the text only as the older name of a step.
+func (text *planText) renames(name string) bool {
+	renamed := false
+	older := regexp.MustCompile(`\bwas\s*=\s*["']` + regexp.QuoteMeta(name) + `["']`)
+	for _, file := range text.holders(name) {
+		rest := older.ReplaceAll(text.lua[file], nil)
+		if len(rest) == len(text.lua[file]) {
+			return false
+		}
+		renamed = true
+		for _, quoted := range quotings(name) {
+			if bytes.Contains(rest, quoted) {
+				return false
+			}
+		}
+	}
+	return renamed
+}
 
 // changesTo is what another text means to a run that has this one.
 func (text *planText) changesTo(newer *planText) Edit {

@@ -117,7 +117,7 @@ func vmWork(status engine.Status, facts *stdlib.Facts) string {
 	case status.State == stdlib.StateQuarantined:
 		return "was left at " + facts.Source + ": is tried again: " + why
 	case status.State == stdlib.StateRegistered:
-		return "registered: is started where it is to run"
+		return "it is registered, and is started where it is to run"
 	case status.State == stdlib.StateStopped:
 		return "shut down on " + facts.Source + ": is registered, and started where it is to run"
 	case facts.Planned:

@@ -47,8 +47,8 @@ func (p *Preview) steps(info *engine.RunInfo, facts *stdlib.Facts, text *planTex
 			item.Why = "cut off, its outcome is not known: it runs again, with ctx.retried"
 			p.ToRun = append(p.ToRun, item)
 		default:
-			item.Why = cmp.Or(why, "recorded as done")
-			if changed, sure := older(step.Attempt).changedSince(step, text); changed != "" {
+			item.Why, item.May = cmp.Or(why, "recorded as done"), false
+			if changed, sure := older(step.Attempt).changedSince(step, text); changed != "" && why == "" {
 				item.Why, item.May = changed, !sure
 				p.Older = append(p.Older, item)
 				continue
@@ -82,7 +82,10 @@ func (text *planText) produces(step engine.StepState, facts *stdlib.Facts) (pres
 		}
 		return true, true, ""
 	}
-	if text.holds(name) {
+	switch {
+	case text.renames(name):
+		return true, false, "a step of another name goes on with it (was = " + strconv.Quote(name) + ")"
+	case text.holds(name):
 		return true, false, ""
 	}
 	return false, false, "no file of the plan holds the name " + strconv.Quote(name) + " any more: it may be lost"
@@ -128,7 +131,7 @@ func (text *planText) hookChanged(point, handler string, newer *planText) (why s
 	}
 	switch {
 	case was.Func.Text() != is.Func.Text():
-		return "its function has changed: " + is.Func.Pos().String(), true
+		return "its function is another one now: " + is.Func.Pos().String(), true
 	case fmt.Sprint(was.Options) != fmt.Sprint(is.Options):
 		return "its options have changed", true
 	case !newer.sameFile(text, was.Func.Pos().File):
