@@ -8,6 +8,7 @@ import (
 
 	"drrun/engine"
 	"drrun/lua"
+	"drrun/stdlib"
 )
 
 // RedoQuestion is put before the key of a step to name the question whether it is to be repeated: of hooks that change storage, where a
@@ -36,7 +37,7 @@ func checkRedo(info *engine.RunInfo, keys []string) error {
 // acceptRedo has a person accept that steps are repeated of which a second time can do harm.
 func (a *attempt) acceptRedo(ctx context.Context, info *engine.RunInfo) error {
 	for _, step := range info.Steps() {
-		if !slices.Contains(a.Redo, step.Key) || step.OnCut != engine.OnCutAsk {
+		if !slices.Contains(a.Redo, step.Key) || !harmful(step) {
 			continue
 		}
 		name := RedoQuestion + step.Key
@@ -55,6 +56,13 @@ func (a *attempt) acceptRedo(ctx context.Context, info *engine.RunInfo) error {
 		}
 	}
 	return nil
+}
+
+// harmful tells whether a second time can do harm: by the rule of the hook point, or because the plan asks when such a step was cut.
+func harmful(step engine.StepState) bool {
+	point, _, isHook := step.IsHook()
+	i := slices.IndexFunc(stdlib.HookPoints, func(p stdlib.HookPoint) bool { return isHook && p.Name == point })
+	return step.OnCut == engine.OnCutAsk || i >= 0 && stdlib.HookPoints[i].OnCut == engine.OnCutAsk
 }
 
 // beginRedo makes the attempt repeat the steps, and journals who wanted that.
