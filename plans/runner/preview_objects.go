@@ -26,12 +26,12 @@ func (p *Preview) objects(info *engine.RunInfo, facts *stdlib.Facts) {
 	for _, vm := range facts.VMs {
 		status := states["vm/"+vm.ID]
 		item := PreviewItem{What: "VM", Of: vm.Name}
-		at, started := asked[vm.ID]
+		start, started := asked[vm.ID]
 		switch {
 		case status.State == stdlib.StateLeft:
 			item.Why = "it has left " + facts.Target
 		case started:
-			item.At, item.Why = at, startedWords(status)
+			item.At, item.Why = start.at, start.words(status)
 		case status.State == stdlib.StateNotStarted:
 			item.Why = "it stays down: " + cmp.Or(status.Detail, status.Error, "as recorded")
 		default:
@@ -54,32 +54,45 @@ func targetStates(board []engine.Status, facts *stdlib.Facts) map[string]engine.
 	return states
 }
 
-// startsAskedFor are the VMs whose start may have reached the engine, by id: the run never starts them again.
-func startsAskedFor(info *engine.RunInfo) map[string]time.Time {
-	asked, without := map[string]time.Time{}, map[string]bool{}
+// startAsked is when the start of a VM was asked for, and whether it is recorded what came of it.
+type startAsked struct {
+	at    time.Time
+	known bool
+}
+
+// startsAskedFor are the VMs whose start may have reached the engine, by id: the run never starts those again that it did reach.
+func startsAskedFor(info *engine.RunInfo) map[string]startAsked {
+	done := map[string]bool{} // by intent, where it is known
 	for _, record := range info.Records {
 		switch {
 		case record.Reached != nil:
-			without[record.ID] = !*record.Reached
-		case record.Outcome != nil:
-			without[record.ID] = !record.Outcome.OK && !record.Outcome.Unknown
+			done[record.ID] = *record.Reached
+		case record.Outcome != nil && !record.Outcome.Unknown:
+			done[record.ID] = record.Outcome.OK
 		}
 	}
+	asked := map[string]startAsked{}
 	for _, record := range info.Records {
-		if in := record.Intent; in != nil && in.Op == ovirt.OpStartVM && in.Site == info.Head.Target && !without[in.ID] {
-			asked[in.Subject.ID] = record.Time
+		in := record.Intent
+		if in == nil || in.Op != ovirt.OpStartVM || in.Site != info.Head.Target {
+			continue
+		}
+		if did, known := done[in.ID]; did || !known {
+			asked[in.Subject.ID] = startAsked{at: record.Time, known: known}
 		}
 	}
 	return asked
 }
 
-func startedWords(status engine.Status) string {
-	switch status.State {
-	case stdlib.StateUp:
+func (s startAsked) words(status engine.Status) string {
+	switch {
+	case !s.known:
+		return "its start was asked for, and what came of that is not recorded: it is looked at, and started only where the engine shows that it was not"
+	case status.State == stdlib.StateUp:
 		return "started, and it was up: it is looked at, not started again"
-	case stdlib.StateUnverified:
+	case status.State == stdlib.StateUnverified:
 		return "started; its boot condition did not hold and is asked again"
-	case stdlib.StateFailed:
+	case status.State == stdlib.StateFailed:
 		return "started, and failed: " + cmp.Or(status.Error, "no reason is recorded") + ": it is looked at, and never started again by this run"
 	}
 	return "its start was asked for: it is looked at, not started again"
