@@ -93,12 +93,24 @@ func (i RunInfo) Steps() []StepState {
 				}
 				delete(at, steps[n].Key+"\x00"+steps[n].Digest)
 				steps[n].Was = append(slices.Clone(steps[n].Was), rec.Step.Was)
+				if title, ends := strings.CutSuffix(steps[n].Title, nameIn(rec.Step.Was)); ends {
+					steps[n].Title = title + nameIn(rec.Step.Key)
+				}
 				steps[n].Key = rec.Step.Key
 				at[steps[n].Key+"\x00"+steps[n].Digest] = n
 			}
 		}
 	}
 	return steps
+}
+
+// nameIn returns the name of a step from its key.
+func nameIn(key string) string {
+	name := key[strings.LastIndexByte(key, '/')+1:]
+	if i := strings.LastIndexByte(name, '#'); i >= 0 {
+		name = name[:i]
+	}
+	return unescapeKey(name)
 }
 
 // NotRedone returns the keys that were given to Redo and that no step of this attempt has used.

@@ -357,41 +357,57 @@ func ListRuns(env Env, stateDir string) ([]RunInfo, error) {
 		if !e.Dir {
 			continue
 		}
-		info := RunInfo{ID: e.Name}
-		data, err := env.FS.ReadFile(journalPath(filepath.Join(runsDir(stateDir), e.Name)))
+		info, err := glance(env, filepath.Join(runsDir(stateDir), e.Name), e.Name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
-		}
-		info.Err = err
-		for line := range bytes.Lines(data) {
-			if !bytes.HasSuffix(line, []byte{'\n'}) {
-				break
-			}
-			switch recordKind(line) {
-			case kindHead, kindAttempt, kindEnd:
-			default:
-				continue
-			}
-			var rec Record
-			if err := json.Unmarshal(line, &rec); err != nil {
-				info.Err = &JournalError{Path: journalPath(e.Name), Reason: err.Error()}
-				break
-			}
-			if !rec.complete() {
-				info.Err = &JournalError{Path: journalPath(e.Name), Record: rec.N, Reason: "it lacks what its kind has"}
-				break
-			}
-			info.add(&rec)
 		}
 		if info.Attempts == 0 && info.Err == nil {
 			continue
 		}
-		out = append(out, info)
+		out = append(out, *info)
 	}
 	slices.SortFunc(out, func(a, b RunInfo) int {
 		return cmp.Or(b.Started.Compare(a.Started), cmp.Compare(b.ID, a.ID))
 	})
 	return out, nil
+}
+
+// LookAtRun is ReadRun without records: it looks only at those that say what the run is about and when an attempt began and ended, and
+// verifies nothing.
+func LookAtRun(env Env, stateDir, id string) (*RunInfo, error) {
+	id, err := resolve(env, stateDir, id)
+	if err != nil {
+		return nil, err
+	}
+	return glance(env, filepath.Join(runsDir(stateDir), id), id)
+}
+
+// glance reads the records of a journal that say when an attempt began and ended. What cannot be read is in the info, too.
+func glance(env Env, runDir, id string) (*RunInfo, error) {
+	info := &RunInfo{ID: id}
+	var data []byte
+	data, info.Err = env.FS.ReadFile(journalPath(runDir))
+	for line := range bytes.Lines(data) {
+		if !bytes.HasSuffix(line, []byte{'\n'}) {
+			break
+		}
+		switch recordKind(line) {
+		case kindHead, kindAttempt, kindEnd:
+		default:
+			continue
+		}
+		var rec Record
+		if err := json.Unmarshal(line, &rec); err != nil {
+			info.Err = &JournalError{Path: journalPath(runDir), Reason: err.Error()}
+			break
+		}
+		if !rec.complete() {
+			info.Err = &JournalError{Path: journalPath(runDir), Record: rec.N, Reason: "it lacks what its kind has"}
+			break
+		}
+		info.add(&rec)
+	}
+	return info, info.Err
 }
 
 // LockDomains takes the local lock of every storage domain, in sorted order, or of none.

@@ -113,7 +113,7 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 	shown := newProgress(inv.screen, model, speed)
 	shown.attended, shown.state = inv.env.interactive(), o.State
 	inv.human = func(r *runner.Result) {
-		if r.Run == "" || r.Status == runner.StatusRefused && len(r.VMs) == 0 {
+		if r.Run == "" || (r.Status == runner.StatusRefused || r.Status == runner.StatusInvalid) && len(r.VMs) == 0 {
 			writeError(inv.env.Stderr, r)
 			return
 		}

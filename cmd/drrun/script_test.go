@@ -162,7 +162,7 @@ var scrubbing = []struct {
 	{regexp.MustCompile(`\b\d[\dhms]* (left|after its start)\b`), "SPAN $1"},
 	{regexp.MustCompile(`(\(exit code \d+\), |it runs, since )\d[\dhms]*`), "${1}SPAN"},
 	{regexp.MustCompile(`\b(by|answer of|left out:) [\w.-]+ on [\w.-]+`), "$1 USER on HOST"},
-	{regexp.MustCompile(`(?m)^( *[-+\dMS:]+  )[\w.-]+ on [\w.-]+ (answered|decided)`), "${1}USER on HOST $2"},
+	{regexp.MustCompile(`(?m)^( *[-+\dMS:]+  )[\w.-]+ on [\w.-]+ (answered|decided|goes on with|repeats)`), "${1}USER on HOST $2"},
 	{regexp.MustCompile(`, drrun [\w.+-]+\n`), ", drrun VERSION\n"},
 	{regexp.MustCompile(`"duration_seconds": [\d.e-]+`), `"duration_seconds": 0`},
 	{regexp.MustCompile(`\(go1[^)]*\)`), "(GO PLATFORM)"},

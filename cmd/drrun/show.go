@@ -18,6 +18,7 @@ import (
 
 type showOptions struct {
 	Run   string
+	Steps bool
 	State string
 	JSON  bool
 }
@@ -26,25 +27,28 @@ const showHelp = `Tells the story of a run from its journal: each attempt with i
 confirmed it, what went wrong, where every storage domain and VM stands, and what is next. It asks no engine and changes nothing.
 
 It works while the run is being worked on, and on a journal that is damaged: then it says where, and tells what stands before.
-With --json: extra.report is the report of the last attempt that ended, extra.records is the journal.
+With --steps it lists the hooks, prompts and steps that the journal has: what became of each, in which attempt, and the key by which
+drrun resume --redo KEY repeats it.
+With --json: extra.steps are these, extra.report is the report of the last attempt that ended, extra.records is the journal.
 
 RUN is the id that the run printed, or the beginning of it; drrun history lists them.
 
 EXAMPLES
 drrun show 20261120-0312-3f9a2c
+drrun show 20261120-0312 --steps
 drrun show 20261120 --json | jq '.extra.records[] | select(.note == "answer")'
 `
 
 func newShowCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
 		Name: "show", Usage: "tell the story of a run", UsageText: "drrun show RUN [flags]", Description: showHelp,
-		Flags: []cli.Flag{stateFlag(), jsonFlag()},
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "steps", Usage: "list hooks, prompts and steps with their keys"}, stateFlag(), jsonFlag()},
 		Action: func(c *cli.Context) error {
 			args, err := exactly(c, []string{"drrun", "show"}, "RUN")
 			if err != nil {
 				return err
 			}
-			inv.result = runShow(showOptions{Run: args[0], State: c.String("state"), JSON: inv.json}, inv)
+			inv.result = runShow(showOptions{Run: args[0], Steps: c.Bool("steps"), State: c.String("state"), JSON: inv.json}, inv)
 			return nil
 		},
 	}
@@ -81,9 +85,14 @@ func runShow(o showOptions, inv *invocation) *runner.Result {
 		result.Warnings = append(result.Warnings, info.Err.Error())
 	}
 	if !o.JSON {
-		inv.screen.out(story.text(model.Clock.Now()))
+		text := story.text(model.Clock.Now())
+		if o.Steps {
+			text = story.stepsText()
+		}
+		inv.screen.out(text)
 		return result
 	}
+	withExtra(result, "steps", info.Steps())
 	if report, err := engine.Report(model, state, info.ID); err == nil && json.Valid(report) { // a run that never ended has none
 		withExtra(result, "report", report)
 	}
@@ -255,6 +264,29 @@ func (s story) board(b *strings.Builder) {
 	for _, line := range reasons {
 		b.WriteString(line + "\n")
 	}
+}
+
+// stepsText lists what --redo can repeat.
+func (s story) stepsText() string {
+	steps := s.info.Steps()
+	if len(steps) == 0 {
+		return "run " + s.info.ID + " has recorded no hook, prompt or step\n"
+	}
+	rows := [][]string{{"STEP", "OF", "OUTCOME", "ATTEMPT", "WHEN (UTC)", "KEY"}}
+	for _, step := range steps {
+		outcome, at := step.Outcome, cmp.Or(step.Ended, step.Begun)
+		if step.Outcome == engine.StepCut && s.held && step.Attempt == s.info.Attempts {
+			outcome = "runs"
+		}
+		of := step.Subject.Name
+		if step.Subject.Kind == "step" || step.Subject.Kind == "prompt" {
+			of = "" // the step is its own subject
+		}
+		rows = append(rows, []string{cmp.Or(step.Title, step.Key), of, outcome, strconv.Itoa(step.Attempt), utcTime(at), shellWord(step.Key)})
+	}
+	var b strings.Builder
+	writeTable(&b, "", rows)
+	return b.String()
 }
 
 // next tells what can be done now.

@@ -118,7 +118,7 @@ func (a *attempt) giveBackLocks(t *engine.Task, info *engine.RunInfo) {
 			a.warn(fmt.Sprintf("the run's lock %s of storage domain %s may be left in the engine of %s: %v", lock.Token, lock.Domain, lock.Site, err))
 		}
 	}
-	if err := a.useSnapshot(); err != nil {
+	if err := a.useSnapshot(info); err != nil {
 		left(err)
 		return
 	}

@@ -161,8 +161,7 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 			if r.Error.Hint != "" {
 				r.Error.Hint += "; "
 			}
-			r.Error.Hint += "when the cause is outside of the plan and mended, go on with: " + next +
-				". It goes on with the plan's text as it was; to use another text: drrun abort " + r.Run + ", then start anew"
+			r.Error.Hint += a.afterFaultInPlan(next)
 		} else if r.Error.Hint == "" {
 			r.Error.Hint = "when the cause is mended, go on with: " + next
 		} else {
@@ -198,7 +197,10 @@ func (a *attempt) callOnError(soft context.Context, err error) {
 
 // stateOfThings says in one sentence what is where now.
 func (a *attempt) stateOfThings() string {
-	if a.run == nil {
+	switch {
+	case a.run == nil && a.result.Run != "":
+		return "nothing was done, the run is as it was"
+	case a.run == nil:
 		return "nothing was changed"
 	}
 	if !a.changed() || a.facts == nil {

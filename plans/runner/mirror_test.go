@@ -233,3 +233,40 @@ func TestLoneJournal(t *testing.T) {
 		})
 	}
 }
+
+// TestFirstMachineComesBack: the state folder of the machine that was thought lost learns from the mirror what became of its run.
+func TestFirstMachineComesBack(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 5, lab.TwoSitesOptions{})
+	p.lose()
+	p.afterEffect = func(int) {
+		if strings.Contains(p.read(p.newestJournal()), `"op":"vm.register"`) {
+			p.afterEffect = nil
+			p.world.Group("drrun").Kill()
+		}
+	}
+	p.failover(func(o *runner.Options) { o.Mirror = share })
+	run := p.runs()[0]
+	before := strings.Join(p.disk.Files(), "\n")
+	preview := p.resume(run.ID, func(o *runner.Options) {
+		elsewhere(o)
+		o.PreviewOnly = true
+	})
+	expect(t, preview, runner.ExitDone)
+	if after := strings.Join(p.disk.Files(), "\n"); strings.ReplaceAll(after, "/state/locks", "") != strings.ReplaceAll(before, "/state/locks", "") {
+		t.Errorf("a preview wrote something:\n%s\nbefore:\n%s", after, before)
+	}
+	expect(t, p.resume(run.ID, elsewhere), runner.ExitDone)
+	want := p.fingerprint()
+	changes := len(p.allChanges())
+	r := p.resume(run.ID, nil)
+	if r.Exit != runner.ExitRefused || r.Error.Code != "finished-run" {
+		t.Errorf("resumed where it began: %d %+v", r.Exit, r.Error)
+	}
+	if own, theirs := p.read("/state/runs/"+run.ID+"/journal.jsonl"), p.read("/other/runs/"+run.ID+"/journal.jsonl"); own != theirs {
+		t.Error("the first machine did not learn of it")
+	}
+	if len(p.allChanges()) != changes || p.fingerprint() != want {
+		t.Error("something was changed")
+	}
+}

@@ -102,12 +102,7 @@ type ErrorResult struct {
 
 // boardOf turns the run's board into the fate of every storage domain and VM of the facts. What the run did not reach is pending.
 func boardOf(run *engine.Run, facts *stdlib.Facts) (domains, vms []ObjectResult) {
-	states := map[string]engine.Status{}
-	for _, status := range run.Board() {
-		if status.Subject.Site == facts.Target || status.Subject.Site == "" {
-			states[status.Subject.Kind+"/"+status.Subject.ID] = status
-		}
-	}
+	states := targetStates(run.Board(), facts)
 	for _, domain := range facts.Domains {
 		status := states["storage_domain/"+domain.ID]
 		domains = append(domains, ObjectResult{

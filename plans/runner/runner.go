@@ -56,9 +56,18 @@ type Options struct {
 	LibDirs   []string
 	Params    map[string]any // over the plan's own
 	// ParamsFile is the JSON text of a file of parameters, ParamOverrides are NAME=VALUE: both are laid over the plan's own, whose
-	// types the overrides take. A resumed run has those that it began with.
+	// types the overrides take. A resumed run has those that it began with, unless they come with NewText.
 	ParamsFile     []byte
 	ParamOverrides []string
+	// NewText makes Resume go on with the plan as it is on the disk now, in PlanFile or where that is "" in the run's own plan file. What
+	// that means is shown first, and a person accepts it (question ResumePlan). ParamsFile and ParamOverrides go with it only.
+	NewText bool
+	// PreviewOnly makes Resume tell what it would do, and end before anything is done: nothing is written and no engine is asked.
+	PreviewOnly bool
+	// OnPreview shows what a resume will do before it does it, where NewText or PreviewOnly is set; may be nil.
+	OnPreview func(*Preview)
+	// Redo are keys of durable steps that Resume repeats whatever is recorded.
+	Redo []string
 	// DryRun makes Start change nothing: the result lists the engine calls that it would make, and how the evidence stands.
 	DryRun bool
 	// ConfirmSourceDown is 'NAME: REASON', a person's word for this attempt; "" for none.
@@ -130,9 +139,10 @@ type attempt struct {
 	secrets  []string // revealed, for the text filter
 	// noSourceLogin is set when the source's secret could not be had: it is asked nothing that needs a login.
 	noSourceLogin bool
-	tookOver      bool   // another machine made the attempt before
-	rollback      bool   // the run is undone: its target is the source and its source the target
-	confirmedBy   string // whose word, and nothing else, some attempt of the run went by; "" for none
+	recorded      *engine.RunInfo // what the journal of a run that is taken up says; nil as soon as nobody asks any more
+	tookOver      bool            // another machine made the attempt before
+	rollback      bool            // the run is undone: its target is the source and its source the target
+	confirmedBy   string          // whose word, and nothing else, some attempt of the run went by; "" for none
 	unlock        func()
 	locks         *engineLocks         // in the engines of the sites; nil before there is a run, and in a dry run
 	siteLocks     map[string]*siteLock // by site
@@ -142,7 +152,9 @@ type attempt struct {
 	answeredCheck bool                 // the source answered while the check looked
 	survey        *plans.Survey        // what the check read
 	snapshot      map[string][]byte
-	goOn          *goOn // what was decided about the attempt before; nil for the first of this process
+	goOn          *goOn           // what was decided about the attempt before; nil for the first of this process
+	next          *nextText       // another text that a resume goes on with; nil for the one that the run has
+	textParams    json.RawMessage // the parameters that came with the run's text; nil for those of its head
 }
 
 func newAttempt(o Options) *attempt {
@@ -192,7 +204,8 @@ func Start(soft, hard context.Context, o Options) *Result {
 	}))
 }
 
-// Resume goes on with a run on the text that it began with. Evidence and confirmations of earlier attempts do not count.
+// Resume goes on with a run on the text that it has, or with NewText on another one. Evidence and confirmations of earlier attempts do
+// not count.
 func Resume(soft, hard context.Context, id string, o Options) *Result {
 	return newAttempt(o).resume(soft, hard, id)
 }
@@ -207,8 +220,8 @@ func (a *attempt) takeUp(soft, hard context.Context, id string, prepare func(con
 	if err != nil {
 		return a.conclude(soft, err)
 	}
-	info, err := engine.ReadRun(a.Env, a.StateDir, id)
-	if err != nil {
+	info, err := engine.LookAtRun(a.Env, a.StateDir, id)
+	if info == nil {
 		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
 	}
 	a.Action, a.result.Plan = info.Head.Action, info.Head.Plan
@@ -220,6 +233,13 @@ func (a *attempt) takeUp(soft, hard context.Context, id string, prepare func(con
 	}
 	return a.finish(soft, hard, a.within(soft, hard, a.result.Action, func(t *engine.Task) error {
 		var err error
+		t.Release(func() { info, err = a.claim(info) })
+		if err != nil {
+			return err
+		}
+		if err := a.foresee(t, info); err != nil || a.PreviewOnly {
+			return err
+		}
 		t.Release(func() { err = a.reopen(info) })
 		if err != nil {
 			return err
@@ -673,7 +693,7 @@ func (a *attempt) create(facts *stdlib.Facts) error {
 	for path, text := range a.runtime.Files() {
 		a.keep(path, text)
 	}
-	snapshot, err := pack(a.PlanFile, a.LibDirs, a.snapshot)
+	snapshot, err := pack(manifest{Plan: a.PlanFile, Libs: a.LibDirs}, a.snapshot)
 	if err != nil {
 		return err
 	}
@@ -688,7 +708,7 @@ func (a *attempt) create(facts *stdlib.Facts) error {
 	a.run, err = engine.CreateRun(a.Env, a.StateDir, engine.Head{
 		Options: begun,
 		Plan:    a.plan.Name, PlanFile: a.PlanFile, Action: a.Action, Source: facts.Source, Target: facts.Target,
-		Domains: a.domainIDs(), Params: params, Version: a.Version, Host: a.Host, User: a.User,
+		Domains: a.domainIDs(), Params: params, Version: a.Version, Host: a.Host, User: a.User, API: stdlib.API,
 	}, snapshot, a.engineOptions()...)
 	var mirror *engine.MirrorError
 	if errors.As(err, &mirror) {
@@ -761,7 +781,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 const evidenceNote = "evidence"
 
 // perform runs the workflow with the hooks around it.
-func (a *attempt) perform(t *engine.Task) error {
+func (a *attempt) perform(t *engine.Task) (err error) {
 	workflow, name := a.plan.Workflows[a.Action], a.Action
 	if a.rollback {
 		workflow, name = nil, "rollback"
@@ -780,10 +800,11 @@ func (a *attempt) perform(t *engine.Task) error {
 			return err
 		}
 	}
-	_, err := a.session.RunHook(t, "before_run", subject, map[string]any{"kind": "run", "id": a.run.ID(), "action": a.Action})
+	_, err = a.session.RunHook(t, "before_run", subject, map[string]any{"kind": "run", "id": a.run.ID(), "action": a.Action})
 	if err == nil {
 		_, err = workflow.Call(t, ctx)
 	}
+	defer func() { a.tellNotRedone(err == nil) }()
 	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
 		t.Release(func() { a.lookAgain(t.Ctx()) })
 	}

@@ -107,6 +107,9 @@ func (a *attempt) prepareRollback(ctx context.Context) error {
 	if err := a.open(ctx); err != nil {
 		return err
 	}
+	if err := a.refuseBehind(ctx); err != nil {
+		return err
+	}
 	confirmation, err := a.precheckEvidence(ctx, facts)
 	if err != nil {
 		return err
