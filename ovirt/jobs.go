@@ -36,6 +36,9 @@ type Step struct {
 	Status          string // as that of a Job
 }
 
+// Open tells that nobody has ended the step.
+func (t Step) Open() bool { return t.Status == statusStarted }
+
 // StepSpec is a step to be added to an external job.
 type StepSpec struct {
 	JobID, Description string
@@ -149,7 +152,7 @@ func (s *Site) AddStep(ctx context.Context, spec StepSpec) (Step, error) {
 	e.reached = func(ctx context.Context) (bool, error) {
 		steps, err := s.Steps(ctx, spec.JobID)
 		for _, step := range steps {
-			if step.Description == spec.Description && step.Status == statusStarted && !slices.Contains(spec.Known, step.ID) {
+			if step.Description == spec.Description && step.Open() && !slices.Contains(spec.Known, step.ID) {
 				answer = step
 			}
 		}
@@ -167,7 +170,7 @@ func (s *Site) AddStep(ctx context.Context, spec StepSpec) (Step, error) {
 func (s *Site) EndStep(ctx context.Context, jobID, stepID string, succeeded bool) error {
 	return s.endMark(ctx, OpEndStep, Subject{Kind: KindStep, ID: stepID}, jobPath(jobID)+"/steps/"+segment(stepID), succeeded, func(ctx context.Context) (bool, error) {
 		steps, err := s.Steps(ctx, jobID)
-		open := slices.ContainsFunc(steps, func(step Step) bool { return step.ID == stepID && step.Status == statusStarted })
+		open := slices.ContainsFunc(steps, func(step Step) bool { return step.ID == stepID && step.Open() })
 		return err == nil && !open, err
 	})
 }

@@ -50,12 +50,13 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 	if ended != StatusStopped && ended != StatusInterrupted { // else they keep other machines away until it is resumed
 		a.releaseLocks(soft)
 	}
+	a.verdicts()
+	r.Warnings = append(r.Warnings, a.presence.end(err)...)
 	for _, site := range append([]*ovirt.Site{a.source, a.target}, a.opened...) {
 		if site != nil {
 			r.Requests[site.Name()] = countersOf(site.Counters())
 		}
 	}
-	a.verdicts()
 	a.clean()
 	r.Duration = a.Env.Clock.Now().Sub(a.started).Seconds()
 	if a.run != nil {
