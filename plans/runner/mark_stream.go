@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -50,6 +51,9 @@ func (s *markStream) run(ctx context.Context) {
 		case next != nil:
 			limit, cancel := s.clock.WithTimeout(ctx, markLimit)
 			err := next(limit)
+			if err != nil && limit.Err() != nil && ctx.Err() == nil {
+				err = fmt.Errorf("given up after %s: %w", markLimit, err)
+			}
 			cancel()
 			s.judge(err)
 		default:
