@@ -245,14 +245,46 @@ type line struct {
 	vm, domain     string // ids of what it is about, known to the target; "" for nothing
 }
 
+// event is the event of a line, without what it is about.
+func (a *attempt) event(l line) ovirt.EventSpec {
+	return ovirt.EventSpec{Severity: l.severity, Description: shortened(a.redact(l.text), longestEvent), CorrelationID: a.run.ID()}
+}
+
 // say posts a line in both engines.
 func (p *presence) say(l line) {
 	a := p.attempt
 	for _, list := range p.events {
-		spec := ovirt.EventSpec{Severity: l.severity, Description: shortened(a.redact(l.text), longestEvent), CorrelationID: a.run.ID()}
+		spec := a.event(l)
 		if list.site == a.target {
 			spec.VMID, spec.StorageDomainID = l.vm, l.domain
 		}
 		list.add(list.post(spec))
+	}
+}
+
+// disappear ends what killed attempts of a run that is closed have left open among the tasks of the engines that answer, and says there
+// that it is closed.
+func (a *attempt) disappear(ctx context.Context) {
+	if a.plan.NoEvents || a.session == nil {
+		return
+	}
+	text := fmt.Sprintf("drrun run %s: closed as it is by %s on %s, with drrun abort; %s. More: drrun show %s", a.run.ID(), a.User, a.Host, a.reached(), a.run.ID())
+	for _, name := range siteOrder {
+		lock := a.siteLocks[name]
+		if lock == nil || !lock.reach() {
+			continue
+		}
+		p := &presence{attempt: a, task: &taskEntry{run: a.run, site: lock.site}}
+		a.session.Presence = p
+		list := &eventList{run: a.run, site: lock.site}
+		limit, cancel := a.Env.Clock.WithTimeout(ctx, presenceLimit)
+		err := p.task.endLeft(limit)
+		if err == nil {
+			err = list.post(a.event(line{severity: severityWarning, text: text}))(limit)
+		}
+		cancel()
+		if err != nil {
+			a.warn(fmt.Sprintf("the engine of %s may show the run as one that goes on: %v", name, err))
+		}
 	}
 }

@@ -471,6 +471,51 @@ func TestKilledWhileShowing(t *testing.T) {
 	}
 }
 
+// TestAbortEndsTheTask that a killed run has left open, and tells of it.
+func TestAbortEndsTheTask(t *testing.T) {
+	t.Parallel()
+	for _, silent := range []bool{false, true} {
+		p := newPair(t, 73, lab.TwoSitesOptions{VMs: 3})
+		p.lose()
+		p.afterEffect = func(int) {
+			if p.marks(plans.Secondary).tasks == 9 {
+				p.world.Group("drrun").Kill()
+			}
+		}
+		p.failover(nil)
+		p.afterEffect = nil
+		p.wait(time.Second)
+		open := p.look(plans.Secondary)
+		if len(open.tasks) != 1 || !strings.HasPrefix(open.tasks[0], "started ") {
+			t.Fatalf("tasks of the killed run: %q", open.tasks)
+		}
+		if silent {
+			p.fail(lab.Fault{Site: plans.Secondary, Method: "POST", Path: "/jobs", Times: -1, Status: 403, Reason: "Operation Failed", Detail: "[no]"})
+		}
+		r := p.abort(p.runs()[0].ID)
+		expect(t, r, runner.ExitDone)
+		s := p.look(plans.Secondary)
+		if silent {
+			if len(r.Warnings) != 1 || !strings.HasPrefix(r.Warnings[0], "the engine of secondary may show the run as one that goes on: ") {
+				t.Errorf("warnings: %q", r.Warnings)
+			}
+			continue
+		}
+		if len(s.tasks) != 1 || !strings.HasPrefix(s.tasks[0], "failed ") || strings.Contains(s.tasks[0], "started") {
+			t.Errorf("tasks: %q", s.tasks)
+		}
+		if lines := p.lines(s.events); !strings.HasPrefix(lines[len(lines)-1], "warning drrun run RUN: closed as it is by user on host, with drrun abort; on secondary: ") {
+			t.Errorf("events: %q", lines)
+		}
+		if len(r.Warnings) > 0 {
+			t.Errorf("warnings: %q", r.Warnings)
+		}
+		for _, wrong := range p.wrongs() {
+			t.Error(wrong)
+		}
+	}
+}
+
 // TestEventsHoldNoSecret (invariant I5) lets passwords into whatever reaches an engine's lists: names of stages, errors, comments of VMs.
 func TestEventsHoldNoSecret(t *testing.T) {
 	t.Parallel()
