@@ -42,3 +42,12 @@ func GatherFacts(ctx context.Context, o Options, cleaned string) (facts *stdlib.
 	}))
 	return facts, result
 }
+
+// FactsPart is one part of the facts in an engine.
+type FactsPart = factsPart
+
+// PackFacts and UnpackFacts are what brings facts into an engine and back.
+var (
+	PackFacts   = packFacts
+	UnpackFacts = unpackFacts
+)
