@@ -51,3 +51,8 @@ var (
 	PackFacts   = packFacts
 	UnpackFacts = unpackFacts
 )
+
+// Shows tells whether a run with a job at its target, and the jobs that its killed attempts left, may make a change that shows it.
+func Shows(target *ovirt.Site, job string, left []string, w *ovirt.Write) bool {
+	return (&presence{task: &taskEntry{site: target, job: job, left: left}}).Allows(w)
+}

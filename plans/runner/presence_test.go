@@ -557,3 +557,37 @@ return plan
 		t.Errorf("only %d secrets would have been shown: the test proves little", redacted)
 	}
 }
+
+// TestShowsItselfOnly (invariant I7): a run posts events of drrun, and changes no job and no step but its own.
+func TestShowsItselfOnly(t *testing.T) {
+	t.Parallel()
+	target, err := ovirt.New(ovirt.Options{Name: plans.Secondary, URL: lab.SecondaryURL, Username: "u", Password: "p", Clock: newPair(t, 75, lab.TwoSitesOptions{}).world.Clock()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what                       string
+		site, op, kind, name, path string
+		want                       bool
+	}{
+		{"an event of drrun", plans.Primary, ovirt.OpPostEvent, ovirt.KindEvent, "drrun", "/events", true},
+		{"an event of another", plans.Primary, ovirt.OpPostEvent, ovirt.KindEvent, "backup", "/events", false},
+		{"a job at the target", plans.Secondary, ovirt.OpAddJob, ovirt.KindJob, "drrun failover", "/jobs", true},
+		{"a job at the source", plans.Primary, ovirt.OpAddJob, ovirt.KindJob, "drrun failover", "/jobs", false},
+		{"a step of its job", plans.Secondary, ovirt.OpAddStep, ovirt.KindStep, "import", "/jobs/mine/steps", true},
+		{"a step of its job, at the source", plans.Primary, ovirt.OpAddStep, ovirt.KindStep, "import", "/jobs/mine/steps", false},
+		{"the end of its step", plans.Secondary, ovirt.OpEndStep, ovirt.KindStep, "", "/jobs/mine/steps/s/end", true},
+		{"the end of its job", plans.Secondary, ovirt.OpEndJob, ovirt.KindJob, "", "/jobs/mine/end", true},
+		{"the end of the job of an attempt before", plans.Secondary, ovirt.OpEndJob, ovirt.KindJob, "", "/jobs/earlier/end", true},
+		{"the end of another job", plans.Secondary, ovirt.OpEndJob, ovirt.KindJob, "", "/jobs/other/end", false},
+		{"a step of another job", plans.Secondary, ovirt.OpAddStep, ovirt.KindStep, "import", "/jobs/other/steps", false},
+		{"a job without id", plans.Secondary, ovirt.OpEndJob, ovirt.KindJob, "", "/jobs//end", false},
+		{"a label", plans.Secondary, ovirt.OpCreateLabel, ovirt.KindAffinityLabel, "drrun", "/affinitylabels", false},
+		{"a VM", plans.Secondary, ovirt.OpStartVM, ovirt.KindVM, "drrun", "/jobs/mine", false},
+	} {
+		w := &ovirt.Write{Site: c.site, Op: c.op, Path: c.path, Subject: ovirt.Subject{Kind: c.kind, Name: c.name}}
+		if got := runner.Shows(target, "mine", []string{"earlier"}, w); got != c.want {
+			t.Errorf("%s: %v", c.what, got)
+		}
+	}
+}
