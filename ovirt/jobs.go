@@ -85,7 +85,7 @@ func (s *Site) JobsOf(ctx context.Context, correlation string) ([]Job, error) {
 	if correlation == "" || !plainName(correlation) { // it would be searched for as something else
 		return nil, s.fail(opRead, Subject{Kind: "jobs"}, CodeBadRequest, fmt.Errorf("%q is no correlation id", correlation))
 	}
-	return read(ctx, s, call{subject: Subject{Kind: "jobs"}, path: "/jobs", query: url.Values{"search": {"correlation_id=" + correlation}}}, decodeJobs)
+	return read(ctx, s, call{subject: Subject{Kind: "jobs"}, path: "/jobs", query: url.Values{"search": {correlationSearch(correlation)}}}, decodeJobs)
 }
 
 // Job reads one job; not-found means that the engine has cleared it away.
