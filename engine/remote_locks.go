@@ -101,7 +101,7 @@ func (r *Run) OpenBeside(site string) []Intent {
 			open = append(open, in.Intent)
 		}
 	}
-	slices.SortFunc(open, func(a, b Intent) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(open, inOrder)
 	return open
 }
 

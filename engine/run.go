@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
@@ -656,6 +657,25 @@ func (r *Run) of(op string, s Subject) []*intent {
 	return slices.DeleteFunc(slices.Clone(list), func(in *intent) bool {
 		return in.Subject.Site != s.Site && in.Site != s.Site
 	})
+}
+
+// Intents returns the intents of an operation at a site, of every attempt and whatever came of them, in the order in which they were made.
+func (r *Run) Intents(op, site string) []Intent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []Intent
+	for _, in := range r.intents {
+		if in.Op == op && in.Site == site {
+			out = append(out, in.Intent)
+		}
+	}
+	slices.SortFunc(out, inOrder)
+	return out
+}
+
+// inOrder compares intents of one run by their numbers.
+func inOrder(a, b Intent) int {
+	return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), strings.Compare(a.ID, b.ID))
 }
 
 // Settle records what reading said about an intent: whether its effect was reached, and

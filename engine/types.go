@@ -86,7 +86,7 @@ type Intent struct {
 	Subject Subject `json:"subject"`
 	// Look marks what changes no object: a host is made to look at what it can reach. It does not make the run one that changed something.
 	Look bool `json:"look,omitempty"`
-	// Beside marks what changes no object of the plan: a lock or an event in an engine. Such a request does not make the run one that
+	// Beside marks what changes no object of the plan: a lock, an event or a task in an engine. Such a request does not make the run one that
 	// changed something, and it may leave while the run stops, so that locks are given back.
 	Beside bool `json:"beside,omitempty"`
 	// Undoes names the op of an earlier intent for the same subject that this one takes back: with both done, nothing was changed.

@@ -153,6 +153,7 @@ func (a *attempt) giveBackLocks(t *engine.Task, info *engine.RunInfo) {
 		}
 		a.source, a.target, a.opened = a.opened[0], a.opened[1], nil
 		a.releaseLocks(ctx)
+		a.disappear(ctx)
 	})
 	if err != nil {
 		left(err)

@@ -50,12 +50,13 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 	if ended != StatusStopped && ended != StatusInterrupted { // else they keep other machines away until it is resumed
 		a.releaseLocks(soft)
 	}
+	a.verdicts()
+	r.Warnings = append(r.Warnings, a.presence.end(err)...)
 	for _, site := range append([]*ovirt.Site{a.source, a.target}, a.opened...) {
 		if site != nil {
 			r.Requests[site.Name()] = countersOf(site.Counters())
 		}
 	}
-	a.verdicts()
 	if a.run != nil {
 		if dir, lost := a.run.Mirror(); lost != nil {
 			a.warn(engine.LostMirrorText(dir, lost))

@@ -380,7 +380,7 @@ func (l *siteLock) post(ctx context.Context, text string, ids []string) error {
 		if parseErr != nil {
 			return parseErr
 		}
-		_, err = l.site.PostEvent(ctx, ovirt.EventSpec{Origin: lockOrigin, CustomID: max(1, int(number&0x7fffffff)), Severity: "normal", Description: text, Fresh: true})
+		_, err = l.site.PostEvent(ctx, ovirt.EventSpec{Origin: lockOrigin, CustomID: max(1, int(number&0x7fffffff)), Severity: "normal", Description: text, CorrelationID: l.attempt.run.ID(), Fresh: true})
 		var there *ovirt.Error
 		if !ovirt.HasCode(err, ovirt.CodeAlreadyExists) {
 			return err

@@ -57,6 +57,7 @@ type Result struct {
 	DryRun         *DryRunResult              `json:"dry_run,omitempty"`
 	Pair           *PairResult                `json:"pair,omitempty"`     // of drrun status
 	Snapshot       *SnapshotResult            `json:"snapshot,omitempty"` // of drrun snapshot
+	Facts          *FactsResult               `json:"facts,omitempty"`    // of drrun facts
 	Error          *ErrorResult               `json:"error,omitempty"`
 	Extra          map[string]json.RawMessage `json:"extra,omitempty"`
 }

@@ -150,6 +150,7 @@ type attempt struct {
 	broken        []string             // whose locks a person let go
 	sourceAnswers bool                 // when the evidence was looked at before the run
 	answeredCheck bool                 // the source answered while the check looked
+	presence      *presence            // what shows the attempt in the engines; nil for nothing
 	survey        *plans.Survey        // what the check read
 	snapshot      map[string][]byte
 	goOn          *goOn           // what was decided about the attempt before; nil for the first of this process
@@ -782,6 +783,7 @@ const evidenceNote = "evidence"
 
 // perform runs the workflow with the hooks around it.
 func (a *attempt) perform(t *engine.Task) (err error) {
+	t.Release(a.appear)
 	workflow, name := a.plan.Workflows[a.Action], a.Action
 	if a.rollback {
 		workflow, name = nil, "rollback"

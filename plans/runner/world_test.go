@@ -145,6 +145,12 @@ func (p *pair) edit(old, new string) {
 	p.write("/site/plan.lua", strings.Replace(text, old, new, 1))
 }
 
+// quiet lets runs of the plan go unseen in the engines, for tests that count what else happens.
+func (p *pair) quiet() {
+	p.t.Helper()
+	p.edit(`  name = "Plan_Recovery",`, `  name = "Plan_Recovery", events = false,`)
+}
+
 // answers is a person at a terminal, or nobody.
 type answers map[string]string
 
@@ -231,19 +237,19 @@ func expect(t testing.TB, r *runner.Result, exit int) {
 	t.Fatalf("exit %d (%s), want %d: %+v\n%s", r.Exit, r.Status, exit, r.Error, findings.String())
 }
 
-// changes returns what changed the engines, in order: locks and events excepted, which are no objects of a plan.
+// changes returns what changed the engines, in order: locks, events and tasks excepted, which are no objects of a plan.
 func (p *pair) changes() []lab.LogEntry {
 	return slices.DeleteFunc(p.allChanges(), besideThePlan)
 }
 
-// allChanges returns what changed the engines, with locks and events.
+// allChanges returns what changed the engines, with locks, events and tasks.
 func (p *pair) allChanges() []lab.LogEntry {
 	return slices.DeleteFunc(slices.Clone(p.lab.Log()), func(entry lab.LogEntry) bool { return !entry.Changing })
 }
 
-// besideThePlan tells whether a request is about a lock or an event.
+// besideThePlan tells whether a request is about a lock, an event or a task.
 func besideThePlan(entry lab.LogEntry) bool {
-	return strings.Contains(entry.Path, "/affinitylabels") || strings.HasSuffix(entry.Path, "/events")
+	return strings.Contains(entry.Path, "/affinitylabels") || strings.HasSuffix(entry.Path, "/events") || strings.Contains(entry.Path, "/jobs")
 }
 
 // labels are the locks that the engines have now, by what the lab did: "primary drrun.<storage domain id>".
@@ -259,4 +265,38 @@ func (p *pair) labels() []string {
 		}
 	}
 	return held
+}
+
+// marks counts the requests that show runs in an engine: events, those of them that carry facts, and changes of tasks and steps.
+type marks struct{ lines, facts, tasks int }
+
+func (m marks) all() int { return m.lines + m.facts + m.tasks }
+
+// marks counts what was done in an engine to show runs. The events that name locks are none.
+func (p *pair) marks(site string) (m marks) {
+	for _, entry := range p.allChanges() {
+		switch {
+		case entry.Site != site || strings.Contains(entry.Effect, "; locks: "):
+		case strings.Contains(entry.Path, "/jobs"):
+			m.tasks++
+		case strings.Contains(entry.Effect, ": its facts, part "):
+			m.facts++
+		case strings.HasSuffix(entry.Path, "/events"):
+			m.lines++
+		}
+	}
+	return m
+}
+
+// stages counts the stages that drrun has told of, and those of them that start a rank.
+func (p *pair) stages() (all, ranks int) {
+	for _, event := range p.out {
+		if event.Kind == "stage" {
+			all++
+			if strings.HasPrefix(event.Text, "boot rank ") {
+				ranks++
+			}
+		}
+	}
+	return all, ranks
 }
