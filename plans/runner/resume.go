@@ -44,6 +44,7 @@ func (a *attempt) reopen(info *engine.RunInfo) error {
 		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
 	}
 	a.run = run
+	a.reportWith()
 	if a.facts, err = factsOf(run.ID(), run.Facts()); err != nil {
 		return err
 	}

@@ -39,6 +39,8 @@ type Options struct {
 	// where the state folder knows of no move that took the VMs away from there.
 	ConfirmStale string
 	StateDir     string
+	// StateArgument is what an operator has to put behind commands about the run, " --state DIR"; "" where they look in StateDir by themselves.
+	StateArgument string
 	// LeaveAsIs lets Abort close a run that could be undone.
 	LeaveAsIs bool
 	LibDirs   []string
@@ -669,6 +671,7 @@ func (a *attempt) create(facts *stdlib.Facts) error {
 	if err != nil {
 		return refuse("state", "the state folder must be writable: "+a.StateDir, fmt.Errorf("create the run: %w", err))
 	}
+	a.reportWith()
 	if err := a.run.SetFacts(facts); err != nil {
 		return refuse("state", "the state folder must be writable: "+a.StateDir, fmt.Errorf("record the facts: %w", err))
 	}
