@@ -16,7 +16,7 @@ import (
 var allowed = map[string][]string{
 	"cmd/drrun":    {"drrun/plans", "drrun/plans/report", "drrun/plans/runner", "drrun/plans/worlds", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab", "drrun/internal/sabotage", "github.com/fsnotify/fsnotify"},
 	"plans":        {"drrun/plans", "drrun/plans/report", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
-	"plans/report": {"drrun/stdlib", "drrun/engine"},
+	"plans/report": {"drrun/stdlib", "drrun/engine", "drrun/ovirt"},
 	"plans/worlds": {"drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab"},
 	"stdlib":       {"drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
 	"lua":          {"drrun/engine", "github.com/yuin/gopher-lua"},

@@ -1,10 +1,12 @@
 package report
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,10 +30,25 @@ var page = sync.OnceValue(func() *template.Template {
 		},
 		"count": count, "state": stateText, "first": upperFirst, "short": shortID, "lines": func(text string) []string { return strings.Split(strings.TrimSuffix(text, "\n"), "\n") },
 		"marks": toneMark, "style": func() template.CSS { return template.CSS(pageStyle) }, //nolint:gosec // our own text
-		"waits": func(list []VM) int { return len(list) }, "percent": func(x float64) string { return fmt.Sprintf("%.1f%%", x) },
-		"row": func(t Timeline, r Row) chartRow { return chartRow{t.Bands, r} },
+		"vmTable": func(list []VM) vmTable {
+			return vmTable{list, slices.ContainsFunc(list, func(v VM) bool { return v.Reason != "" })}
+		},
+		"anyReason": func(list []Domain) bool {
+			return slices.ContainsFunc(list, func(d Domain) bool { return d.Reason != "" })
+		},
+		"anyReleased": func(list []Domain) bool {
+			return slices.ContainsFunc(list, func(d Domain) bool { return !d.Released.IsZero() })
+		},
+		"percent": func(x float64) string { return fmt.Sprintf("%.1f%%", x) },
+		"row":     func(t Timeline, r Row) chartRow { return chartRow{t.Bands, r} },
 	}).Parse(pageText))
 })
+
+// vmTable is a table of VMs; a column that nothing stands in is left out.
+type vmTable struct {
+	Rows    []VM
+	Reasons bool
+}
 
 // chartRow is a row of the chart with the attempts that shade it.
 type chartRow struct {
@@ -66,3 +83,12 @@ func shortID(run, id string) string {
 func toneMark(t Tone) string {
 	return map[Tone]string{Good: "✓", Warn: "!", Bad: "✕", Neutral: "–"}[t]
 }
+
+// Is tells whether a file is a report in HTML, by its beginning.
+func Is(file []byte) bool {
+	const head = 1000
+	return bytes.HasPrefix(file, []byte("<!DOCTYPE html>")) && bytes.Contains(file[:min(len(file), head)], []byte(generator))
+}
+
+// generator marks a page as a report.
+const generator = `<meta name="generator" content="drrun">`

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"drrun/engine"
@@ -170,18 +171,21 @@ func (h *history) domainRows(board map[string]engine.Status) []Domain {
 	return rows
 }
 
+// placeText is a data center and, below it, where the storage lies.
 func placeText(p stdlib.FactPlace) string {
-	text := p.DataCenter
-	if p.Address != "" || p.Path != "" {
-		text += ", " + p.Address + ":" + p.Path
+	if p.Address == "" && p.Path == "" {
+		return p.DataCenter
 	}
-	return text
+	return p.DataCenter + "\n" + p.Address + ":" + p.Path
 }
 
 // asOfText says as of when a copy is.
 func asOfText(asOf string) string {
 	if asOf == stdlib.InSync {
 		return "in sync"
+	}
+	if at, err := time.Parse(time.RFC3339, strings.TrimSpace(asOf)); err == nil {
+		return stamp(at)
 	}
 	return asOf
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"drrun/ovirt"
 	"drrun/stdlib"
 )
 
@@ -70,39 +71,42 @@ type piece struct {
 	pause    bool
 }
 
+// newScale counts in seconds as floats: a clock that was set, or a damaged record, may make an attempt last for centuries.
 func newScale(attempts []*era) scale {
-	worked := time.Duration(0)
+	worked := 0.0
 	for _, a := range attempts {
-		worked += max(a.to.Sub(a.from), time.Second)
+		worked += lasted(a)
 	}
-	longest := time.Duration(float64(worked) * pauseShare)
 	type stretch struct {
 		from, to time.Time
-		shown    time.Duration
+		shown    float64
 		pause    bool
 	}
 	var list []stretch
-	total := time.Duration(0)
-	add := func(from, to time.Time, shown time.Duration, pause bool) {
+	total := 0.0
+	add := func(from, to time.Time, shown float64, pause bool) {
 		list = append(list, stretch{from, to, shown, pause})
 		total += shown
 	}
 	for i, a := range attempts {
 		if i > 0 {
-			gap := max(a.from.Sub(attempts[i-1].to), 0)
-			add(attempts[i-1].to, a.from, min(gap, longest), true)
+			gap := max(a.from.Sub(attempts[i-1].to).Seconds(), 0)
+			add(attempts[i-1].to, a.from, min(gap, worked*pauseShare), true)
 		}
-		add(a.from, a.to, max(a.to.Sub(a.from), time.Second), false)
+		add(a.from, a.to, lasted(a), false)
 	}
 	var s scale
 	x := 0.0
 	for _, l := range list {
-		w := width * float64(l.shown) / float64(total)
+		w := width * l.shown / total
 		s.pieces = append(s.pieces, piece{l.from, l.to, x, x + w, l.pause})
 		x += w
 	}
 	return s
 }
+
+// lasted is how long an attempt takes on the axis, in seconds; one that was cut at once still shows.
+func lasted(a *era) float64 { return max(a.to.Sub(a.from).Seconds(), 1) }
 
 // at is the place of a time, within the axis.
 func (s scale) at(t time.Time) float64 {
@@ -121,7 +125,7 @@ func (s scale) at(t time.Time) float64 {
 }
 
 // minBar keeps what was short visible.
-const minBar = 2.0
+const minBar = 4.0
 
 func (s scale) bar(from, to time.Time, class, title string) Bar {
 	x := s.at(from)
@@ -145,18 +149,22 @@ func (s scale) ticks(start time.Time) []Tick {
 	if len(s.pieces) == 0 {
 		return nil
 	}
-	worked := time.Duration(0)
+	worked := 0.0
 	for _, p := range s.pieces {
 		if !p.pause {
-			worked += p.to.Sub(p.from)
+			worked += max(p.to.Sub(p.from).Seconds(), 0)
 		}
 	}
+	const most = 5
 	step := tickSteps[len(tickSteps)-1]
 	for _, candidate := range tickSteps {
-		if worked/candidate <= 5 {
+		if worked/candidate.Seconds() <= most {
 			step = candidate
 			break
 		}
+	}
+	if worked/step.Seconds() > most*10 {
+		return nil // no run takes that long: the times are not to be trusted
 	}
 	var ticks []Tick
 	next := -1.0
@@ -171,10 +179,22 @@ func (s scale) ticks(start time.Time) []Tick {
 				continue
 			}
 			next = x + 14
-			ticks = append(ticks, Tick{X: round(x), Label: "+" + Span(offset)})
+			ticks = append(ticks, Tick{X: round(x), Label: "+" + tickText(offset)})
 		}
 	}
 	return ticks
+}
+
+// tickText is Span without the smaller parts that are none: +30s, +5m, +1h.
+func tickText(d time.Duration) string {
+	text := Span(d)
+	if d >= time.Minute {
+		text = strings.TrimSuffix(text, "00s")
+	}
+	if d >= time.Hour {
+		text = strings.TrimSuffix(text, "00m")
+	}
+	return text
 }
 
 func (h *history) timeline(vms []VM, domains []Domain, ranks []Rank) Timeline {
@@ -196,7 +216,7 @@ func (h *history) timeline(vms []VM, domains []Domain, ranks []Rank) Timeline {
 		t.Bands = append(t.Bands, b)
 	}
 	for _, stage := range h.stages {
-		took := Span(stage.to.Sub(stage.from))
+		took := exactly(stage.to.Sub(stage.from))
 		t.Rows = append(t.Rows, Row{Kind: "stage", Label: stage.name, Note: took, Bars: []Bar{s.bar(stage.from, stage.to, "stage", stage.name+": "+took)}})
 	}
 	t.Rows = append(t.Rows, h.stepBars(s)...)
@@ -255,9 +275,9 @@ func (h *history) stepBars(s scale) []Row {
 		}
 		runs[key]++
 		took[key] += end.Sub(step.began)
-		rows[i].Note = Span(took[key])
+		rows[i].Note = exactly(took[key])
 		if runs[key] > 1 {
-			rows[i].Note = fmt.Sprintf("%d times, %s", runs[key], Span(took[key]))
+			rows[i].Note = fmt.Sprintf("%d times, %s", runs[key], exactly(took[key]))
 		}
 		outcome, tone := stepOutcome(step)
 		if tone != Good {
@@ -284,13 +304,20 @@ func (h *history) endOfAttemptAt(t time.Time) time.Time {
 	return t
 }
 
-// domainBars draws from the first request about a storage domain until it had left the source, and until it was active on the target.
+// domainBars draws how long it took a storage domain to be released at the source, and to be active on the target from its import on,
+// or from the first request where it was imported before.
 func (h *history) domainBars(s scale, domain Domain) Row {
 	row := Row{Kind: "domain", Label: domain.Name, Note: stateText(domain.State), Tone: domain.Tone}
-	asked := map[string]time.Time{} // first request, by site
+	asked := map[string]time.Time{} // when it began, by site
+	imported := map[string]bool{}
 	for _, r := range h.requests {
 		in := r.record.Intent
-		if in.Subject.Kind == "storage_domain" && in.Subject.ID == domain.ID && !in.Look && !in.Beside && asked[in.Site].IsZero() {
+		if in.Subject.Kind != ovirt.KindStorageDomain || in.Subject.ID != domain.ID || in.Look || in.Beside {
+			continue
+		}
+		begins := in.Op == ovirt.OpImportDomain && !imported[in.Site] // what was asked before took an old copy away
+		imported[in.Site] = imported[in.Site] || begins
+		if begins || asked[in.Site].IsZero() {
 			asked[in.Site] = r.record.Time
 		}
 	}
@@ -361,7 +388,7 @@ func (h *history) vmBars(s scale, vm VM) (Row, bool) {
 func (h *history) shutdownBefore(vmID string, down time.Time) time.Time {
 	for _, r := range slices.Backward(h.requests) {
 		in := r.record.Intent
-		if in.Subject.ID == vmID && (in.Op == "vm.shutdown" || in.Op == "vm.stop") && !r.record.Time.After(down) {
+		if in.Subject.ID == vmID && (in.Op == ovirt.OpShutdownVM || in.Op == ovirt.OpStopVM) && !r.record.Time.After(down) {
 			return r.record.Time
 		}
 	}

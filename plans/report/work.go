@@ -23,7 +23,7 @@ func (h *history) requestRows() []Request {
 	for _, r := range h.requests {
 		in := r.record.Intent
 		row := Request{
-			Number: r.record.N, At: r.record.Time, Took: "", Site: in.Site, Op: in.Op, Object: cmp.Or(in.Subject.Name, in.Subject.ID), ID: in.ID,
+			Number: r.record.N, At: r.record.Time, Site: in.Site, Op: in.Op, Object: cmp.Or(in.Subject.Name, in.Subject.ID), ID: in.ID,
 			Beside: in.Beside || in.Look,
 		}
 		if !r.answered.IsZero() {
@@ -67,10 +67,13 @@ func (h *history) stepRows() []Step {
 	for _, s := range h.steps {
 		row := Step{
 			Began: s.began, Ended: s.ended, Title: cmp.Or(s.step.Title, s.step.Key), Subject: subjectText(s.step.Subject), Key: s.step.Key,
-			Again: s.step.Again, Took: between(s.began, s.ended),
+			Again: s.step.Again,
 		}
 		if s.step.Subject != nil && s.step.Subject.Kind == "prompt" {
 			row.Subject = "" // the title names it
+		}
+		if s.result != nil {
+			row.Took = exactly(s.ended.Sub(s.began))
 		}
 		row.Outcome, row.Tone = stepOutcome(s)
 		if s.result != nil && s.result.OK && len(s.result.Value) > 0 && string(s.result.Value) != "null" {

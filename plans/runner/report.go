@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -103,11 +104,7 @@ func NextCommands(info *engine.RunInfo, held bool, stateArgument string) []repor
 	case held:
 		return []report.Command{{Why: "nothing, it runs"}}
 	case errors.As(info.Err, &broken):
-		file := info.Head.PlanFile
-		if file == "" {
-			file = "PLAN.lua"
-		}
-		return []report.Command{{Why: "it cannot be resumed with a damaged journal; see what the engines say", Line: "drrun status " + file + stateArgument}}
+		return []report.Command{{Why: "it cannot be resumed with a damaged journal; see what the engines say", Line: "drrun status " + planFile(info) + stateArgument}}
 	case Undone(info) && info.Unfinished():
 		return []report.Command{{Why: "it is being undone, go on with that", Line: command("rollback")}}
 	case info.Unfinished():
@@ -120,5 +117,8 @@ func NextCommands(info *engine.RunInfo, held bool, stateArgument string) []repor
 	case info.Status == StatusPartial:
 		return []report.Command{{Why: "correct what is wrong with what is not up, then", Line: command("resume")}}
 	}
-	return []report.Command{{Why: "nothing, it has ended"}}
+	return []report.Command{{Why: "nothing, it has ended; where everything is now", Line: "drrun status " + planFile(info) + stateArgument}}
 }
+
+// planFile is the plan's file as it was given; a damaged journal may not tell it.
+func planFile(info *engine.RunInfo) string { return cmp.Or(info.Head.PlanFile, "PLAN.lua") }
