@@ -46,9 +46,12 @@ func (h *history) headline(in *Input, d document, vms []VM, domains []Domain) He
 	case "aborted":
 		say(Warn, "Aborted", "was closed as it was. Nothing was undone, and it cannot be resumed")
 	case "":
-		if in.Held {
+		switch {
+		case in.Run.Err != nil:
+			say(Bad, "Damaged", "was at work at %s%s. What came after is not known", stamp(h.end), h.lastStage(", in stage "))
+		case in.Held:
 			say(Neutral, "Running", "is running%s, since %s", h.lastStage(", in stage "), Span(in.Now.Sub(h.info.Resumed)))
-		} else {
+		default:
 			say(Bad, "Cut off", "was cut off at %s: attempt %d has no end%s", stamp(h.end), n, h.lastStage("; the last stage was "))
 		}
 	default:

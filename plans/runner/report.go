@@ -108,7 +108,7 @@ func NextCommands(info *engine.RunInfo, held bool, stateArgument string) []repor
 	case Undone(info) && info.Unfinished():
 		return []report.Command{{Why: "it is being undone, go on with that", Line: command("rollback")}}
 	case info.Unfinished():
-		list := []report.Command{{Why: "when the cause is mended, go on", Line: command("resume")}, {Why: "or close it as it is", Line: command("abort")}}
+		list := []report.Command{{Why: "go on", Line: command("resume")}, {Why: "or close it as it is", Line: command("abort")}}
 		var facts stdlib.Facts
 		if json.Unmarshal(info.Facts(), &facts) == nil && facts.Planned && !passedPromotion(info) {
 			list = slices.Insert(list, 1, report.Command{Why: "or undo it, as long as its storage is not promoted", Line: command("rollback")})

@@ -41,7 +41,7 @@ func (p *pair) reportNow(run string) (page string) {
 	return page
 }
 
-func reportIn(t *testing.T, env engine.Env, run string) string {
+func reportIn(t testing.TB, env engine.Env, run string) string {
 	t.Helper()
 	model, err := runner.ReportOf(env, "/state", run, "")
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 // pair is two simulated sites, a disk with a plan on it, and the virtual time that all of it shares.
 type pair struct {
-	t     *testing.T
+	t     testing.TB
 	world *sim.World
 	lab   *lab.Lab
 	disk  *sim.FS
@@ -57,13 +57,13 @@ func (w wire) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // newPair makes the two-site world and generates the plan of it, with VMs that have been running for a while.
-func newPair(t *testing.T, seed uint64, options lab.TwoSitesOptions) *pair {
+func newPair(t testing.TB, seed uint64, options lab.TwoSitesOptions) *pair {
 	t.Helper()
 	return newPairOf(t, seed, options, func(*lab.World) {})
 }
 
 // newPairOf is newPair with a change of the world.
-func newPairOf(t *testing.T, seed uint64, options lab.TwoSitesOptions, change func(w *lab.World)) *pair {
+func newPairOf(t testing.TB, seed uint64, options lab.TwoSitesOptions, change func(w *lab.World)) *pair {
 	t.Helper()
 	sites := lab.TwoSites(options)
 	change(&sites)
@@ -221,7 +221,7 @@ func (p *pair) lose() {
 }
 
 // expect checks how an action ended and says why when it is another end.
-func expect(t *testing.T, r *runner.Result, exit int) {
+func expect(t testing.TB, r *runner.Result, exit int) {
 	t.Helper()
 	if r.Exit == exit {
 		return
