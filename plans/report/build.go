@@ -35,13 +35,34 @@ func Build(in Input) (Model, error) {
 		Options: pretty(head.Options), Texts: in.Texts,
 		Journal: Journal{Records: len(in.Run.Records), LastHash: in.Run.LastHash, Last: h.endOfJournal(), Schema: engine.Schema},
 	}
-	for _, vm := range vms {
-		if vm.Tone == Warn || vm.Tone == Bad {
-			m.Attention = append(m.Attention, vm)
-		}
-	}
+	m.Attention, m.MoreAttention = attention(vms)
 	redactStrings(&m, in.Redact)
 	return m, nil
+}
+
+// maxAttention is up to how many VMs are shown apart because of their state.
+const maxAttention = 50
+
+// attention returns the VMs that are not as they should be, those that went wrong first, and how many more there are. Of a run that has
+// reached none of its VMs nobody needs that list.
+func attention(vms []VM) (list []VM, more int) {
+	var wrong, open []VM
+	for _, vm := range vms {
+		switch vm.Tone {
+		case Bad:
+			wrong = append(wrong, vm)
+		case Warn:
+			open = append(open, vm)
+		}
+	}
+	if len(open) == len(vms) {
+		return nil, 0
+	}
+	list = append(wrong, open...)
+	if len(list) > maxAttention {
+		return list[:maxAttention], len(list) - maxAttention
+	}
+	return list, 0
 }
 
 func (h *history) endOfJournal() time.Time {

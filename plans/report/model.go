@@ -18,18 +18,20 @@ type Model struct {
 	Decisions []Decision
 	Looks     []Look
 	Timeline  Timeline
-	Attention []VM // that are not as the action wants them, in the order of the ranks
-	Domains   []Domain
-	Attempts  []Attempt
-	Steps     []Step
-	Requests  []Request
-	Counters  []SiteCounters
-	Findings  []Finding
-	Log       []Line
-	Params    string // JSON
-	Options   string // JSON, "" where none were given
-	Texts     []Text
-	Journal   Journal
+	Attention []VM // that are not as the action wants them, those that went wrong first
+	// MoreAttention is how many more of them there are.
+	MoreAttention int
+	Domains       []Domain
+	Attempts      []Attempt
+	Steps         []Step
+	Requests      []Request
+	Counters      []SiteCounters
+	Findings      []Finding
+	Log           []Line
+	Params        string // JSON
+	Options       string // JSON, "" where none were given
+	Texts         []Text
+	Journal       Journal
 }
 
 // Tone says how a part of the report is to be felt; it is always said in words, too.

@@ -103,7 +103,7 @@ func (h *history) recoveryTime(vms []VM) Figure {
 		f.Value, f.Note, f.Tone = "none", "no VM was to come up", Neutral
 		return f
 	case r.by.IsZero():
-		f.Value, f.Note, f.Tone = "not reached", fmt.Sprintf("%d of %ss ready", r.ready, count(r.required, which)), Bad
+		f.Value, f.Note, f.Tone = "not reached", fmt.Sprintf("%d of %s ready", r.ready, count(r.required, which)), Bad
 		return f
 	}
 	f.Value, f.Tone = Span(r.by.Sub(h.info.Started)), Good

@@ -112,7 +112,7 @@ func lasted(a *era) float64 { return max(a.to.Sub(a.from).Seconds(), 1) }
 func (s scale) at(t time.Time) float64 {
 	for _, p := range s.pieces {
 		switch {
-		case t.Before(p.from):
+		case !t.After(p.from):
 			return p.x0
 		case t.Before(p.to):
 			return p.x0 + (p.x1-p.x0)*float64(t.Sub(p.from))/float64(p.to.Sub(p.from))
