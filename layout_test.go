@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 }
 
 // guarded are the foreign packages that only the folders above that name them may import.
-var guarded = []string{"github.com/yuin/gopher-lua", "github.com/ovirt/go-ovirt", "github.com/fsnotify/fsnotify"}
+var guarded = []string{"github.com/yuin/gopher-lua", "github.com/ovirt/go-ovirt", "github.com/fsnotify/fsnotify", "github.com/chromedp"}
 
 // seams are the only files that may ask the real clock, the real random source, or start a goroutine.
 var seams = []string{"engine/system.go", "ovirt/lab/clock.go", "engine/sim/world.go"}
