@@ -28,7 +28,7 @@ func Build(in Input) (Model, error) {
 	head := in.Run.Head
 	m := Model{
 		Run: in.Run.ID, Plan: head.Plan, PlanFile: head.PlanFile, Action: head.Action, Source: head.Source, Target: head.Target,
-		Headline: h.headline(&in, d, vms, domains), Alerts: h.alerts(d), Failure: d.Error, Damage: broken(in.Run), Next: in.Next,
+		Headline: h.headline(&in, d, vms, domains), Alerts: h.alerts(d), Failure: d.Error, Damage: broken(in.Run), Next: append(h.duties(), in.Next...),
 		Figures: h.figures(vms, domains), Warnings: h.warnings(d), Ranks: ranks, Decisions: h.decisions(), Looks: h.lookRows(),
 		Timeline: h.timeline(vms, domains, ranks), Domains: domains, Attempts: h.attemptRows(&in), Steps: h.stepRows(),
 		Requests: h.requestRows(), Counters: counters(d), Findings: d.Findings, Log: h.log(), Params: pretty(head.Params),

@@ -108,7 +108,7 @@ func (h *history) recoveryTime(vms []VM) Figure {
 	}
 	f.Value, f.Tone = Span(r.by.Sub(h.info.Started)), Good
 	f.Note = fmt.Sprintf("from the beginning of the run until the last %s was ready: %s at %s", which, r.last, r.by.UTC().Format("15:04:05"))
-	if since := h.silentSince(); !since.IsZero() && since.Before(r.by) {
+	if since := h.silentSince(); since.Before(r.by) && since.Sub(h.info.Started) >= time.Second {
 		f.Note += fmt.Sprintf("; %s after the run first saw %s silent", Span(r.by.Sub(since)), h.facts.Source)
 	}
 	if len(h.attempts) > 1 {

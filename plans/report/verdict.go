@@ -17,6 +17,9 @@ func (h *history) headline(in *Input, d document, vms []VM, domains []Domain) He
 	if status == "stopped" && (d.Status == "internal" || d.Status == "refused") { // what the command said; the run waits for a resume
 		status = d.Status + " after changes"
 	}
+	if status == "refused" && d.Status == "interrupted" { // there is nothing to go on with
+		status = "interrupted before changes"
+	}
 	head := Headline{Detail: h.standing(vms, domains)}
 	subject, n := h.subject(), h.info.Attempts
 	say := func(tone Tone, badge, format string, args ...any) {
@@ -35,6 +38,8 @@ func (h *history) headline(in *Input, d document, vms []VM, domains []Domain) He
 		say(Bad, "Stopped", "was refused to go on by attempt %d, after earlier changes. It can be resumed", n)
 	case "interrupted":
 		say(Warn, "Interrupted", "was interrupted. It can be resumed")
+	case "interrupted before changes":
+		say(Neutral, "Interrupted", "was interrupted before it had changed anything. When you are ready, start it anew")
 	case "refused":
 		say(Neutral, "Refused", "was refused: no object of the plan was changed")
 	case "internal":
@@ -190,6 +195,23 @@ func (h *history) alerts(d document) []Alert {
 	weight := map[Tone]int{Bad: 0, Warn: 1, Neutral: 2, Good: 3}
 	slices.SortStableFunc(alerts, func(a, b Alert) int { return weight[a.Tone] - weight[b.Tone] })
 	return alerts
+}
+
+// duties are what persons have to do beside drrun when a run has ended, so that it does no harm afterwards.
+func (h *history) duties() []Command {
+	if h.facts == nil || h.info.Unfinished() || !h.info.Changed() {
+		return nil
+	}
+	var list []Command
+	if by, _ := h.trusted(); by != "" {
+		list = append(list, Command{Why: fmt.Sprintf("keep the hosts of %s powered off, or their old storage out of their reach, until nothing can write to the old copies", h.facts.Source)})
+	}
+	for _, verdict := range h.verdicts {
+		if strings.HasPrefix(verdict.text, "reverse replication: NOT") {
+			return append(list, Command{Why: fmt.Sprintf("at the array, start the replication from %s to %s: until it runs, the VMs have no copy to come up from", h.facts.Target, h.facts.Source)})
+		}
+	}
+	return list
 }
 
 // alertTone judges a verdict by how it begins, which is how the workflows word them.

@@ -117,7 +117,7 @@ func NextCommands(info *engine.RunInfo, held bool, stateArgument string) []repor
 	case info.Status == StatusPartial:
 		return []report.Command{{Why: "correct what is wrong with what is not up, then", Line: command("resume")}}
 	}
-	return []report.Command{{Why: "nothing, it has ended; where everything is now", Line: "drrun status " + planFile(info) + stateArgument}}
+	return []report.Command{{Why: "it has ended; where everything is now", Line: "drrun status " + planFile(info) + stateArgument}}
 }
 
 // planFile is the plan's file as it was given; a damaged journal may not tell it.

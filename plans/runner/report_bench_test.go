@@ -17,6 +17,9 @@ import (
 	"drrun/stdlib"
 )
 
+// requestsOfAVM are made in a failover: it is registered and started.
+const requestsOfAVM = 2
+
 // fleet tells the journal of a failover of vm1 as that of so many VMs, 500 to a rank, a minute for each rank: the lab needs minutes for
 // such a run, and its journal has nothing else in it.
 func (p *pair) fleet(vms int) *engine.RunInfo {
@@ -51,6 +54,9 @@ func (p *pair) fleet(vms int) *engine.RunInfo {
 		text := string(p.json(record))
 		mine := record.Kind != "facts" && (strings.Contains(text, one.ID) || slices.Contains(requests, record.ID))
 		if !mine {
+			if len(requests) == requestsOfAVM { // after the last start
+				record.Time = record.Time.Add(time.Duration(vms/500-1) * time.Minute)
+			}
 			told = append(told, record)
 			continue
 		}

@@ -94,12 +94,12 @@ func TestReportAtEveryEnd(t *testing.T) {
 			"The failover of Plan_Recovery from primary to secondary is done: 3 VMs are up on secondary",
 			"NOT ISOLATED: do not power on the primary: only the word of Ann says that it is down",
 			"Reverse replication: NOT ready for group all", "saw the smoke", "confirmed that primary is down", "How much was lost is unknown|how much was lost is unknown",
-			"answered promote_storage:all", "writable,as_of=unknown", "vm.start", "return plan", "user on host", "drrun status /site/plan.lua",
+			"answered promote_storage:all", "writable,as_of=unknown", "vm.start", "return plan", "user on host", "drrun status /site/plan.lua", "Keep the hosts of primary powered off", "start the replication from secondary to primary",
 		}, []string{"drrun resume", "DAMAGED"}},
 		{"done as planned", lab.TwoSitesOptions{}, func(p *pair) *runner.Result { return p.planned(plans.ActionFailover, nil, nil) }, []string{
 			"The planned failover of Plan_Recovery from primary to secondary is done", "nothing lost, the copy holds the last write of primary",
 			"source seen released at", "vm1: shut down", "nfs_ds: released at primary",
-		}, []string{"NOT ISOLATED"}},
+		}, []string{"NOT ISOLATED", "powered off"}},
 		{"a VM does not boot", lab.TwoSitesOptions{}, func(p *pair) *runner.Result {
 			p.fail(lab.Fault{Kind: lab.FaultVMBoot, Site: "secondary", Subject: "vm2"})
 			p.lose()
@@ -116,6 +116,9 @@ func TestReportAtEveryEnd(t *testing.T) {
 			p.lab.Disaster("primary") // and nobody promotes the copy
 			return p.failover(nil)
 		}, []string{"was refused: no object of the plan was changed", "No object of the plan was changed."}, []string{"drrun resume", "NOT ISOLATED"}},
+		{"Ctrl-C before any change", lab.TwoSitesOptions{}, func(p *pair) *runner.Result { return p.interruptedAt("import", false) }, []string{
+			"was interrupted before it had changed anything. When you are ready, start it anew",
+		}, []string{"drrun resume"}},
 		{"the first Ctrl-C", lab.TwoSitesOptions{}, func(p *pair) *runner.Result { return p.interruptedAt("register", false) }, []string{"was interrupted. It can be resumed", "drrun resume "}, nil},
 		{"the second Ctrl-C", lab.TwoSitesOptions{}, func(p *pair) *runner.Result { return p.interruptedAt("register", true) }, []string{"was interrupted. It can be resumed", "drrun resume "}, nil},
 		{"a fault of drrun", lab.TwoSitesOptions{}, func(p *pair) *runner.Result {
