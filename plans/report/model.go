@@ -76,18 +76,17 @@ type Rank struct {
 
 // VM is the fate of one VM.
 type VM struct {
-	ID, Name            string
-	Rank                int
-	Required            bool
-	State               string // one of stdlib.States
-	Tone                Tone
-	Started, Up         time.Time
-	Condition           string    // its boot condition
-	Proved              time.Time // when the condition was seen to hold
-	Proof               string    // what was seen
-	Grounds             string    // evidence on which it was started
-	Reason              string    // error, or why it is in that state
-	FromHost, InCluster string
+	ID, Name    string
+	Rank        int
+	Required    bool
+	State       string // one of stdlib.States
+	Tone        Tone
+	Started, Up time.Time
+	Condition   string    // its boot condition
+	Proved      time.Time // when the condition was seen to hold
+	Proof       string    // what was seen
+	Grounds     string    // evidence on which it was started
+	Reason      string    // error, or why it is in that state
 }
 
 // Domain is the fate of one storage domain.

@@ -54,7 +54,7 @@ func (h *history) vmRows(board map[string]engine.Status) []VM {
 		status := board["vm/"+fact.ID]
 		row := VM{
 			ID: fact.ID, Name: fact.Name, Rank: fact.Rank, Required: fact.Required, State: cmp.Or(status.State, stdlib.StatePending),
-			Condition: fact.Boot, Reason: cmp.Or(status.Error, status.Detail), FromHost: fact.SourceHost, InCluster: fact.TargetCluster,
+			Condition: fact.Boot, Reason: cmp.Or(status.Error, status.Detail),
 		}
 		row.Tone = toneOf(row.State, good...)
 		row.Started, row.Up = timeOf(status.StartedAt), timeOf(status.UpAt)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -226,6 +227,34 @@ func TestRedacted(t *testing.T) {
 	redactStrings(&m, func(s string) string { return strings.ReplaceAll(s, secret, "***") })
 	if left := fmt.Sprintf("%+v", m); strings.Contains(left, secret) {
 		t.Errorf("a text was left: %s", left)
+	}
+}
+
+// TestHostileTexts: whatever stands in a name, an answer or an error, the page has no element of it and asks for nothing.
+func TestHostileTexts(t *testing.T) {
+	t.Parallel()
+	const hostile = `"'><script>alert(1)</script><img src=x onerror=alert(2)></style><style>@import url(https://attacker.example)</style>`
+	var m Model
+	fill(reflect.ValueOf(&m).Elem(), hostile)
+	var page bytes.Buffer
+	if err := HTML(&page, m); err != nil {
+		t.Fatal(err)
+	}
+	text := page.String()
+	if shown := strings.Count(text, "&lt;script&gt;alert(1)"); shown < 60 {
+		t.Errorf("the page shows %d texts only", shown)
+	}
+	for _, never := range []string{"<script", "<img", "<iframe", "onerror=alert(2)>", "<style>@import"} {
+		if strings.Contains(text, never) {
+			at := strings.Index(text, never)
+			t.Errorf("the page has %s: %s", never, text[max(0, at-100):at+50])
+		}
+	}
+	if n := strings.Count(text, "<style>"); n != 1 {
+		t.Errorf("the page has %d styles", n)
+	}
+	if !Is(page.Bytes()) || Is([]byte("<!DOCTYPE html><title>a page of somebody's</title>")) || Is(nil) {
+		t.Error("a report is not told from other pages")
 	}
 }
 
