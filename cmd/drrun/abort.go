@@ -63,7 +63,7 @@ func runAbort(ctx context.Context, o abortOptions, inv *invocation) *runner.Resu
 	}
 	signer, warning := inv.env.signer(inv.env.wall().FS)
 	result := runner.Abort(ctx, hard(ctx), runner.Options{
-		Env: inv.env.wall(), StateDir: state, LeaveAsIs: o.Leave, Signer: signer, Warnings: warning, FromMirror: o.FromMirror, Version: versionText(), Host: inv.env.Host, User: inv.env.User, Secrets: asker.resolver(), Speed: 1,
+		Env: inv.env.wall(), StateDir: state, StateArgument: stateArgument(o.State), LeaveAsIs: o.Leave, Signer: signer, Warnings: warning, FromMirror: o.FromMirror, Version: versionText(), Host: inv.env.Host, User: inv.env.User, Secrets: asker.resolver(), Speed: 1,
 	}, o.Run)
 	if !o.JSON && result.Error == nil {
 		inv.screen.out(fmt.Sprintln(strings.Join(append(result.Verdicts, warned(result.Warnings)...), "\n")))

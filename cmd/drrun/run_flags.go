@@ -77,6 +77,14 @@ func (env Env) stateDir(flag string) (string, *usageError) {
 	return "", usage("there is no place to keep runs in: HOME is not set").hinted("--state DIR, or set DRRUN_STATE")
 }
 
+// stateArgument is what commands have behind them where runs are kept in the folder of --state.
+func stateArgument(flag string) string {
+	if flag == "" {
+		return ""
+	}
+	return " --state " + shellWord(flag)
+}
+
 func runDir(stateDir, run string) string { return filepath.Join(stateDir, "runs", run) }
 
 // runnerOptions wires prompts, secrets and progress to the options of the runner. over must be called when the run has ended.
@@ -132,7 +140,7 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 		Signer: signer, Warnings: warning,
 		Mirror: mirror, FromMirror: o.FromMirror, Near: inv.env.Near,
 		OnFailure: onFailure, OnEdit: asker.edited,
-		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown, AcceptLoss: o.AcceptLoss, ConfirmStale: o.ConfirmStale, BreakLock: o.BreakLock,
+		Env: model, StateDir: state, StateArgument: stateArgument(o.State), ConfirmSourceDown: o.ConfirmSourceDown, AcceptLoss: o.AcceptLoss, ConfirmStale: o.ConfirmStale, BreakLock: o.BreakLock,
 		Asker: asker, CanAnswer: asker.canAnswer, WaitForAnswers: o.WaitForAnswers, Secrets: asker.resolver(), Speed: speed,
 		Observe: shown.observe, Findings: shown.findings, Began: shown.began,
 		Version: versionText(), Host: inv.env.Host, User: inv.env.User,

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"drrun/engine"
+	"drrun/plans/report"
 	"drrun/plans/runner"
 	"drrun/stdlib"
 )
@@ -79,6 +79,12 @@ func runShow(o showOptions, inv *invocation) *runner.Result {
 			story.open = open
 		}
 	}
+	story.report = "drrun report " + info.ID + stateArgument(o.State) + " makes it"
+	if file := reportFile(state, info.ID); !info.Ended.IsZero() { // else it is that of an attempt before
+		if _, err := model.FS.Stat(file); err == nil {
+			story.report = file
+		}
+	}
 	result := done("show")
 	result.Run, result.Plan = info.ID, info.Head.Plan
 	if info.Err != nil {
@@ -107,6 +113,7 @@ type story struct {
 	held   bool   // a process works on it
 	holder string
 	open   []engine.OpenQuestion
+	report string // the file, or the command that makes it
 }
 
 func (s story) text(now time.Time) string {
@@ -218,10 +225,7 @@ func answeredWords(e engine.Event) string {
 	if !decode(e.Data, &note) {
 		return ""
 	}
-	how := map[string]string{
-		engine.ViaFlag: "with --answer", engine.ViaYes: "with --yes", engine.ViaTerminal: "at the terminal", engine.ViaElsewhere: "from another terminal",
-		engine.ViaTimeout: "its time was over, the default was taken",
-	}[note.Via]
+	how := report.HowAnswered(note.Via)
 	if note.By != "" {
 		how = "by " + note.By + " " + how
 	}
@@ -289,34 +293,21 @@ func (s story) stepsText() string {
 	return b.String()
 }
 
-// next tells what can be done now.
+// next tells what can be done now, and where the report is.
 func (s story) next(b *strings.Builder, now time.Time) {
-	flag := ""
-	if s.state != "" {
-		flag = " --state " + shellWord(s.state)
-	}
-	resume, abort := "drrun resume "+s.info.ID+flag, "drrun abort "+s.info.ID+flag
 	b.WriteByte('\n')
-	var broken *engine.JournalError
-	switch {
-	case len(s.open) > 0:
+	if len(s.open) > 0 {
 		b.WriteString(questionsText(s.info.ID, s.open, s.state, now))
 		return
-	case s.held:
-		b.WriteString("next: nothing, it runs\n")
-	case errors.As(s.info.Err, &broken):
-		b.WriteString("next: it cannot be resumed with a damaged journal; see what the engines say: drrun status " + cmp.Or(s.info.Head.PlanFile, "PLAN.lua") + "\n")
-	case runner.Undone(s.info) && s.info.Unfinished():
-		b.WriteString("next: it is being undone, go on with that: drrun rollback " + s.info.ID + flag + "\n")
-	case s.info.Unfinished():
-		b.WriteString("next: " + resume + ", or close it as it is: " + abort + "\n")
-		var facts stdlib.Facts
-		if json.Unmarshal(s.info.Facts(), &facts) == nil && facts.Planned {
-			b.WriteString("      or, as long as its storage was not promoted, undo it: drrun rollback " + s.info.ID + flag + "\n")
-		}
-	case s.info.Status == runner.StatusPartial:
-		b.WriteString("next: correct what is wrong with what is not up, then: " + resume + "\n")
-	default:
-		b.WriteString("next: nothing, it has ended\n")
 	}
+	lead := "next: "
+	for _, command := range runner.NextCommands(s.info, s.held, stateArgument(s.state)) {
+		b.WriteString(lead + command.Why)
+		if command.Line != "" {
+			b.WriteString(": " + command.Line)
+		}
+		b.WriteByte('\n')
+		lead = "      "
+	}
+	b.WriteString("report: " + s.report + "\n")
 }

@@ -96,8 +96,13 @@ func (a *attempt) abort(t *engine.Task, id string) error {
 	if a.session != nil {
 		a.result.Warnings = append(a.result.Warnings, a.session.Warnings()...)
 	}
-	if err := run.End(StatusAborted, ExitDone, a.result); err != nil {
+	a.result.Exit, a.result.Status, a.result.Attempt = ExitDone, StatusDone, run.Attempt()
+	err = run.End(StatusAborted, ExitDone, a.result)
+	if errors.Is(err, engine.ErrEndLost) {
 		return refuse("journal", "the state folder must be writable: "+a.StateDir, err)
+	}
+	if err != nil {
+		a.warn(a.reportLost(err))
 	}
 	return nil
 }

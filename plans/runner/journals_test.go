@@ -30,7 +30,7 @@ import (
 // in world.json the requests by which it had changed the world up to then. A later drrun rebuilds the world from these, whatever it would
 // ask itself by now, puts the stored folder into it, and resumes. -update stores what is not there yet and never touches what is.
 
-var update = flag.Bool("update", false, "store journals of this API number that are not stored yet")
+var update = flag.Bool("update", false, "rewrite the golden files, and store journals of this API number that are not stored yet")
 
 const journals = "testdata/journals"
 

@@ -93,6 +93,7 @@ func (a *attempt) openRun(info *engine.RunInfo) error {
 	switch {
 	case err == nil:
 		a.run = run
+		a.reportWith()
 		return nil
 	case errors.As(err, &mirror) && mirror.Diverged:
 		return a.diverged(info.ID, err)

@@ -43,6 +43,7 @@ type Result struct {
 	Exit           int                        `json:"exit"`
 	Status         string                     `json:"status"`
 	Run            string                     `json:"run,omitempty"`
+	Attempt        int                        `json:"attempt,omitempty"` // of the run, from 1
 	Plan           string                     `json:"plan,omitempty"`
 	Action         string                     `json:"action"`
 	Started        time.Time                  `json:"started,omitzero"`

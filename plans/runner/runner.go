@@ -51,6 +51,8 @@ type Options struct {
 	Signer ed25519.PrivateKey
 	// Warnings are what the caller found and the report is to say.
 	Warnings []string
+	// StateArgument is what an operator has to put behind commands about the run, " --state DIR"; "" where they look in StateDir by themselves.
+	StateArgument string
 	// LeaveAsIs lets Abort close a run that could be undone.
 	LeaveAsIs bool
 	LibDirs   []string
@@ -718,6 +720,7 @@ func (a *attempt) create(facts *stdlib.Facts) error {
 	if err != nil {
 		return refuse("state", "the state folder must be writable: "+a.StateDir, fmt.Errorf("create the run: %w", err))
 	}
+	a.reportWith()
 	if err := a.run.SetFacts(facts); err != nil {
 		return refuse("state", "the state folder must be writable: "+a.StateDir, fmt.Errorf("record the facts: %w", err))
 	}
