@@ -3,7 +3,7 @@ GO   ?= go
 BIN  := bin/drrun
 TEST_TIMEOUT ?= 20m
 
-.PHONY: help build demo test race lint fuzz bench sim sabotage search crash faults interop update clean
+.PHONY: help build demo test race lint fuzz bench sim sabotage search crash faults interop browser update clean
 
 ## help: this list
 help:
@@ -30,6 +30,7 @@ lint:
 	@bad="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$bad" || { echo "gofmt would change: $$bad"; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags interop ./interop
+	$(GO) vet -tags browser ./plans/runner ./cmd/drrun
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
 
@@ -61,6 +62,11 @@ faults:
 interop:
 	@dir="$$(interop/setup.sh)" && cd interop && $(GO) test -tags interop -count 1 -timeout 20m -args -foreign "$$dir"
 
+## browser: reports in a real browser, on a desk, on a telephone, by night and on paper (installs Debian's chromium where none is)
+browser:
+	plans/runner/browser.sh
+	$(GO) test -tags browser ./plans/runner ./cmd/drrun -count 1 -timeout 20m -run 'TestBrowser' -v
+
 ## fuzz: every parser for FUZZTIME each
 FUZZTIME ?= 20s
 fuzz:
@@ -74,7 +80,7 @@ bench:
 
 ## update: rewrite the golden files; review the difference as code
 update:
-	$(GO) test ./lua ./plans ./plans/worlds ./ovirt/lab ./cmd/drrun -update
+	$(GO) test ./lua ./plans ./plans/runner ./plans/worlds ./ovirt/lab ./cmd/drrun -update
 
 clean:
 	rm -rf bin

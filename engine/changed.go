@@ -40,6 +40,15 @@ func (r *Run) Changed() bool {
 	return false
 }
 
+// Changed is Run.Changed for a run on the disk.
+func (i RunInfo) Changed() bool {
+	r := newRun(Env{}, "", i.ID, nil)
+	for k := range i.Records {
+		r.apply(&i.Records[k])
+	}
+	return r.Changed()
+}
+
 // did tells whether the request is known to have had its effect.
 func (in *intent) did() bool {
 	return in.settled && in.reached || !in.settled && in.outcome != nil && in.outcome.OK

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -119,5 +120,31 @@ func TestWithBatonAndAwait(t *testing.T) {
 			}
 			return nil
 		}))
+	})
+}
+
+// TestIntentsOfAnOperation returns those of one operation at one site, also of earlier attempts, in the order in which they were made.
+func TestIntentsOfAnOperation(t *testing.T) {
+	inWorld(t, 1, func(_ *sim.World, env engine.Env) {
+		r := newRun(env)
+		var want []string
+		for n := range 12 { // "…-10" is no earlier than "…-9"
+			site := []string{"a", "b"}[n%2]
+			p := must(r.Begin(background, engine.Intent{Op: "mark", Site: site, Beside: true, Subject: engine.Subject{Kind: "job", Site: site}}))
+			if site == "a" {
+				want = append(want, p.ID())
+			}
+			must(r.Begin(background, engine.Intent{Op: "other", Site: "a"}))
+		}
+		r = reopen(env, r)
+		for what, got := range map[string][]engine.Intent{"all": r.Intents("mark", "a"), "open": r.OpenBeside("a")} {
+			var ids []string
+			for _, in := range got {
+				ids = append(ids, in.ID)
+			}
+			if !slices.Equal(ids, want) {
+				t.Errorf("%s: %v, want %v", what, ids, want)
+			}
+		}
 	})
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"drrun/internal/sabotage"
 )
 
 // Schema names the form of the journal. A journal of another schema is refused.
@@ -26,7 +28,7 @@ const Schema = "drrun.journal/1"
 // The kinds, and whether their record is synced before the run goes on:
 //
 //	head     schema, run, head: what the run is about. First record, synced.
-//	attempt  attempt, version, host, user: a process took the run up; 1 is the first. Synced.
+//	attempt  attempt, version, host, user, mirror: a process took the run up; 1 is the first. Synced.
 //	snapshot attempt, files: the text of the plan that the run goes on with. Synced.
 //	facts    data: what the run decided before its first change. At most one. Synced.
 //	intent   intent: a changing request that is about to leave. Synced.
@@ -56,6 +58,7 @@ type Record struct {
 	Version string          `json:"version,omitempty"`
 	Host    string          `json:"host,omitempty"`
 	User    string          `json:"user,omitempty"`
+	Mirror  string          `json:"mirror,omitempty"` // folder of the run's mirror, as that machine names it
 	Intent  *Intent         `json:"intent,omitempty"`
 	ID      string          `json:"id,omitempty"`
 	Outcome *Outcome        `json:"outcome,omitempty"`
@@ -257,6 +260,7 @@ type journal struct {
 	path   string
 	redact func(*Record) // takes secrets out; never nil
 	failed func(error)   // called without locks when a write or sync failed
+	mirror *mirror       // gets every record too; nil for none
 
 	mu      sync.Mutex
 	pending []*entry
@@ -376,6 +380,7 @@ func anyWaits(list []*entry) bool {
 // write writes and syncs a batch. kept are the records to be tried again.
 func (j *journal) write(batch []*entry) (kept []*entry, final bool, err error) {
 	var good []*entry
+	var lines []byte
 	sync := false
 	for i, e := range batch {
 		line, encErr := j.encode(&e.rec)
@@ -401,12 +406,22 @@ func (j *journal) write(batch []*entry) (kept []*entry, final bool, err error) {
 			break
 		}
 		good = append(good, e)
+		lines = append(append(lines, line...), '\n')
 		sync = sync || e.sync
+	}
+	mirrored := func() {}
+	if j.mirror != nil && len(lines) > 0 {
+		job := j.mirror.append(lines, sync)
+		mirrored = func() { _ = j.mirror.await(job) } // a mirror that is lost has said so
 	}
 	if !sync {
 		return kept, false, err
 	}
-	if syncErr := j.file.Sync(); syncErr != nil {
+	syncErr := j.file.Sync()
+	if !sabotage.On(sabotage.MirrorNotAwaited) {
+		mirrored()
+	}
+	if syncErr != nil {
 		syncErr = fmt.Errorf("sync journal record %d: %w", j.n, syncErr)
 		for _, e := range good {
 			e.err = syncErr
@@ -439,6 +454,13 @@ func (j *journal) append(line []byte) error {
 	j.prev = hashLine(line)
 	j.size += int64(len(buf))
 	return nil
+}
+
+// end returns the number of records that are written, and the hash of the last.
+func (j *journal) end() (records int64, last string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.n, j.prev
 }
 
 // close waits for the present leader and closes the file. Records that come later are

@@ -21,6 +21,7 @@ func TestEveryTextOfARecordIsRedacted(t *testing.T) {
 		"Step.Key", "Step.Was", "Step.Digest", "Step.OnCut", "Step.Task", "Step.Again",
 		"Step.Subject.Kind", "Step.Subject.Site", "Step.Subject.ID", "Step.Subject.Name",
 		"Result.Key", "Result.Digest", "Result.How",
+		"Mirror",
 		"Locks[].Site", "Locks[].Domain", "Locks[].Token",
 		"Head.Options",
 		"Mark.State", "Mark.Subject.Kind", "Mark.Subject.Site", "Mark.Subject.ID", "Mark.Subject.Name",

@@ -101,7 +101,7 @@ func (r *Run) OpenBeside(site string) []Intent {
 			open = append(open, in.Intent)
 		}
 	}
-	slices.SortFunc(open, func(a, b Intent) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(open, inOrder)
 	return open
 }
 
@@ -116,6 +116,8 @@ type RemoteLocks struct {
 	warn    func(string)
 	states  map[string]*siteLocks
 	lost    error
+	renewed bool            // the run's locks of earlier attempts are replaced
+	fresh   map[string]bool // tokens of this attempt
 }
 
 // siteLocks is what is known of one site.
@@ -130,13 +132,17 @@ type siteLocks struct {
 // NewRemoteLocks makes the locks of an attempt; none is taken yet. sites must be given by every run in the same order. warn says what
 // the operator should know.
 func NewRemoteLocks(run *Run, domains []Subject, sites []RemoteLock, warn func(string)) *RemoteLocks {
-	l := &RemoteLocks{run: run, domains: slices.Clone(domains), sites: sites, warn: warn, states: map[string]*siteLocks{}}
+	l := &RemoteLocks{run: run, domains: slices.Clone(domains), sites: sites, warn: warn, states: map[string]*siteLocks{}, fresh: map[string]bool{}}
 	slices.SortFunc(l.domains, func(a, b Subject) int { return strings.Compare(a.ID, b.ID) })
 	for _, site := range sites {
 		l.states[site.Site()] = &siteLocks{held: map[string]string{}}
 	}
 	return l
 }
+
+// Renew makes Take replace the run's locks of earlier attempts by new ones. Where the run is taken over from another machine, a process
+// there that still works on it finds locks that it does not know, and stops.
+func (l *RemoteLocks) Renew() { l.renewed = true }
 
 // Own tells whether a token is the run's, of any attempt.
 func (l *RemoteLocks) Own(token string) bool {
@@ -176,7 +182,9 @@ func (l *RemoteLocks) mint(sites []RemoteLock) ([]LockToken, error) {
 	var fresh []LockToken
 	for _, site := range sites {
 		for _, domain := range l.domains {
-			fresh = append(fresh, LockToken{Site: site.Site(), Domain: domain.ID, Token: l.run.env.NewID()})
+			token := l.run.env.NewID()
+			l.fresh[token] = true
+			fresh = append(fresh, LockToken{Site: site.Site(), Domain: domain.ID, Token: token})
 		}
 	}
 	if len(fresh) == 0 {
@@ -199,14 +207,18 @@ func (l *RemoteLocks) takeAt(ctx context.Context, site RemoteLock, fresh []LockT
 	var replaced, missing, announced []LockToken
 	for _, domain := range l.domains {
 		lock := LockToken{Site: site.Site(), Domain: domain.ID, Token: now[domain.ID]}
-		if lock.Token != "" && state.held[domain.ID] != "" {
+		own := lock.Token != "" && state.held[domain.ID] != ""
+		old := own && l.renewed && !sabotage.On(sabotage.LocksNotRenewed) && !l.fresh[lock.Token]
+		if own && !old {
 			announced = append(announced, lock)
 			continue
 		}
-		if lock.Token != "" {
+		if lock.Token != "" && !old {
 			if err := site.Foreign(ctx, lock); err != nil {
 				return err
 			}
+		}
+		if lock.Token != "" {
 			replaced = append(replaced, lock)
 		}
 		i := slices.IndexFunc(fresh, func(own LockToken) bool { return own.Site == site.Site() && own.Domain == domain.ID })

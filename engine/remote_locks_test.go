@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"drrun/engine"
 	"drrun/engine/sim"
@@ -246,5 +247,44 @@ func TestRemoteLocksOfASiteInTrouble(t *testing.T) {
 		if err := locks.Verify(t.Context()); !errors.As(err, &lost) {
 			t.Fatal(err)
 		}
+	})
+}
+
+// TestTakenOverLocks: a run that is taken over gets locks of its own, so that a process that still works on it finds out and stops.
+func TestTakenOverLocks(t *testing.T) {
+	inWorld(t, 4, func(_ *sim.World, env engine.Env) {
+		r := must(engine.CreateRun(env, state, engine.Head{Host: "dr1"}, nil, engine.WithMirror(share)))
+		table := &lockTable{site: "secondary", must: true, held: map[string]string{}, calls: new([]string)}
+		domains := []engine.Subject{{ID: "d1"}, {ID: "d2"}}
+		first := engine.NewRemoteLocks(r, domains, []engine.RemoteLock{table}, func(string) {})
+		check(first.Take(background))
+		before := table.now()
+		// A share that keeps no locks: the mirror is copied by other means while the run goes on.
+		for _, name := range []string{"journal.jsonl"} {
+			check(env.FS.MkdirAll("/copy/runs/" + r.ID()))
+			check(env.FS.WriteFile("/copy/runs/"+r.ID()+"/"+name, must(env.FS.ReadFile(share+"/runs/"+r.ID()+"/"+name)), 0o600))
+		}
+		id := must(engine.Adopt(env, "/other", "/copy", r.ID(), engine.By{Host: "dr2"}))
+		other := must(engine.OpenRun(env, "/other", id, engine.WithBy(engine.By{Host: "dr2"})))
+		second := engine.NewRemoteLocks(other, domains, []engine.RemoteLock{table}, func(string) {})
+		second.Renew()
+		check(second.Take(background))
+		for domain, token := range table.now() {
+			if token == before[domain] {
+				t.Errorf("%s has the lock of the machine before", domain)
+			}
+		}
+		check(second.Verify(background))
+		wait(env, time.Minute)
+		var lost *engine.LockLostError
+		if err := first.Verify(background); !errors.As(err, &lost) {
+			t.Errorf("the machine before goes on: %v", err)
+		}
+		if _, err := r.Begin(background, engine.Intent{Op: "vm.start"}); !errors.Is(err, engine.ErrStopping) {
+			t.Errorf("the machine before changes something: %v", err)
+		}
+		wait(env, time.Minute)
+		check(second.Verify(background))
+		check(errors.Join(r.Close(), other.Close()))
 	})
 }

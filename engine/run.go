@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +30,12 @@ type Run struct {
 	begun   time.Time // of this attempt
 	events  *dispatcher
 
+	mirrorDir    string  // as asked for; "" for none
+	mirror       *mirror // nil where there is none, or it could not be opened
+	mirrorFailed error   // why it could not
+
+	signer ed25519.PrivateKey // nil seals nothing
+
 	mu      sync.Mutex
 	redact  func(string) string
 	head    Head
@@ -45,6 +53,7 @@ type Run struct {
 	uses       map[string]int // of step names, by task path and name
 	redo       map[string]bool
 	claims     map[string]chan struct{} // steps that are running
+	pages      Pages
 	asker      Asker
 	waits      bool   // also where nobody is at the terminal, an answer of another process is waited for
 	asked      int    // questions published in this attempt
@@ -337,8 +346,10 @@ func HookKey(point, handler string, s Subject) string {
 	if id == "" {
 		id = s.Name
 	}
-	return "hook:" + escapeKey(point) + "/" + escapeKey(handler) + "/" + escapeKey(s.Kind) + "/" + escapeKey(id)
+	return hookPrefix + escapeKey(point) + "/" + escapeKey(handler) + "/" + escapeKey(s.Kind) + "/" + escapeKey(id)
 }
+
+const hookPrefix = "hook:"
 
 // StepKey is the key of a durable step of a task: its path, the name of the step, and
 // how often that name was used at this path in this attempt. Each call counts. t may be nil.
@@ -649,6 +660,25 @@ func (r *Run) of(op string, s Subject) []*intent {
 	})
 }
 
+// Intents returns the intents of an operation at a site, of every attempt and whatever came of them, in the order in which they were made.
+func (r *Run) Intents(op, site string) []Intent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []Intent
+	for _, in := range r.intents {
+		if in.Op == op && in.Site == site {
+			out = append(out, in.Intent)
+		}
+	}
+	slices.SortFunc(out, inOrder)
+	return out
+}
+
+// inOrder compares intents of one run by their numbers.
+func inOrder(a, b Intent) int {
+	return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), strings.Compare(a.ID, b.ID))
+}
+
 // Settle records what reading said about an intent: whether its effect was reached, and
 // how that was seen. It overrules the outcome. The record rides with the next sync.
 func (r *Run) Settle(intentID string, reached bool, how string) {
@@ -673,6 +703,16 @@ func (r *Run) Reached(op string, s Subject) bool {
 		}
 	}
 	return false
+}
+
+// Knows tells whether a correlation id is one of the run's that the journal has, or none of the run's at all. One that it lacks was
+// sent by a process with a longer journal.
+func (r *Run) Knows(correlation string) bool {
+	number, own := strings.CutPrefix(correlation, r.id+"-")
+	n, err := strconv.Atoi(number)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !own || err != nil || n <= r.lastID
 }
 
 // ReachedOrCut tells whether op was done to the subject, or may have been: an attempt was cut off there, which is not settled yet.
@@ -717,18 +757,26 @@ func (r *Run) noteRecord(kind, note string, s Subject, data any) Record {
 
 func (r *Run) emitNote(rec Record) { r.Emit(noteEvent(rec)) }
 
-// End ends the attempt: it journals status and exit code, synced, writes report.json
-// and closes the run. The report is written also when the journal cannot be.
+// End ends the attempt: it journals status and exit code, synced, writes the report
+// (report.json, which is the given document, and what ReportWith makes) and closes the
+// run. The report is written also when the journal cannot be. The error matches
+// ErrEndLost when the end is not recorded.
 func (r *Run) End(status string, exit int, report any) error {
 	var errs []error
 	rec := Record{Kind: kindEnd, Status: status, Exit: &exit, Seconds: r.env.Clock.Now().Sub(r.begun).Seconds()}
 	if err := r.commit(rec); err != nil {
+		errs = append(errs, fmt.Errorf("end run %s: %w: %w", r.id, ErrEndLost, err))
+	}
+	files, err := r.writeReport(report)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	r.events.flush()
+	if err := r.journal.close(); err != nil { // nothing may come behind the seal
 		errs = append(errs, fmt.Errorf("end run %s: %w", r.id, err))
 	}
-	if raw, err := marshal(report); err != nil {
-		errs = append(errs, fmt.Errorf("write the report of run %s: %w", r.id, err))
-	} else if err := r.env.FS.WriteFile(reportPath(r.dir), append(indent(r.cleanJSON(raw, false)), '\n'), 0o600); err != nil {
-		errs = append(errs, fmt.Errorf("write the report of run %s: %w", r.id, err))
+	if err := r.seal(files); err != nil {
+		errs = append(errs, fmt.Errorf("seal run %s: %w", r.id, err))
 	}
 	return errors.Join(append(errs, r.Close())...)
 }
@@ -744,6 +792,7 @@ func (r *Run) Close() error {
 	r.closed = true
 	r.mu.Unlock()
 	r.events.flush()
+	defer r.mirror.close()
 	if r.journal == nil { // given up while it was being made
 		return r.unlock()
 	}

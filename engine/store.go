@@ -24,14 +24,18 @@ import (
 //	runs/<id>/plan/…            the snapshot: the plan and every file it required
 //	runs/<id>/plan-<attempt>/…  the text that the run goes on with from that attempt on
 //	runs/<id>/report.json       of the last attempt that ended
+//	runs/<id>/report.html       likewise, for people
+//	runs/<id>/seal.json         a Seal of all that, where a key is configured
 //	runs/<id>/questions/…       what waits for a person, see OpenQuestion
 //	runs/<id>/answers/…         what other processes answered
 
 func runsDir(stateDir string) string   { return filepath.Join(stateDir, "runs") }
 func journalPath(runDir string) string { return filepath.Join(runDir, "journal.jsonl") }
-func reportPath(runDir string) string  { return filepath.Join(runDir, "report.json") }
+func reportPath(runDir string) string  { return filepath.Join(runDir, reportName) }
 func lockPath(runDir string) string    { return filepath.Join(runDir, "lock") }
-func snapshotDir(runDir string) string { return filepath.Join(runDir, "plan") }
+
+// reportName is the file with the document of the last attempt that ended.
+const reportName = "report.json"
 
 func indent(raw []byte) []byte {
 	var buf bytes.Buffer
@@ -75,14 +79,18 @@ func CreateRun(env Env, stateDir string, head Head, snapshot map[string][]byte, 
 }
 
 func (r *Run) create(head Head, snapshot map[string][]byte) error {
+	if err := r.beginMirror(); err != nil {
+		return err
+	}
 	var err error
-	if head.Files, err = r.store(snapshotDir(r.dir), snapshot); err != nil {
+	if head.Files, err = r.store(snapshotOf(1), snapshot); err != nil {
 		return err
 	}
 	r.startJournal()
 	if err := r.openJournal(0); err != nil {
 		return err
 	}
+	r.mirror.tell(r.mirrorLost)
 	// The head rides with the attempt: one sync makes the run.
 	r.ride(Record{Kind: kindHead, Schema: Schema, Run: r.id, Head: &head})
 	return r.beginAttempt(1)
@@ -91,7 +99,7 @@ func (r *Run) create(head Head, snapshot map[string][]byte) error {
 func (r *Run) startJournal() {
 	r.journal = &journal{
 		clock: r.env.Clock, fs: r.env.FS, path: journalPath(r.dir), prev: noPrev,
-		redact: r.cleanRecord,
+		redact: r.cleanRecord, mirror: r.mirror,
 		failed: r.cannotWrite,
 	}
 }
@@ -107,8 +115,11 @@ func (r *Run) openJournal(size int64) error {
 
 func (r *Run) beginAttempt(n int) error {
 	r.begun = r.env.Clock.Now()
-	if err := r.commit(Record{Kind: kindAttempt, Attempt: n, Version: r.by.Version, Host: r.by.Host, User: r.by.User}); err != nil {
+	if err := r.commit(Record{Kind: kindAttempt, Attempt: n, Version: r.by.Version, Host: r.by.Host, User: r.by.User, Mirror: r.mirrorDir}); err != nil {
 		return err
+	}
+	if r.mirrorFailed != nil {
+		r.mirrorLost(r.mirrorFailed)
 	}
 	if reason, stopping := r.Stopping(); stopping { // a record before it could not be written at once
 		return fmt.Errorf("%w: %s", ErrStopping, reason)
@@ -116,13 +127,17 @@ func (r *Run) beginAttempt(n int) error {
 	return nil
 }
 
-func (r *Run) lock() error {
+// holder says who has the run open, for those who find it locked.
+func (r *Run) holder() string {
 	who := cmp.Or(r.by.User, "somebody")
 	if r.by.Host != "" {
 		who += " on " + r.by.Host
 	}
-	holder := fmt.Sprintf("%s since %s", who, r.env.Clock.Now().UTC().Format("2006-01-02T15:04:05Z"))
-	unlock, now, err := r.env.FS.Lock(lockPath(r.dir), []byte(holder))
+	return fmt.Sprintf("%s since %s", who, r.env.Clock.Now().UTC().Format("2006-01-02T15:04:05Z"))
+}
+
+func (r *Run) lock() error {
+	unlock, now, err := r.env.FS.Lock(lockPath(r.dir), []byte(r.holder()))
 	if errors.Is(err, ErrLocked) {
 		return &LockedError{Run: r.id, Holder: string(now)}
 	}
@@ -175,6 +190,15 @@ func resolve(env Env, stateDir, id string) (string, error) {
 	return "", &AmbiguousError{Prefix: id, IDs: found}
 }
 
+// FindRun returns the folder of the run with an id or a unique prefix of one. Errors match ErrNoRun or are *AmbiguousError.
+func FindRun(env Env, stateDir, id string) (dir string, err error) {
+	full, err := resolve(env, stateDir, id)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(runsDir(stateDir), full), nil
+}
+
 // OpenRun opens a run to continue it; id may be a unique prefix. It reads and verifies
 // the journal, cuts off a torn last line, and begins another attempt. Errors match
 // ErrNoRun, or are *AmbiguousError, *LockedError (somebody has it open) or *JournalError.
@@ -188,8 +212,13 @@ func OpenRun(env Env, stateDir, id string, opts ...Option) (*Run, error) {
 	if err := r.lock(); err != nil {
 		return nil, fmt.Errorf("open run %s: %w", id, err)
 	}
-	if err := r.restore(); err != nil {
+	err = r.joinMirror()
+	if err == nil {
+		err = r.restore()
+	}
+	if err != nil {
 		r.closed = true
+		r.mirror.close()
 		errs := []error{fmt.Errorf("open run %s: %w", id, err)}
 		if r.journal != nil {
 			errs = append(errs, r.journal.close())
@@ -220,6 +249,7 @@ func (r *Run) restore() error {
 	if err := r.openJournal(size); err != nil {
 		return err
 	}
+	r.mirror.tell(r.mirrorLost)
 	return r.beginAttempt(r.attempt + 1)
 }
 
@@ -253,8 +283,12 @@ func ReadRun(env Env, stateDir, id string) (*RunInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	records, _, _, err := readJournal(env, journalPath(filepath.Join(runsDir(stateDir), id)))
-	info := RunInfo{ID: id, Err: err, Records: records}
+	return readRun(env, filepath.Join(runsDir(stateDir), id), id)
+}
+
+func readRun(env Env, runDir, id string) (*RunInfo, error) {
+	records, _, last, err := readJournal(env, journalPath(runDir))
+	info := RunInfo{ID: id, Err: err, Records: records, LastHash: last}
 	for i := range records {
 		info.add(&records[i])
 	}
@@ -270,6 +304,7 @@ func (i *RunInfo) add(rec *Record) {
 			i.Started = rec.Time
 		}
 		i.Attempts, i.Resumed = rec.Attempt, rec.Time
+		i.By, i.Mirror = By{rec.Version, rec.Host, rec.User}, rec.Mirror
 		i.Ended, i.Status, i.Exit = time.Time{}, "", 0
 	case kindEnd:
 		i.Ended, i.Status, i.Exit = rec.Time, rec.Status, *rec.Exit
@@ -322,41 +357,57 @@ func ListRuns(env Env, stateDir string) ([]RunInfo, error) {
 		if !e.Dir {
 			continue
 		}
-		info := RunInfo{ID: e.Name}
-		data, err := env.FS.ReadFile(journalPath(filepath.Join(runsDir(stateDir), e.Name)))
+		info, err := glance(env, filepath.Join(runsDir(stateDir), e.Name), e.Name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
-		}
-		info.Err = err
-		for line := range bytes.Lines(data) {
-			if !bytes.HasSuffix(line, []byte{'\n'}) {
-				break
-			}
-			switch recordKind(line) {
-			case kindHead, kindAttempt, kindEnd:
-			default:
-				continue
-			}
-			var rec Record
-			if err := json.Unmarshal(line, &rec); err != nil {
-				info.Err = &JournalError{Path: journalPath(e.Name), Reason: err.Error()}
-				break
-			}
-			if !rec.complete() {
-				info.Err = &JournalError{Path: journalPath(e.Name), Record: rec.N, Reason: "it lacks what its kind has"}
-				break
-			}
-			info.add(&rec)
 		}
 		if info.Attempts == 0 && info.Err == nil {
 			continue
 		}
-		out = append(out, info)
+		out = append(out, *info)
 	}
 	slices.SortFunc(out, func(a, b RunInfo) int {
 		return cmp.Or(b.Started.Compare(a.Started), cmp.Compare(b.ID, a.ID))
 	})
 	return out, nil
+}
+
+// LookAtRun is ReadRun without records: it looks only at those that say what the run is about and when an attempt began and ended, and
+// verifies nothing.
+func LookAtRun(env Env, stateDir, id string) (*RunInfo, error) {
+	id, err := resolve(env, stateDir, id)
+	if err != nil {
+		return nil, err
+	}
+	return glance(env, filepath.Join(runsDir(stateDir), id), id)
+}
+
+// glance reads the records of a journal that say when an attempt began and ended. What cannot be read is in the info, too.
+func glance(env Env, runDir, id string) (*RunInfo, error) {
+	info := &RunInfo{ID: id}
+	var data []byte
+	data, info.Err = env.FS.ReadFile(journalPath(runDir))
+	for line := range bytes.Lines(data) {
+		if !bytes.HasSuffix(line, []byte{'\n'}) {
+			break
+		}
+		switch recordKind(line) {
+		case kindHead, kindAttempt, kindEnd:
+		default:
+			continue
+		}
+		var rec Record
+		if err := json.Unmarshal(line, &rec); err != nil {
+			info.Err = &JournalError{Path: journalPath(runDir), Reason: err.Error()}
+			break
+		}
+		if !rec.complete() {
+			info.Err = &JournalError{Path: journalPath(runDir), Record: rec.N, Reason: "it lacks what its kind has"}
+			break
+		}
+		info.add(&rec)
+	}
+	return info, info.Err
 }
 
 // LockDomains takes the local lock of every storage domain, in sorted order, or of none.

@@ -22,6 +22,8 @@ type Head struct {
 	Host     string            `json:"host,omitempty"`      // where it was started
 	User     string            `json:"user,omitempty"`      // by whom
 	Files    map[string]string `json:"files,omitempty"`     // name of each snapshot file → sha256; filled by CreateRun
+	// API is the number of the primitives that the run was begun with, as its caller counts them. Another number is not resumed.
+	API int `json:"api,omitempty"`
 	// Options are what the action was begun with besides Params, as its caller writes it.
 	Options json.RawMessage `json:"options,omitempty"`
 }
@@ -84,7 +86,7 @@ type Intent struct {
 	Subject Subject `json:"subject"`
 	// Look marks what changes no object: a host is made to look at what it can reach. It does not make the run one that changed something.
 	Look bool `json:"look,omitempty"`
-	// Beside marks what changes no object of the plan: a lock or an event in an engine. Such a request does not make the run one that
+	// Beside marks what changes no object of the plan: a lock, an event or a task in an engine. Such a request does not make the run one that
 	// changed something, and it may leave while the run stops, so that locks are given back.
 	Beside bool `json:"beside,omitempty"`
 	// Undoes names the op of an earlier intent for the same subject that this one takes back: with both done, nothing was changed.
@@ -263,11 +265,14 @@ type RunInfo struct {
 	Started  time.Time // of the first attempt
 	Resumed  time.Time // start of the last attempt
 	Attempts int
+	By       By        // who made the last attempt
+	Mirror   string    // the mirror of the last attempt, as its machine names it; "" for none
 	Ended    time.Time // zero when the last attempt has no end record
 	Status   string    // of the end record; empty when there is none
 	Exit     int       // exit code of the end record
 	Err      error     // why the journal could not be read; then the rest may be missing
 	Records  []Record  // only from ReadRun
+	LastHash string    // sha256 in hex of the last of Records as it stands in the journal; only from ReadRun
 }
 
 // Unfinished tells whether the run still has to be resumed, rolled back or aborted:

@@ -225,7 +225,7 @@ func (r *running) goMarks(t *testing.T) {
 	s := r.dial(t, 0, r.world.Sites[0].Password).system
 	vm1 := r.world.Sites[0].VMs[0].ID
 	event := func() *ovirtsdk4.EventsServiceAddRequest {
-		return s.EventsService().Add().Header("Correlation-Id", "interop-go").Event(ovirtsdk4.NewEventBuilder().Origin("interop-go").CustomId(7).
+		return s.EventsService().Add().Event(ovirtsdk4.NewEventBuilder().Origin("interop-go").CustomId(7).CorrelationId("interop-go").
 			Severity(ovirtsdk4.LOGSEVERITY_NORMAL).Description("half done").Vm(ovirtsdk4.NewVmBuilder().Id(vm1).MustBuild()).MustBuild())
 	}
 	made := sent(t, event().Send).MustEvent()

@@ -84,7 +84,7 @@ func (rt *Runtime) find(t *engine.Task, parent *glua.LState, name string) (glua.
 			return rt.moduleTable(&rt.options.Modules[i]), nil
 		}
 	}
-	file := strings.ReplaceAll(name, ".", "/") + ".lua"
+	file := fileOf(name)
 	if rt.options.Embedded != nil {
 		if text, err := fs.ReadFile(rt.options.Embedded, file); err == nil {
 			return rt.runBuiltin(t, parent, "builtin:"+file, text)
@@ -93,7 +93,7 @@ func (rt *Runtime) find(t *engine.Task, parent *glua.LState, name string) (glua.
 	var tried []string
 	for _, folder := range rt.options.Path {
 		path := filepath.Join(folder, filepath.FromSlash(file))
-		text, err := rt.options.ReadFile(path)
+		text, err := rt.read(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			tried = append(tried, path)
 			continue
@@ -113,6 +113,26 @@ func (rt *Runtime) find(t *engine.Task, parent *glua.LState, name string) (glua.
 		d.Notes = append(d.Notes, "no file "+path)
 	}
 	return nil, d
+}
+
+// read returns the text of a file, as it was read ahead where it was.
+func (rt *Runtime) read(path string) ([]byte, error) {
+	if text, known := rt.ahead[path]; known {
+		return text, nil
+	}
+	return rt.options.ReadFile(path)
+}
+
+// builtin tells whether a module is part of drrun.
+func (rt *Runtime) builtin(name string) bool {
+	if slices.ContainsFunc(rt.options.Modules, func(m Module) bool { return m.Name == name }) {
+		return true
+	}
+	if rt.options.Embedded == nil {
+		return false
+	}
+	_, err := fs.Stat(rt.options.Embedded, fileOf(name))
+	return err == nil
 }
 
 // moduleTable makes the frozen table of a module.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"strings"
 
 	"drrun/engine"
@@ -25,15 +26,17 @@ type Options struct {
 
 // Runtime is one interpreter with a plan in it. All its methods need the baton of the engine's scheduler, or take it.
 type Runtime struct {
-	options  Options
-	state    *glua.LState
-	builtins *glua.LTable
-	sources  map[string]*source // by mark
-	files    map[string][]byte  // by path as read
-	loaded   map[string]*loadedModule
-	threads  map[*glua.LState]*thread
-	classes  map[*Class]*glua.LTable
-	random   uint64
+	options   Options
+	state     *glua.LState
+	builtins  *glua.LTable
+	sources   map[string]*source // by mark
+	files     map[string][]byte  // by path as read
+	ahead     map[string][]byte  // by path: read because a function can require it
+	seenAhead map[string]bool    // modules that were looked for ahead
+	loaded    map[string]*loadedModule
+	threads   map[*glua.LState]*thread
+	classes   map[*Class]*glua.LTable
+	random    uint64
 }
 
 // thread is what the runtime knows of a Lua thread that runs.
@@ -57,7 +60,7 @@ type loadedModule struct {
 func New(o Options) *Runtime {
 	rt := &Runtime{
 		options: o, sources: map[string]*source{}, files: map[string][]byte{}, loaded: map[string]*loadedModule{},
-		threads: map[*glua.LState]*thread{}, classes: map[*Class]*glua.LTable{}, random: o.MathSeed,
+		threads: map[*glua.LState]*thread{}, ahead: map[string][]byte{}, seenAhead: map[string]bool{}, classes: map[*Class]*glua.LTable{}, random: o.MathSeed,
 	}
 	// The sizes are measured: a parked task costs 22 KB instead of 105 KB; MinimizeStackMemory would lose places at a stack overflow.
 	rt.state = glua.NewState(glua.Options{
@@ -67,9 +70,11 @@ func New(o Options) *Runtime {
 	return rt
 }
 
-// Files returns every file that was read, by path: the snapshot of a run.
+// Files returns every file that was read, and those that their functions can require later, by path: the snapshot of a run. The caller
+// has the baton, or no task runs.
 func (rt *Runtime) Files() map[string][]byte {
-	files := make(map[string][]byte, len(rt.files))
+	rt.readAhead()
+	files := maps.Clone(rt.ahead)
 	for path, text := range rt.files {
 		files[path] = text
 	}
@@ -194,6 +199,7 @@ func (rt *Runtime) task(L *glua.LState) *engine.Task { return rt.threads[L].task
 type Function struct {
 	rt  *Runtime
 	fn  *glua.LFunction
+	src *source // nil for a function of Go
 	pos Pos
 }
 
@@ -203,6 +209,7 @@ func (rt *Runtime) newFunction(fn *glua.LFunction) *Function {
 	if fn.Proto != nil {
 		if src := rt.sources[fn.Proto.SourceName]; src != nil {
 			f.pos = src.at(fn.Proto.LineDefined)
+			f.src = src
 		}
 	}
 	return f
@@ -210,6 +217,15 @@ func (rt *Runtime) newFunction(fn *glua.LFunction) *Function {
 
 // Pos returns where the function begins; it is zero for a function of Go.
 func (f *Function) Pos() Pos { return f.pos }
+
+// Text returns the function as it is written, to tell whether it is the same as in another text: it ends with "end", and begins with
+// "function", or with a bracket where that is the token that the compiler takes for its beginning. It is empty for a function of Go.
+func (f *Function) Text() string {
+	if f.src == nil {
+		return ""
+	}
+	return f.src.between(f.fn.Proto.LineDefined, f.fn.Proto.LastLineDefined)
+}
 
 // Call calls the function in a task, under the task's context, taking the baton where the task has not got it. Arguments and
 // result are Go values as primitives see them. An error is, or wraps, a *Diagnostic; a Go error raised inside is found by errors.As.

@@ -388,3 +388,26 @@ func BenchmarkLoad5000VMs(b *testing.B) {
 		}
 	}
 }
+
+// TestFunctionText takes functions out of their files as they are written; what is compared with an older text of itself may begin at a bracket.
+func TestFunctionText(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, want string }{
+		"one line":          {`local a = 1 return function(x) return a + x end -- behind`, `function(x) return a + x end`},
+		"several lines":     {"return  function (x)\n  if x then\n    return (x)\n  end -- é\nend", "function (x)\n  if x then\n    return (x)\n  end -- é\nend"},
+		"one in another":    {"local function outer()\r\n  return function() return 'end' end\r\nend\r\nreturn outer()", "function() return 'end' end"},
+		"a function of Go":  {"return tostring", ""},
+		"behind a bracket":  {"local f = (function() return (1) end)\nreturn f", "(function() return (1) end"},
+		"a local function":  {"local function f(a, b)\n  return a\nend\nreturn f", "(a, b)\n  return a\nend"},
+		"the second of two": {"local t = { function() return 1 end, function() return 2 end }\nreturn t[2]", "function() return 2 end"},
+	} {
+		result, _, err := run(t, context.Background(), map[string]string{"main.lua": c.text})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := result.(*Function).Text(); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}

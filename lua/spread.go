@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -196,6 +197,22 @@ func (s *source) at(copyLine int) Pos {
 		return Pos{File: s.name}
 	}
 	return s.pos(s.tokens[s.tokenOfLine[copyLine-1]])
+}
+
+// between returns the original text from the first token on one line of the copy to the end of the first token on another one.
+func (s *source) between(copyLine, lastCopyLine int) string {
+	if copyLine < 1 || lastCopyLine < copyLine || lastCopyLine > len(s.tokenOfLine) {
+		return ""
+	}
+	from, to := s.tokens[s.tokenOfLine[copyLine-1]], s.tokens[s.tokenOfLine[lastCopyLine-1]]
+	if from.line > to.line || to.line > len(s.lines) {
+		return ""
+	}
+	lines := slices.Clone(s.lines[from.line-1 : to.line])
+	last := len(lines) - 1
+	lines[last] = lines[last][:min(to.col-1+to.width, len(lines[last]))]
+	lines[0] = lines[0][min(from.col-1, len(lines[0])):]
+	return strings.Join(lines, "\n")
 }
 
 // pos returns the place of a token, which counts characters.

@@ -74,6 +74,12 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.MasterDomain(ctx, "d1") }},
 	{"AffinityLabels", "GET /affinitylabels", `<affinity_labels><affinity_label id="l1"><name>drrun.1</name></affinity_label></affinity_labels>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.AffinityLabels(ctx) }},
+	{"JobsOf", "GET /jobs", `<jobs><job id="j1"><description>drrun failover</description><status>started</status></job></jobs>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.JobsOf(ctx, "run-1") }},
+	{"Job", "GET /jobs/j1", `<job id="j1"><description>drrun failover</description><status>unknown</status></job>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.Job(ctx, "j1") }},
+	{"Steps", "GET /jobs/j1/steps", `<steps><step id="s1"><description>import</description><status>failed</status></step></steps>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.Steps(ctx, "j1") }},
 	{"HeldLabels", "GET /affinitylabels", `<affinity_labels><affinity_label id="l1"><name>drrun.1</name></affinity_label></affinity_labels>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.HeldLabels(ctx) }},
 	{"ShutdownReached", "GET /events", `<events>` + eventXML(7, 73, "<correlation_id>run-1</correlation_id>") + `</events>`,
@@ -142,9 +148,9 @@ func TestReadsRefuseBadBodies(t *testing.T) {
 	}
 	// A read that is added must be added to the table.
 	site := reflect.TypeFor[*Site]()
-	other := map[string]bool{"Close": true, "Name": true, "URL": true, "Counters": true, "Probe": true, "ImportDomain": true, "AttachDomain": true, "ActivateDomain": true,
+	other := map[string]bool{"Close": true, "Name": true, "URL": true, "Counters": true, "Redact": true, "Probe": true, "ImportDomain": true, "AttachDomain": true, "ActivateDomain": true,
 		"WaitStorageDomain": true, "RefreshHost": true, "PowerStatus": true, "ConfirmRebooted": true, "DeactivateDomain": true, "DetachDomain": true, "RemoveDomain": true, "DestroyDomain": true, "IsAttached": true,
-		"SetHA": true, "SetDeleteProtection": true, "TouchVM": true, "ShutdownVM": true, "RemoveDisklessVM": true, "UpdateOVFStore": true, "CreateLabel": true, "DeleteLabel": true, "CreateLabels": true, "DeleteLabels": true, "PostEvent": true, "RegisterTemplate": true, "RegisterVM": true, "UpdateNIC": true, "StartVM": true, "WaitVM": true}
+		"SetHA": true, "SetDeleteProtection": true, "TouchVM": true, "ShutdownVM": true, "RemoveDisklessVM": true, "UpdateOVFStore": true, "CreateLabel": true, "DeleteLabel": true, "CreateLabels": true, "DeleteLabels": true, "PostEvent": true, "AddJob": true, "AddStep": true, "EndStep": true, "EndJob": true, "RegisterTemplate": true, "RegisterVM": true, "UpdateNIC": true, "StartVM": true, "WaitVM": true}
 	for i := range site.NumMethod() {
 		if name := site.Method(i).Name; !covered[name] && !other[name] {
 			t.Errorf("%s has no row in readCalls", name)
@@ -341,6 +347,25 @@ var writeCalls = []writeCall{
 			_, err := s.PostEvent(ctx, mark)
 			return err
 		})},
+	{name: "AddJob", route: "POST /jobs", good: xmlAnswer(201, jobText(statusStarted)), again: true,
+		reads: "GET /jobs", not: xmlAnswer(200, "<jobs/>"), yes: xmlAnswer(200, "<jobs>"+jobText(statusStarted)+"</jobs>"),
+		call: counted(func(ctx context.Context, s *Site) error {
+			job, err := s.AddJob(ctx, "drrun failover")
+			return mustHave(job.ID, jobID, err)
+		})},
+	{name: "AddStep", route: "POST /jobs/" + jobID + "/steps", good: xmlAnswer(201, stepText("s2", statusStarted)), again: true,
+		reads: "GET /jobs/" + jobID + "/steps", not: xmlAnswer(200, "<steps>"+stepText("s1", statusStarted)+"</steps>"),
+		yes: xmlAnswer(200, "<steps>"+stepText("s1", statusStarted)+stepText("s2", statusStarted)+"</steps>"),
+		call: counted(func(ctx context.Context, s *Site) error {
+			step, err := s.AddStep(ctx, StepSpec{JobID: jobID, Description: "import", Known: []string{"s1"}})
+			return mustHave(step.ID, "s2", err)
+		})},
+	{name: "EndStep", route: "POST /jobs/" + jobID + "/steps/s1/end", good: complete, again: true,
+		reads: "GET /jobs/" + jobID + "/steps", not: xmlAnswer(200, "<steps>"+stepText("s1", statusStarted)+"</steps>"), yes: xmlAnswer(200, "<steps>"+stepText("s1", "finished")+"</steps>"),
+		call: counted(func(ctx context.Context, s *Site) error { return s.EndStep(ctx, jobID, "s1", true) })},
+	{name: "EndJob", route: "POST /jobs/" + jobID + "/end", good: complete, again: true,
+		reads: "GET /jobs/" + jobID, not: xmlAnswer(200, jobText(statusStarted)), yes: xmlAnswer(200, jobText("failed")),
+		call: counted(func(ctx context.Context, s *Site) error { return s.EndJob(ctx, jobID, false) })},
 	{name: "IsAttached", route: "POST /storagedomains/" + sdID + "/isattached", good: xmlAnswer(200, "<action><is_attached>true</is_attached><status>complete</status></action>"), blind: true,
 		also: map[string]answer{"GET /storagedomains/" + sdID: xmlAnswer(200, sdXML(sdID, "unattached", ""))},
 		call: func(ctx context.Context, s *Site) (bool, error) {
@@ -351,6 +376,24 @@ var writeCalls = []writeCall{
 }
 
 const lbID = "1f0f3dd2-5fd5-44e9-8b3f-2a1c7d3b9a11"
+
+const jobID = "b9a6c1b0-0f0e-4a6e-9d55-0a6f1f3f7c11"
+
+func jobText(status string) string {
+	return `<job id="` + jobID + `"><description>drrun failover</description><external>true</external><status>` + status + `</status></job>`
+}
+
+func stepText(id, status string) string {
+	return `<step id="` + id + `"><description>import</description><status>` + status + `</status></step>`
+}
+
+// mustHave is the error of a call, or that it returned another id.
+func mustHave(got, want string, err error) error {
+	if err == nil && got != want {
+		return fmt.Errorf("the id is %q, want %q", got, want)
+	}
+	return err
+}
 
 var mark = EventSpec{Origin: "drrun", CustomID: 7, Severity: "normal", Description: "run 1 holds nfs_ds", StorageDomainID: sdID}
 

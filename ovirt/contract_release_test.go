@@ -446,3 +446,55 @@ func TestLabLabelsAreALock(t *testing.T) {
 		}
 	})
 }
+
+// TestLabShowsAJob: an external job with its steps, found by the correlation id of the request that made it, and an event that is found
+// by its own.
+func TestLabShowsAJob(t *testing.T) {
+	inLab(t, lab.TwoSitesOptions{}, func(r *rig) {
+		ctx := r.t.Context()
+		job := must2(r.secondary.AddJob(ctx, "drrun failover of <Plan>, run r-1"))
+		if !job.External || !job.Open() || job.Description != "drrun failover of <Plan>, run r-1" {
+			t.Error(job)
+		}
+		if found := must2(r.secondary.JobsOf(ctx, r.intents[len(r.intents)-1].Correlation)); len(found) != 1 || found[0] != job {
+			t.Error(found)
+		}
+		var made []string
+		for _, stage := range []string{"import", "register", "register"} { // two of one name are two
+			made = append(made, must2(r.secondary.AddStep(ctx, ovirt.StepSpec{JobID: job.ID, Description: stage, Known: made})).ID)
+		}
+		if err := r.secondary.EndStep(ctx, job.ID, made[0], true); err != nil {
+			t.Error(err)
+		}
+		if err := r.secondary.EndJob(ctx, job.ID, false); err != nil {
+			t.Error(err)
+		}
+		var shown []string
+		for _, step := range must2(r.secondary.Steps(ctx, job.ID)) {
+			shown = append(shown, step.Description+" "+step.Status)
+		}
+		if text := strings.Join(shown, ", "); text != "import finished, register failed, register failed" {
+			t.Error(text)
+		}
+		if job = must2(r.secondary.Job(ctx, job.ID)); job.Status != "failed" {
+			t.Error(job)
+		}
+		if _, err := r.secondary.AddStep(ctx, ovirt.StepSpec{JobID: "11111111-2222-4333-8444-555555555555", Description: "import"}); err == nil {
+			t.Error("a step of no job")
+		}
+		if err := r.secondary.EndJob(ctx, "11111111-2222-4333-8444-555555555555", true); err != nil {
+			t.Error("a job that is gone is none that is open:", err)
+		}
+
+		posted := must2(r.primary.PostEvent(ctx, ovirt.EventSpec{Origin: "drrun", CustomID: 43, Severity: "normal", Description: "facts 1 of 1", CorrelationID: "r-1-facts", CustomData: "H4sI+/=="}))
+		found := must2(r.primary.Events(ctx, ovirt.EventQuery{Search: "correlation_id=r-1-facts"}))
+		if len(found) != 1 || found[0].ID != posted.ID || found[0].CustomData != "H4sI+/==" || found[0].CorrelationID != "r-1-facts" {
+			t.Error(found)
+		}
+		for _, wrong := range []string{"a b", strings.Repeat("x", 51)} {
+			if _, err := r.primary.PostEvent(ctx, ovirt.EventSpec{Origin: "drrun", CustomID: 44, Severity: "normal", Description: "x", CorrelationID: wrong}); !ovirt.HasCode(err, ovirt.CodeBadRequest) {
+				t.Error(wrong, err)
+			}
+		}
+	})
+}

@@ -216,7 +216,7 @@ func toEvent(e *sdk.Event) Event {
 	out := Event{
 		Code: int(first(e.Code())), Severity: string(first(e.Severity())), Description: first(e.Description()),
 		CorrelationID: first(e.CorrelationId()), VMID: idOf(e.Vm()), HostID: idOf(e.Host()), StorageDomainID: idOf(e.StorageDomain()),
-		TemplateID: idOf(e.Template()), Time: first(e.Time()).UTC(), Origin: first(e.Origin()), CustomID: int(first(e.CustomId())),
+		TemplateID: idOf(e.Template()), Time: first(e.Time()).UTC(), Origin: first(e.Origin()), CustomID: int(first(e.CustomId())), CustomData: first(e.CustomData()),
 		ID: int(first(e.Index())),
 	}
 	if id, ok := e.Id(); ok {

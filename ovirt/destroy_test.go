@@ -69,7 +69,7 @@ func (a *agreeable) answer(method, path string) (int, string) {
 		return strings.Replace(text, "<type>data</type>", "<type>"+a.kind+"</type>", 1)
 	}
 	switch parts := strings.Split(strings.Trim(path, "/"), "/"); {
-	case method == http.MethodDelete, method == http.MethodPost && len(parts) > 2 && parts[len(parts)-1] != "storagedomains":
+	case method == http.MethodDelete, method == http.MethodPost && len(parts) > 2 && parts[len(parts)-1] != "storagedomains" && parts[len(parts)-1] != "steps":
 		return 200, "<action><is_attached>true</is_attached><power_management><status>" + map[bool]string{true: "off", false: "on"}[a.dark()] + "</status></power_management><status>complete</status></action>"
 	case parts[0] == "hosts" && len(parts) == 2:
 		return 200, `<host id="` + hoID + `"><name>host1</name><status>` + map[bool]string{true: "non_responsive", false: "up"}[a.dark()] + `</status></host>`
@@ -81,6 +81,14 @@ func (a *agreeable) answer(method, path string) (int, string) {
 		return 201, `<affinity_label id="l"/>`
 	case method == http.MethodPost && parts[0] == "events":
 		return 201, markXML("x")
+	case parts[0] == "jobs" && method == http.MethodPost:
+		return 201, map[bool]string{true: `<job id="j"/>`, false: `<step id="s"/>`}[len(parts) == 1]
+	case parts[0] == "jobs" && len(parts) == 1:
+		return 200, "<jobs/>"
+	case parts[0] == "jobs" && len(parts) == 2:
+		return 200, `<job id="j"><status>started</status></job>`
+	case parts[0] == "jobs":
+		return 200, "<steps/>"
 	case parts[0] == "events":
 		return 200, "<events/>"
 	case parts[0] == "affinitylabels":
@@ -115,7 +123,7 @@ func (a *agreeable) answer(method, path string) (int, string) {
 
 var (
 	mayPost = regexp.MustCompile(`^/(vms/[^/]+/(start|shutdown|stop)|hosts/[^/]+/(refresh|fence)|storagedomains|datacenters/[^/]+/storagedomains|datacenters/[^/]+/storagedomains/[^/]+/(de)?activate|` +
-		`storagedomains/[^/]+/(updateovfstore|isattached|(vms|templates)/[^/]+/register)|affinitylabels|events)$`)
+		`storagedomains/[^/]+/(updateovfstore|isattached|(vms|templates)/[^/]+/register)|affinitylabels|events|jobs|jobs/[^/]+/(steps|end|steps/[^/]+/end))$`)
 	mayPut    = regexp.MustCompile(`^/vms/[^/]+(/nics/[^/]+)?$`)
 	mayDelete = regexp.MustCompile(`^/(storagedomains/[^/]+|datacenters/[^/]+/storagedomains/[^/]+|storageconnections/[^/]+|vms/[^/]+|affinitylabels/[^/]+)$`)
 	vmBody    = regexp.MustCompile(`^<vm>(<high_availability>.*</high_availability>(<lease>.*</lease>)?|<delete_protected>.*</delete_protected>|<comment>.*</comment>)</vm>$`)
@@ -248,7 +256,7 @@ func TestNoCallDestroys(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				for i := range site.NumMethod() {
 					method := site.Method(i)
-					if slices.Contains([]string{"Close", "Name", "URL", "Counters"}, method.Name) {
+					if slices.Contains([]string{"Close", "Name", "URL", "Counters", "Redact"}, method.Name) {
 						continue
 					}
 					engine := &agreeable{scene: scene}
@@ -281,7 +289,8 @@ func TestNoCallDestroys(t *testing.T) {
 		}
 	}
 	for _, op := range []string{OpImportDomain, OpAttachDomain, OpActivateDomain, OpRemoveDomain, OpRemoveConnection, OpRefreshHost, OpPowerStatus, OpRegisterTemplate, OpRegisterVM, OpUpdateNIC, OpStartVM, OpShutdownVM, OpStopVM,
-		OpSetHA, OpSetProtection, OpTouchVM, OpRemoveVM, OpDeactivateDomain, OpDetachDomain, OpDestroyDomain, OpUpdateOVFStore, OpIsAttached, OpConfirmRebooted, OpCreateLabel, OpDeleteLabel, OpPostEvent} {
+		OpSetHA, OpSetProtection, OpTouchVM, OpRemoveVM, OpDeactivateDomain, OpDetachDomain, OpDestroyDomain, OpUpdateOVFStore, OpIsAttached, OpConfirmRebooted, OpCreateLabel, OpDeleteLabel, OpPostEvent,
+		OpAddJob, OpAddStep, OpEndStep, OpEndJob} {
 		if ops[op] == 0 {
 			t.Errorf("no call came to %s: the test proves nothing for it", op)
 		}

@@ -303,6 +303,7 @@ func (s *Site) authorize(ctx, bounded context.Context, refused string) (string, 
 			s.login = running
 			s.mu.Unlock()
 			running.token, running.err = s.logIn(ctx, bounded)
+			s.issued.add(running.token)
 			s.mu.Lock()
 			s.token, s.login = running.token, nil
 			s.mu.Unlock()

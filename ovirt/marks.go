@@ -23,6 +23,8 @@ type (
 		CustomID      int      `xml:"custom_id"`
 		Severity      string   `xml:"severity"`
 		Description   string   `xml:"description"`
+		CorrelationID string   `xml:"correlation_id,omitempty"`
+		CustomData    string   `xml:"custom_data,omitempty"`
 		VM            *refXML  `xml:"vm,omitempty"`
 		Host          *refXML  `xml:"host,omitempty"`
 		StorageDomain *refXML  `xml:"storage_domain,omitempty"`
@@ -139,7 +141,8 @@ func (s *Site) PostEvent(ctx context.Context, spec EventSpec) (posted Event, err
 	}
 	ctx, cancel := s.o.Clock.WithTimeout(patiently(ctx), operationTimeout)
 	defer cancel()
-	body := eventXMLBody{Origin: spec.Origin, CustomID: spec.CustomID, Severity: spec.Severity, Description: spec.Description}
+	body := eventXMLBody{Origin: spec.Origin, CustomID: spec.CustomID, Severity: spec.Severity, Description: spec.Description,
+		CorrelationID: spec.CorrelationID, CustomData: spec.CustomData}
 	for _, about := range []struct {
 		to **refXML
 		id string
@@ -160,7 +163,7 @@ func (s *Site) PostEvent(ctx context.Context, spec EventSpec) (posted Event, err
 		return false, held
 	}
 	var answer Event
-	e := &ensurance{change: change{op: OpPostEvent, subject: subject, method: http.MethodPost, path: "/events", body: body, accept: acceptInto(decodeEvent, &answer)}}
+	e := &ensurance{change: change{op: OpPostEvent, subject: subject, method: http.MethodPost, path: "/events", aside: true, body: body, accept: acceptInto(decodeEvent, &answer)}}
 	fresh := spec.Fresh
 	e.look = func(ctx context.Context, sent bool) (bool, error) {
 		if sent && answer.ID != 0 {
@@ -194,6 +197,8 @@ func (spec EventSpec) check() error {
 		return fmt.Errorf("%q is no origin of an event: letters, digits, '.', '_' and '-', and not \"oVirt\"", spec.Origin)
 	case spec.CustomID < 1 || spec.CustomID > math.MaxInt32:
 		return fmt.Errorf("%d is no custom id of an event", spec.CustomID)
+	case len(spec.CorrelationID) > 50 || !plainName(spec.CorrelationID): // ovirt-engine create_tables.sql, audit_log
+		return fmt.Errorf("%q is no correlation id of an event: up to 50 letters, digits, '.', '_' and '-'", spec.CorrelationID)
 	case strings.TrimSpace(spec.Description) == "" || utf8.RuneCountInString(spec.Description) > 10000:
 		return errors.New("an event needs a description of up to 10,000 characters")
 	}

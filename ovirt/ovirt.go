@@ -70,6 +70,7 @@ type Site struct {
 	log       *slog.Logger
 	base, api *url.URL // …/ovirt-engine and …/ovirt-engine/api
 	transport http.RoundTripper
+	issued    issued
 	limit     *limiter
 	vms       *poller[string, VM]          // waits: one request a tick for all
 	looks     *poller[string, VM]          // fresh reads: those that come while a request is under way share the next one

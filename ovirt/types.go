@@ -24,6 +24,8 @@ const (
 	KindEvent         = "event"
 	KindStatistic     = "statistic"
 	KindAffinityLabel = "affinity_label"
+	KindJob           = "job"
+	KindStep          = "step"
 )
 
 // The operations that change an engine, as Write.Op and Error.Op name them.
@@ -54,6 +56,10 @@ const (
 	OpCreateLabel      = "affinity_label.create"
 	OpDeleteLabel      = "affinity_label.delete"
 	OpPostEvent        = "event.post"
+	OpAddJob           = "job.add" // an external job: it shows what another program does
+	OpAddStep          = "step.add"
+	OpEndStep          = "step.end"
+	OpEndJob           = "job.end"
 	opRead             = "read"
 	opWait             = "wait"
 	opLogin            = "login"
@@ -186,6 +192,7 @@ type Event struct {
 	Time                                 time.Time
 	Origin                               string
 	CustomID                             int
+	CustomData                           string // of an external event: what its poster added
 }
 
 // VMQuery selects VMs. An expression that the engine cannot parse finds nothing, without an error (ovirt-engine
@@ -296,6 +303,11 @@ type EventSpec struct {
 	// Fresh says that the custom id was drawn at random for this very call: no event of it is looked for before. One that has it all
 	// the same is found by the engine's refusal.
 	Fresh bool
+	// CorrelationID is what the event is found by, besides origin and custom id; "" for nothing. An external event carries the one of its
+	// body, not that of the request that posts it (ovirt-engine EventMapper, AuditLogableBase).
+	CorrelationID string
+	// CustomData is for programs: nobody is shown it.
+	CustomData string
 	// What it is about, by id; each may be empty.
 	VMID, HostID, StorageDomainID, TemplateID, ClusterID, DataCenterID string
 }

@@ -200,6 +200,8 @@ func planParams() []lua.Param {
 		{Name: "vms", Type: lua.List(vm), Doc: "The VMs."},
 		{Name: "lease_expiry", Type: lua.Duration, Optional: true, Doc: "How long after the last possible write at a source that was not released the target waits " +
 			"before it attaches a storage domain; \"0s\" for no wait. Default: \"180s\"."},
+		{Name: "events", Type: lua.Bool, Optional: true, Doc: "Show each run in the engines: as events in both, and as a task with its steps in the one that takes over. " +
+			"Where the user may not, the run goes on without. Default: true."},
 	}
 }
 
@@ -243,6 +245,9 @@ func (b *builder) build() {
 	p.LeaseExpiry = DefaultLeaseExpiry
 	if expiry, ok := b.c.Value("lease_expiry").(time.Duration); ok {
 		p.LeaseExpiry = expiry
+	}
+	if shown, ok := b.c.Value("events").(bool); ok {
+		p.NoEvents = !shown
 	}
 	if domains, ok := b.c.Value("storage_domains").([]any); ok {
 		p.StorageDomains = make([]StorageDomain, 0, len(domains))

@@ -196,6 +196,40 @@ func TestSecretResolver(t *testing.T) {
 	}
 }
 
+// TestEventsOff reads whether runs are shown in the engines.
+func TestEventsOff(t *testing.T) {
+	t.Parallel()
+	sound, err := os.ReadFile("testdata/load/sound.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		field string
+		off   bool
+		found string // text of the only finding
+	}{
+		{"", false, ""},
+		{"events = true,", false, ""},
+		{"events = false,", true, ""},
+		{`events = "no",`, false, `events is not true or false: "no"`},
+		{"event = false,", false, `has no argument "event"`},
+	} {
+		file := filepath.Join(t.TempDir(), "plan.lua")
+		write(t, file, strings.Replace(string(sound), `  name = "Test",`, `  name = "Test", `+c.field, 1))
+		write(t, filepath.Join(filepath.Dir(file), "ca.pem"), "-----BEGIN CERTIFICATE-----\n")
+		if err := os.CopyFS(filepath.Join(filepath.Dir(file), "lib"), os.DirFS("testdata/load/lib")); err != nil {
+			t.Fatal(err)
+		}
+		p, found, shown := load(t, file, Options{})
+		switch {
+		case c.found == "" && (len(found) > 0 || p.NoEvents != c.off):
+			t.Errorf("%s: off %v\n%s", c.field, p.NoEvents, shown)
+		case c.found != "" && (len(found) != 1 || !strings.Contains(shown, c.found)):
+			t.Errorf("%s: %s", c.field, shown)
+		}
+	}
+}
+
 func TestLeaseExpiry(t *testing.T) {
 	t.Parallel()
 	sound, err := os.ReadFile("testdata/load/sound.lua")

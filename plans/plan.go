@@ -55,6 +55,7 @@ type Plan struct {
 	Templates      []Template
 	VMs            []VM
 	LeaseExpiry    time.Duration            // how long after the last possible write at a source that was not released nothing is attached
+	NoEvents       bool                     // events = false: runs are not shown in the engines
 	Hooks          []Hook                   // in the order in which they were added
 	Libraries      []Library                // in the order of plan:use
 	Workflows      map[string]*lua.Function // plan.failover, plan.failback

@@ -3,6 +3,7 @@ package stdlib
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"drrun/engine"
 	"drrun/lua"
@@ -17,10 +18,11 @@ type Locks interface {
 	Allows(w *ovirt.Write) bool
 }
 
-// beside tells whether a request changes no object of a plan, but a lock or the events of an engine.
-func beside(w *ovirt.Write) bool {
-	return w.Subject.Kind == ovirt.KindAffinityLabel || w.Subject.Kind == ovirt.KindEvent
-}
+// besideKinds are those of what is no object of a plan: locks, events, tasks.
+var besideKinds = []string{ovirt.KindAffinityLabel, ovirt.KindEvent, ovirt.KindJob, ovirt.KindStep}
+
+// beside tells whether a request changes no object of a plan.
+func beside(w *ovirt.Write) bool { return slices.Contains(besideKinds, w.Subject.Kind) }
 
 // lockFault says what to do about a lock that was lost.
 func lockFault(c *lua.Call, err error) error {

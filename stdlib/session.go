@@ -42,6 +42,7 @@ type Session struct {
 	ConfirmStale *Confirmation
 	Dry          *DryRun       // set in a dry run: nothing is changed, asked or called
 	Locks        Locks         // of the run in the engines (invariant I4); nil means that there are none, as in a dry run
+	Presence     Presence      // what shows the run in the engines; nil means that nothing does
 	Tick         time.Duration // pause between two looks at a condition, model time
 
 	ctx     *lua.Object

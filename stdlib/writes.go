@@ -112,8 +112,9 @@ func (s *Session) permitted(w *ovirt.Write) bool {
 // A connection is judged by the storage domain for whose import it was made, a NIC by the VM in its path, since its own id is the
 // engine's.
 func (s *Session) mayChange(w *ovirt.Write) bool {
-	if beside(w) { // the run's own locks, and the events about them, belong into both engines
-		return s.Locks != nil && (w.Site == s.Source.Name || w.Site == s.Target.Name) && s.Locks.Allows(w)
+	if beside(w) { // the run's own locks, and what tells of it, belong into both engines
+		known := w.Site == s.Source.Name || w.Site == s.Target.Name
+		return known && (s.Locks != nil && s.Locks.Allows(w) || s.Presence != nil && s.Presence.Allows(w))
 	}
 	if asksHost(w) {
 		return true

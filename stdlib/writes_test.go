@@ -115,6 +115,46 @@ func TestWriteHook(t *testing.T) {
 	})
 }
 
+// ownMarks is a run that is shown by one job.
+type ownMarks struct{}
+
+func (ownMarks) Allows(w *ovirt.Write) bool { return strings.HasPrefix(w.Path, "/jobs/mine") }
+
+// TestWriteHookOfMarks: what shows the run leaves where it is the run's own, at its two sites, also while the run stops; it makes no run one
+// that has changed something.
+func TestWriteHookOfMarks(t *testing.T) {
+	t.Parallel()
+	inRun(t, func(s *Session, _ *sim.World) {
+		hook := WriteHook(func() *Session { return s })
+		own := ovirt.Write{Site: "secondary", Op: ovirt.OpEndJob, Path: "/jobs/mine/end", Subject: ovirt.Subject{Kind: ovirt.KindJob, ID: "mine"}}
+		leaves := func(what string, w ovirt.Write, want bool) {
+			done, err := hook(context.Background(), &w)
+			var outside *OutsidePlanError
+			if want && err != nil || !want && !errors.As(err, &outside) {
+				t.Errorf("%s: %v", what, err)
+			}
+			if done != nil {
+				done(ovirt.WriteResult{Status: 200})
+			}
+		}
+		leaves("nothing shows the run", own, false)
+		s.Presence = ownMarks{}
+		leaves("its own job", own, true)
+		other := own
+		other.Path = "/jobs/other/end"
+		leaves("the job of another", other, false)
+		elsewhere := own
+		elsewhere.Site = "tertiary"
+		leaves("its own job at another site", elsewhere, false)
+		leaves("a VM under the path of its job", ovirt.Write{Site: "secondary", Op: ovirt.OpStartVM, Path: "/jobs/mine", Subject: ovirt.Subject{Kind: ovirt.KindVM, ID: "v2"}}, false)
+		s.Run.Stop("the disk is full")
+		leaves("while the run stops", own, true)
+		if s.Run.Changed() {
+			t.Error("what shows a run has made it one that changed something")
+		}
+	})
+}
+
 // TestSettleByState settles the intents of a killed attempt after the object was read.
 func TestSettleByState(t *testing.T) {
 	t.Parallel()

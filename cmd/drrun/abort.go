@@ -15,6 +15,8 @@ type abortOptions struct {
 	State string
 	JSON  bool
 	Leave bool
+
+	FromMirror string
 }
 
 const abortHelp = `Closes an unfinished run, so that its storage domains are free for another action. It undoes nothing: what the run had done
@@ -37,14 +39,14 @@ func newAbortCommand(inv *invocation) *cli.Command {
 		Name: "abort", Usage: "close an unfinished run as it is", UsageText: "drrun abort RUN [flags]", Description: abortHelp,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "leave-as-is", Usage: "close it although drrun rollback could undo it"},
-			stateFlag(), jsonFlag(),
+			fromMirrorFlag(), stateFlag(), jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			args, err := exactly(c, []string{"drrun", "abort"}, "RUN")
 			if err != nil {
 				return err
 			}
-			inv.result = runAbort(c.Context, abortOptions{Run: args[0], State: c.String("state"), JSON: inv.json, Leave: c.Bool("leave-as-is")}, inv)
+			inv.result = runAbort(c.Context, abortOptions{Run: args[0], State: c.String("state"), JSON: inv.json, Leave: c.Bool("leave-as-is"), FromMirror: c.String("from-mirror")}, inv)
 			return nil
 		},
 	}
@@ -59,8 +61,9 @@ func runAbort(ctx context.Context, o abortOptions, inv *invocation) *runner.Resu
 	if problem != nil {
 		return problem.of([]string{"drrun", "abort"}).result()
 	}
+	signer, warning := inv.env.signer(inv.env.wall().FS)
 	result := runner.Abort(ctx, hard(ctx), runner.Options{
-		Env: inv.env.wall(), StateDir: state, LeaveAsIs: o.Leave, Version: versionText(), Host: inv.env.Host, User: inv.env.User, Secrets: asker.resolver(), Speed: 1,
+		Env: inv.env.wall(), StateDir: state, StateArgument: stateArgument(o.State), LeaveAsIs: o.Leave, Signer: signer, Warnings: warning, FromMirror: o.FromMirror, Version: versionText(), Host: inv.env.Host, User: inv.env.User, Secrets: asker.resolver(), Speed: 1,
 	}, o.Run)
 	if !o.JSON && result.Error == nil {
 		inv.screen.out(fmt.Sprintln(strings.Join(append(result.Verdicts, warned(result.Warnings)...), "\n")))

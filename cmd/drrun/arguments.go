@@ -186,7 +186,11 @@ func (f *found) arrange(args []string) *usageError {
 		if flag == nil {
 			return f.unknownFlag(name, arg)
 		}
-		if flag.TakesValue() && !hasValue {
+		switch optional := isOptional(flag); {
+		case hasValue || !flag.TakesValue():
+		case optional && (i+1 == len(args) || args[i+1] == "--" || !mayBeValue(args[i+1])):
+			hasValue = true
+		default:
 			if i+1 == len(args) {
 				return usage("flag --%s needs a value", name).of(f.path)
 			}
@@ -286,4 +290,49 @@ func listOf(c *cli.Context, name string) []string {
 		return nil
 	}
 	return *given
+}
+
+// optional is the value of a flag that can be given with or without one.
+type optional struct {
+	given bool
+	value string
+}
+
+// Set takes the value, "" for none.
+func (o *optional) Set(value string) error {
+	o.given, o.value = true, value
+	return nil
+}
+
+// String is empty: the flag has no default.
+func (o *optional) String() string { return "" }
+
+func optionalFlag(name, help string) *cli.GenericFlag {
+	return &cli.GenericFlag{Name: name, Usage: help, Value: &optional{}}
+}
+
+func optionalOf(c *cli.Context, name string) optional {
+	given, _ := c.Generic(name).(*optional)
+	if given == nil {
+		return optional{}
+	}
+	return *given
+}
+
+func isOptional(flag cli.DocGenerationFlag) bool {
+	generic, ok := flag.(*cli.GenericFlag)
+	if !ok {
+		return false
+	}
+	_, ok = generic.Value.(*optional)
+	return ok
+}
+
+var runID = regexp.MustCompile(`^[0-9]+(?:-[0-9]*(?:-[0-9a-f]*)?)?$`)
+
+// mayBeValue tells whether an argument behind a flag with an optional value is that value: neither another flag nor the id of a run.
+// --plan=FILE is clear whatever the file is called.
+func mayBeValue(arg string) bool {
+	name, _, _ := flagOf(arg)
+	return name == "" && !runID.MatchString(arg)
 }

@@ -14,6 +14,7 @@ import (
 	"drrun/engine"
 	"drrun/internal/sabotage"
 	"drrun/plans"
+	"drrun/plans/runner"
 )
 
 // confirmSource is the question whose answer lets VMs start while their source is silent. Only a person answers it.
@@ -46,7 +47,7 @@ func newAsker(inv *invocation, model engine.Env, answers []string, yes bool) (*a
 // prepared returns the answer that the command line has for a question.
 func (a *asker) prepared(name string) (string, bool) {
 	names := []string{name}
-	if all, group, ok := strings.Cut(name, ":"); ok && group != "" && all+":" != engine.CutQuestion { // one answer for the question about each group
+	if all, group, ok := strings.Cut(name, ":"); ok && group != "" && all+":" != engine.CutQuestion && all+":" != runner.RedoQuestion { // one answer for the question about each group
 		names = append(names, all)
 	}
 	for _, candidate := range names {

@@ -59,7 +59,7 @@ func ends(ts *testscript.TestScript, neg bool, args []string) {
 		b.stderr.WriteString(b.lines.Text() + "\n")
 	}
 	got := exitOf(ts, b.command.Wait())
-	report(ts, b.stdout.String(), b.stderr.String())
+	showOutput(ts, b.stdout.String(), b.stderr.String())
 	if got != want {
 		ts.Fatalf("exit code %d, want %d\n%s%s", got, want, b.stdout.String(), b.stderr.String())
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"os"
 	"os/user"
@@ -39,6 +40,8 @@ type Env struct {
 	Signals func() (signals <-chan os.Signal, stop func())
 	// Exit ends the process at once; nil makes the third interrupt do nothing.
 	Exit func(code int)
+	// Near tells whether this machine is on the network of a host.
+	Near func(ctx context.Context, host string) bool
 	// Executable is the path of the running program, which demo starts as child processes.
 	Executable func() (string, error)
 	Environ    func() []string // NAME=VALUE, for child processes
@@ -50,7 +53,7 @@ func SystemEnv() Env {
 	env := Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Engine: engine.SystemEnvSince, Watch: watchFolders, Getenv: os.LookupEnv,
 		IsTerminal: isTerminal, Width: terminalWidth, ReadSecret: readSecret, SaveTerminal: saveTerminal,
-		Signals: interrupts, Exit: os.Exit, Executable: os.Executable, Environ: os.Environ,
+		Signals: interrupts, Exit: os.Exit, Near: nearHost, Executable: os.Executable, Environ: os.Environ,
 	}
 	// Both are labels for people; a machine that has none is no reason to refuse.
 	env.Host, _ = os.Hostname()

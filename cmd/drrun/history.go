@@ -87,10 +87,7 @@ func entryOf(model engine.Env, state, flag string, run engine.RunInfo) historyEn
 		entry.Exit = &run.Exit
 	}
 	if entry.Unfinished || run.Status == runner.StatusPartial {
-		entry.Resume = "drrun resume " + run.ID
-		if flag != "" {
-			entry.Resume += " --state " + shellWord(flag)
-		}
+		entry.Resume = "drrun resume " + run.ID + stateArgument(flag)
 	}
 	full, err := engine.ReadRun(model, state, run.ID)
 	if err != nil {

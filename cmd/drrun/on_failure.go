@@ -88,29 +88,14 @@ func (a *asker) enter(ctx context.Context) (given <-chan struct{}, over func()) 
 // edited shows what a save means to the run.
 func (a *asker) edited(e runner.Edit) {
 	var b strings.Builder
-	for _, file := range e.Files {
-		fmt.Fprintf(&b, "%s was saved:\n", file.Path)
-		for i, line := range file.Lines {
-			if i == shownLines {
-				fmt.Fprintf(&b, "  … and %s\n", count(len(file.Lines)-i, "more line"))
-				break
-			}
-			b.WriteString("  " + line + "\n")
+	if e.Problem != "" {
+		b.WriteString(changesText("was saved", e.Files, nil, nil))
+		for _, text := range e.Changes.Refused {
+			b.WriteString("cannot change in a run: " + text + "\n")
 		}
-	}
-	for _, text := range e.Changes.Refused {
-		b.WriteString("cannot change in a run: " + text + "\n")
-	}
-	if e.Problem == "" {
-		for _, text := range e.Changes.Taken {
-			b.WriteString("changed: " + text + "\n")
-		}
-		for _, text := range e.Changes.Later {
-			b.WriteString("not in this run, whose facts are fixed: " + text + "\n")
-		}
-		b.WriteString("going on with it\n")
-	} else {
 		b.WriteString("not taken: " + e.Problem + "\n")
+	} else {
+		b.WriteString(changesText("was saved", e.Files, e.Changes.Taken, e.Changes.Later) + "going on with it\n")
 	}
 	a.screen.line(b.String())
 }

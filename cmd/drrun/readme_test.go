@@ -58,6 +58,36 @@ func TestReadmeTour(t *testing.T) {
 	}
 }
 
+// TestReportPage runs every command of docs/060-the-report.md.
+func TestReportPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/060-the-report.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tour := newTour(t, t.TempDir())
+	tour.script.WriteString(startLab("drrun lab --speed 60") + "\nsource ./lab.env\ndrrun " + strings.Join(labGenerate("primary-ca.pem", "secondary-ca.pem"), " ") + "\n")
+	tour.add(string(page))
+	if tour.commands < 7 {
+		t.Fatalf("found %d commands only:\n%s", tour.commands, tour.script.String())
+	}
+	out := tour.run()
+	for _, want := range []string{"failover of Plan_Recovery: done", "report.html: Done"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the page did not show %q:\n%s", want, out)
+		}
+	}
+	made, err := os.ReadFile(filepath.Join(tour.dir, "for-the-auditor.html"))
+	if err != nil || !strings.Contains(string(made), "only the word of Ann Lee") {
+		t.Errorf("for-the-auditor.html: %v:\n%s", err, made)
+	}
+	for _, part := range []string{"Recovery time (RTO)", "Data loss (RPO)", "Recovery by rank", "Who decided what", "Evidence about the source", "What to do next", "NOT ISOLATED", "Reverse replication"} {
+		if !strings.Contains(string(page), part) || !strings.Contains(string(made), part) {
+			t.Errorf("the page and the report do not both have %q", part)
+		}
+	}
+}
+
 // TestWayBackPage runs every command of docs/030-the-way-back.md, and looks up every code that it explains.
 func TestWayBackPage(t *testing.T) {
 	t.Parallel()

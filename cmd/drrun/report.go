@@ -1,231 +1,141 @@
 package main
 
 import (
-	"cmp"
-	"encoding/json"
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
-	"io"
-	"slices"
-	"strconv"
-	"strings"
-	"time"
-	"unicode/utf8"
+	"io/fs"
+	"path/filepath"
 
-	"drrun/plans"
+	"github.com/urfave/cli/v2"
+
+	"drrun/engine"
+	"drrun/plans/report"
 	"drrun/plans/runner"
 )
 
-// done is the result of a command that did what it was asked for.
-func done(action string) *runner.Result {
-	return &runner.Result{
-		Schema: runner.ResultSchema, Exit: runner.ExitDone, Status: runner.StatusDone, Action: action,
-		Requests: map[string]runner.Counters{}, StorageDomains: []runner.ObjectResult{}, VMs: []runner.ObjectResult{}, Findings: []plans.Finding{},
-	}
+type reportOptions struct {
+	Run    string
+	State  string
+	Output string // "" means RUN.html or RUN.pdf in the current folder, "-" standard output
+	PDF    bool
+	Force  bool
+	JSON   bool
 }
 
-// failure is the result of a command that did not.
-func failure(exit int, status, code string, err error, hint string) *runner.Result {
-	r := done("")
-	r.Exit, r.Status = exit, status
-	r.Error = &runner.ErrorResult{Code: code, Message: err.Error(), Hint: hint}
-	return r
-}
+const reportHelp = `Makes the report of a run: one page for those who go on, those who ask, and those who look for the cause. It tells the verdict and
+what to do next, the recovery time and the data loss, a timeline, the fate of every storage domain and VM, who decided what, the
+evidence, every changing request, and the plan's text with its hashes. The file needs nothing else: no network, no script.
 
-// withExtra puts what only this command has into the document.
-func withExtra(r *runner.Result, name string, value any) *runner.Result {
-	text, err := json.Marshal(value)
-	if err != nil {
-		panic(fmt.Sprintf("encode %s: %v", name, err)) // our own types always encode
-	}
-	if r.Extra == nil {
-		r.Extra = map[string]json.RawMessage{}
-	}
-	r.Extra[name] = text
-	return r
-}
+Every run leaves it as report.html in its folder when it ends. This command makes it anew from the journal: also of a run that is
+running or was killed, and of one whose journal is damaged, as far as that can be read. It asks no engine and changes nothing.
 
-// writeDocument writes the one document of --json.
-func writeDocument(w io.Writer, r *runner.Result) {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	_ = encoder.Encode(r) // a closed pipe: there is nobody left to tell
-}
+--pdf prints it with an installed Chromium or Chrome; DRRUN_CHROMIUM names one that is not in PATH.
 
-// writeError writes why something was not done: what was attempted, where, what the engine said, how things stand and what to do.
-func writeError(w io.Writer, r *runner.Result) {
-	e := r.Error
-	if e == nil {
-		return
-	}
-	fmt.Fprintf(w, "error: %s [%s]\n", strings.ReplaceAll(e.Message, "\n", "\n       "), e.Code)
-	if e.Source != "" {
-		fmt.Fprintln(w, e.Source)
-	}
-	if e.Site != "" || e.Object != "" {
-		place := []string{}
-		if e.Site != "" {
-			place = append(place, "site "+e.Site)
-		}
-		if e.Object != "" && e.Object != e.Site {
-			place = append(place, e.Object)
-		}
-		fmt.Fprintf(w, "  where: %s\n", strings.Join(place, ", "))
-	}
-	if e.State != "" {
-		fmt.Fprintf(w, "  now:   %s\n", e.State)
-	}
-	if e.Hint != "" {
-		fmt.Fprintf(w, "  next:  %s\n", e.Hint)
-	}
-}
+RUN is the id that the run printed, or the beginning of it; drrun history lists them.
 
-// writeRun writes the end of a run for people: what became of every object, the verdicts, the error, and where the run lies.
-func writeRun(w io.Writer, r *runner.Result, stateDir string) {
-	outcome := fmt.Sprintf("%s of %s: %s", r.Action, r.Plan, outcomeWords(r.Status, r.Exit))
-	fmt.Fprintf(w, "%s, %s\n", outcome, span(time.Duration(r.Duration*float64(time.Second))))
-	begun := r.Status != runner.StatusRefused // else every object is as it was
-	if begun && len(r.StorageDomains) > 0 {
-		rows := [][]string{{"STORAGE DOMAIN", "STATUS"}}
-		for _, domain := range r.StorageDomains {
-			rows = append(rows, []string{domain.Name, domain.Status})
-		}
-		fmt.Fprintln(w)
-		writeTable(w, "", rows)
-		writeReasons(w, r.StorageDomains)
-	}
-	if begun && len(r.VMs) > 0 {
-		rows := [][]string{{"RANK", "VM", "STATUS", "STARTED", "UP"}}
-		for _, vm := range r.VMs {
-			rank := ""
-			if vm.Rank != nil {
-				rank = strconv.Itoa(*vm.Rank)
+EXAMPLES
+drrun report 20261120-0312-3f9a2c
+drrun report 20261120-0312-3f9a2c -o board.pdf --pdf
+drrun report 20261120 -o - > report.html
+`
+
+func newReportCommand(inv *invocation) *cli.Command {
+	return &cli.Command{
+		Name: "report", Usage: "make the report of a run as one HTML page, or as PDF", UsageText: "drrun report RUN [flags]", Description: reportHelp,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`FILE` to write it to, - for standard output; default: RUN.html or RUN.pdf in this folder"},
+			&cli.BoolFlag{Name: "pdf", Usage: "print it as PDF, with Chromium or Chrome"},
+			&cli.BoolFlag{Name: "force", Usage: "overwrite FILE also when it is no report"},
+			stateFlag(), jsonFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			args, err := exactly(c, []string{"drrun", "report"}, "RUN")
+			if err != nil {
+				return err
 			}
-			rows = append(rows, []string{rank, vm.Name, vm.Status, clockTime(vm.StartedAt), clockTime(vm.UpAt)})
-		}
-		fmt.Fprintln(w)
-		writeTable(w, "", rows)
-		writeReasons(w, r.VMs)
-	}
-	lines := warned(r.Warnings)
-	if begun {
-		lines = append(slices.Clone(r.Verdicts), lines...)
-	}
-	if len(lines) > 0 {
-		fmt.Fprintln(w)
-		for _, line := range lines {
-			fmt.Fprintln(w, line)
-		}
-	}
-	if r.Error != nil {
-		fmt.Fprintln(w)
-		writeError(w, r)
-	}
-	if r.Run != "" {
-		fmt.Fprintf(w, "\nrun %s: %s\n", r.Run, runDir(stateDir, r.Run))
-	}
-}
-
-// writeReasons writes why objects are in the state that they are in. They are too long for a column.
-func writeReasons(w io.Writer, objects []runner.ObjectResult) {
-	for _, object := range objects {
-		if object.Error != "" {
-			fmt.Fprintf(w, "  %s: %s\n", object.Name, oneLine(object.Error))
-		}
-	}
-}
-
-func warned(warnings []string) []string {
-	lines := make([]string, len(warnings))
-	for i, text := range warnings {
-		lines[i] = "warning: " + text
-	}
-	return lines
-}
-
-// outcomeWords says in words how a run ended.
-func outcomeWords(status string, exit int) string {
-	switch status {
-	case runner.StatusDone:
-		return "done"
-	case runner.StatusPartial:
-		return "finished, not everything is up"
-	case runner.StatusStopped:
-		return "stopped, can be resumed"
-	case runner.StatusInterrupted:
-		return "interrupted, can be resumed"
-	case runner.StatusRefused:
-		return "refused, nothing was changed"
-	case runner.StatusInvalid:
-		return "not begun"
-	case runner.StatusInternal:
-		return "internal error"
-	case runner.StatusRolledBack:
-		return "rolled back"
-	case "":
-		return "running, or cut off"
-	}
-	return cmp.Or(status, "exit "+strconv.Itoa(exit))
-}
-
-// writeTable writes rows in columns; the first is the heading, and a column without any entry is left out.
-func writeTable(w io.Writer, indent string, rows [][]string) {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows[1:] {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	for _, row := range rows {
-		var b strings.Builder
-		for i, cell := range row {
-			if widths[i] == 0 {
-				continue
+			o := reportOptions{Run: args[0], State: c.String("state"), Output: c.String("output"), PDF: c.Bool("pdf"), Force: c.Bool("force"), JSON: inv.json}
+			if o.JSON && o.Output == "-" {
+				return usage("--json and -o - both want standard output").hinted("name a file with -o").of([]string{"drrun", "report"})
 			}
-			width := max(widths[i], utf8.RuneCountInString(rows[0][i]))
-			b.WriteString(cell + strings.Repeat(" ", width-utf8.RuneCountInString(cell)+2))
-		}
-		fmt.Fprintln(w, indent+strings.TrimRight(b.String(), " "))
+			inv.result = runReport(c.Context, o, inv)
+			return nil
+		},
 	}
 }
 
-// clockTime is the time of day in UTC, as in the journal and in the engines' logs of a site that keeps UTC.
-func clockTime(at *time.Time) string {
-	if at == nil {
-		return ""
-	}
-	return at.UTC().Format("15:04:05")
+// reportFile is where a run leaves its report.
+func reportFile(stateDir, run string) string {
+	return filepath.Join(runDir(stateDir, run), "report.html")
 }
 
-// span renders a duration as people say it: 8s, 2m31s, 1h02m03s.
-func span(d time.Duration) string {
-	d = d.Round(time.Second)
-	hours, minutes, seconds := int(d/time.Hour), int(d%time.Hour/time.Minute), int(d%time.Minute/time.Second)
+func runReport(ctx context.Context, o reportOptions, inv *invocation) *runner.Result {
+	state, problem := inv.env.stateDir(o.State)
+	if problem != nil {
+		return problem.of([]string{"drrun", "report"}).result()
+	}
+	model, _, problem := inv.env.model() // the time of a run in a lab is the lab's
+	if problem != nil {
+		return problem.of([]string{"drrun", "report"}).result()
+	}
+	told, err := runner.ReportOf(model, state, o.Run, stateArgument(o.State))
+	var ambiguous *engine.AmbiguousError
+	var broken *engine.JournalError
 	switch {
-	case hours > 0:
-		return fmt.Sprintf("%dh%02dm%02ds", hours, minutes, seconds)
-	case minutes > 0:
-		return fmt.Sprintf("%dm%02ds", minutes, seconds)
+	case errors.Is(err, engine.ErrNoRun), errors.As(err, &ambiguous):
+		return failure(runner.ExitInvalid, runner.StatusInvalid, "no-run", err, "drrun history lists the runs")
+	case errors.As(err, &broken):
+		return failure(runner.ExitRefused, runner.StatusRefused, "journal", err, "look at the run's folder in "+state)
+	case err != nil:
+		return failure(runner.ExitRefused, runner.StatusRefused, "state", err, "the state folder must be readable: "+state)
 	}
-	return fmt.Sprintf("%ds", seconds)
+	var page bytes.Buffer
+	if err := report.HTML(&page, told); err != nil {
+		return failure(runner.ExitInternal, runner.StatusInternal, "report", err, "please report it, with the run's folder")
+	}
+	name := o.Output
+	if name == "" {
+		name = told.Run + map[bool]string{false: ".html", true: ".pdf"}[o.PDF]
+	}
+	if problem := o.mayWrite(model, name); problem != nil {
+		return problem
+	}
+	made := page.Bytes()
+	if o.PDF {
+		if made, err = printPDF(ctx, inv.env, name, made); err != nil {
+			return interrupted(ctx, unprinted(err, told.Run, stateArgument(o.State)))
+		}
+	}
+	if name == "-" {
+		if _, err := inv.env.Stdout.Write(made); err != nil {
+			return failure(runner.ExitRefused, runner.StatusRefused, "output", fmt.Errorf("write the report of run %s to standard output: %w", told.Run, err), "name a file with -o")
+		}
+	} else if err := model.FS.WriteFile(name, made, 0o600); err != nil {
+		return failure(runner.ExitRefused, runner.StatusRefused, "output", fmt.Errorf("write the report of run %s: %w", told.Run, err), "name a file with -o in a folder that is there and writable")
+	}
+	result := done("report")
+	result.Run, result.Plan = told.Run, told.Plan
+	if told.Damage != "" {
+		result.Warnings = append(result.Warnings, told.Damage)
+	}
+	if name != "-" && !o.JSON {
+		inv.screen.out(fmt.Sprintf("%s: %s\n%s\n", name, told.Headline.Badge, told.Headline.Sentence))
+	}
+	return withExtra(result, "file", name)
 }
 
-// offset renders model time since the start of an attempt: +03:12, +1:02:03.
-func offset(d time.Duration) string {
-	d = max(d, 0).Truncate(time.Second)
-	hours, minutes, seconds := int(d/time.Hour), int(d%time.Hour/time.Minute), int(d%time.Minute/time.Second)
-	if hours > 0 {
-		return fmt.Sprintf("+%d:%02d:%02d", hours, minutes, seconds)
+// mayWrite refuses to overwrite what is no report.
+func (o reportOptions) mayWrite(model engine.Env, name string) *runner.Result {
+	if name == "-" || o.Force {
+		return nil
 	}
-	return fmt.Sprintf("+%02d:%02d", minutes, seconds)
-}
-
-// count writes a number with its noun: 1 VM, 3 VMs.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
+	old, err := model.FS.ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && report.Is(old):
+		return nil
+	case err == nil:
+		return failure(runner.ExitInvalid, runner.StatusInvalid, "exists", fmt.Errorf("%s exists already and is no report in HTML; nothing was written", name), "name another file with -o, or overwrite it with --force")
 	}
-	return strconv.Itoa(n) + " " + noun + "s"
+	return failure(runner.ExitInvalid, runner.StatusInvalid, "output", fmt.Errorf("look for %s: %w", name, err), "name another file with -o")
 }
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

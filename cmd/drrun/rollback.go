@@ -20,7 +20,7 @@ drrun rollback 20261120-0312-3f9a2c
 
 func newRollbackCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
-		Name: "rollback", Usage: "undo a planned run before its storage was promoted", UsageText: "drrun rollback RUN [flags]", Description: rollbackHelp, Flags: runFlags(),
+		Name: "rollback", Usage: "undo a planned run before its storage was promoted", UsageText: "drrun rollback RUN [flags]", Description: rollbackHelp, Flags: append([]cli.Flag{fromMirrorFlag()}, runFlags()...),
 		Action: func(c *cli.Context) error {
 			args, err := exactly(c, []string{"drrun", "rollback"}, "RUN")
 			if err != nil {

@@ -24,6 +24,8 @@ type runOptions struct {
 	AcceptLoss        string
 	ConfirmStale      string
 	BreakLock         bool
+	Mirror            string // "" means $DRRUN_MIRROR
+	FromMirror        string // of the commands that take up a run
 	JSON              bool
 }
 
@@ -36,8 +38,14 @@ func runFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "yes", Usage: "answer plain questions with their default, yes or continue; never those about evidence or loss of data"},
 		&cli.BoolFlag{Name: "wait-for-answers", Usage: "without a terminal, let questions wait until somebody answers them with drrun answer"},
 		&cli.BoolFlag{Name: "break-lock", Usage: "replace the lock that a run on another machine left in the engines; you type its run id, or give --answer break_lock=RUN"},
+		&cli.StringFlag{Name: "mirror", Usage: "`DIR`, a second place for the run's journal, best on a share of the other site: a run can be taken over from there; default: $DRRUN_MIRROR"},
 		stateFlag(), jsonFlag(),
 	}
+}
+
+// fromMirrorFlag is a flag of the commands that take up a run.
+func fromMirrorFlag() cli.Flag {
+	return &cli.StringFlag{Name: "from-mirror", Usage: "`DIR`: take the run over from its mirror, because the machine that ran it, or its state folder, is gone; DIR stays its mirror"}
 }
 
 func stateFlag() cli.Flag {
@@ -48,6 +56,7 @@ func runOptionsOf(c *cli.Context, inv *invocation) runOptions {
 	return runOptions{
 		State: c.String("state"), Yes: c.Bool("yes"), WaitForAnswers: c.Bool("wait-for-answers"), Answers: listOf(c, "answer"), ConfirmSourceDown: c.String("confirm-source-down"),
 		AcceptLoss: c.String("accept-loss"), ConfirmStale: c.String("confirm-stale"), BreakLock: c.Bool("break-lock"), JSON: inv.json,
+		Mirror: c.String("mirror"), FromMirror: c.String("from-mirror"),
 	}
 }
 
@@ -66,6 +75,14 @@ func (env Env) stateDir(flag string) (string, *usageError) {
 		return filepath.Join(home, ".local", "state", "drrun"), nil
 	}
 	return "", usage("there is no place to keep runs in: HOME is not set").hinted("--state DIR, or set DRRUN_STATE")
+}
+
+// stateArgument is what commands have behind them where runs are kept in the folder of --state.
+func stateArgument(flag string) string {
+	if flag == "" {
+		return ""
+	}
+	return " --state " + shellWord(flag)
 }
 
 func runDir(stateDir, run string) string { return filepath.Join(stateDir, "runs", run) }
@@ -104,7 +121,7 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 	shown := newProgress(inv.screen, model, speed)
 	shown.attended, shown.state = inv.env.interactive(), o.State
 	inv.human = func(r *runner.Result) {
-		if r.Run == "" || r.Status == runner.StatusRefused && len(r.VMs) == 0 {
+		if r.Run == "" || (r.Status == runner.StatusRefused || r.Status == runner.StatusInvalid) && len(r.VMs) == 0 {
 			writeError(inv.env.Stderr, r)
 			return
 		}
@@ -114,9 +131,16 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 	if inv.env.interactive() {
 		onFailure = asker.decide
 	}
+	mirror := o.Mirror
+	if mirror == "" {
+		mirror, _ = inv.env.Getenv("DRRUN_MIRROR")
+	}
+	signer, warning := inv.env.signer(model.FS)
 	return runner.Options{
+		Signer: signer, Warnings: warning,
+		Mirror: mirror, FromMirror: o.FromMirror, Near: inv.env.Near,
 		OnFailure: onFailure, OnEdit: asker.edited,
-		Env: model, StateDir: state, ConfirmSourceDown: o.ConfirmSourceDown, AcceptLoss: o.AcceptLoss, ConfirmStale: o.ConfirmStale, BreakLock: o.BreakLock,
+		Env: model, StateDir: state, StateArgument: stateArgument(o.State), ConfirmSourceDown: o.ConfirmSourceDown, AcceptLoss: o.AcceptLoss, ConfirmStale: o.ConfirmStale, BreakLock: o.BreakLock,
 		Asker: asker, CanAnswer: asker.canAnswer, WaitForAnswers: o.WaitForAnswers, Secrets: asker.resolver(), Speed: speed,
 		Observe: shown.observe, Findings: shown.findings, Began: shown.began,
 		Version: versionText(), Host: inv.env.Host, User: inv.env.User,

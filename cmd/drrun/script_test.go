@@ -104,7 +104,7 @@ func process(ts *testscript.TestScript, args []string) *exec.Cmd {
 	command := exec.Command(program, args...)
 	command.Dir = ts.MkAbs(".")
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "DRRUN_STATE", "DRRUN_SPEED", "DRRUN_SPEED_SINCE", "LAB_CONTROL",
-		"DRRUN_SECRET_PRIMARY_PASSWORD", "DRRUN_SECRET_SECONDARY_PASSWORD", "GOCOVERDIR"} {
+		"DRRUN_MIRROR", "DRRUN_SIGNING_KEY", "DRRUN_SECRET_PRIMARY_PASSWORD", "DRRUN_SECRET_SECONDARY_PASSWORD", "DRRUN_CHROMIUM", "GOCOVERDIR"} {
 		if value := ts.Getenv(name); value != "" {
 			command.Env = append(command.Env, name+"="+value)
 		}
@@ -162,7 +162,7 @@ var scrubbing = []struct {
 	{regexp.MustCompile(`\b\d[\dhms]* (left|after its start)\b`), "SPAN $1"},
 	{regexp.MustCompile(`(\(exit code \d+\), |it runs, since )\d[\dhms]*`), "${1}SPAN"},
 	{regexp.MustCompile(`\b(by|answer of|left out:) [\w.-]+ on [\w.-]+`), "$1 USER on HOST"},
-	{regexp.MustCompile(`(?m)^( *[-+\dMS:]+  )[\w.-]+ on [\w.-]+ (answered|decided)`), "${1}USER on HOST $2"},
+	{regexp.MustCompile(`(?m)^( *[-+\dMS:]+  )[\w.-]+ on [\w.-]+ (answered|decided|goes on with|repeats)`), "${1}USER on HOST $2"},
 	{regexp.MustCompile(`, drrun [\w.+-]+\n`), ", drrun VERSION\n"},
 	{regexp.MustCompile(`"duration_seconds": [\d.e-]+`), `"duration_seconds": 0`},
 	{regexp.MustCompile(`\(go1[^)]*\)`), "(GO PLATFORM)"},
@@ -186,7 +186,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	got := exitOf(ts, command.Run())
-	report(ts, stdout.String(), stderr.String())
+	showOutput(ts, stdout.String(), stderr.String())
 	if got != want {
 		ts.Fatalf("exit code %d, want %d\nstdout:\n%s\nstderr:\n%s", got, want, stdout.String(), stderr.String())
 	}
@@ -204,8 +204,8 @@ func exitOf(ts *testscript.TestScript, err error) int {
 	return 0
 }
 
-// report passes on what a drrun printed. A password in it is a failure, whatever the script looks for.
-func report(ts *testscript.TestScript, stdout, stderr string) {
+// showOutput passes on what a drrun printed. A password in it is a failure, whatever the script looks for.
+func showOutput(ts *testscript.TestScript, stdout, stderr string) {
 	withoutSecrets(ts, "stdout", stdout)
 	withoutSecrets(ts, "stderr", stderr)
 	fmt.Fprint(ts.Stdout(), scrub(ts, stdout))
@@ -273,7 +273,7 @@ func interruptedScript(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	got := exitOf(ts, command.Wait())
-	report(ts, stdout.String(), stderr.String())
+	showOutput(ts, stdout.String(), stderr.String())
 	if !sent || got != runner.ExitInterrupted {
 		ts.Fatalf("interrupted: %v, exit code %d, want %d\n%s%s", sent, got, runner.ExitInterrupted, stdout.String(), stderr.String())
 	}
@@ -297,7 +297,7 @@ func fresh(ts *testscript.TestScript) []lab.LogEntry {
 	ts.Check(err)
 	var changes []lab.LogEntry
 	for _, entry := range log[l.seen:] {
-		if entry.Changing && !strings.Contains(entry.Path, "/affinitylabels") && !strings.HasSuffix(entry.Path, "/events") {
+		if entry.Changing && !strings.Contains(entry.Path, "/affinitylabels") && !strings.HasSuffix(entry.Path, "/events") && !strings.Contains(entry.Path, "/jobs") {
 			changes = append(changes, entry)
 		}
 	}

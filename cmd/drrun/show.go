@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,12 +11,14 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"drrun/engine"
+	"drrun/plans/report"
 	"drrun/plans/runner"
 	"drrun/stdlib"
 )
 
 type showOptions struct {
 	Run   string
+	Steps bool
 	State string
 	JSON  bool
 }
@@ -26,25 +27,28 @@ const showHelp = `Tells the story of a run from its journal: each attempt with i
 confirmed it, what went wrong, where every storage domain and VM stands, and what is next. It asks no engine and changes nothing.
 
 It works while the run is being worked on, and on a journal that is damaged: then it says where, and tells what stands before.
-With --json: extra.report is the report of the last attempt that ended, extra.records is the journal.
+With --steps it lists the hooks, prompts and steps that the journal has: what became of each, in which attempt, and the key by which
+drrun resume --redo KEY repeats it.
+With --json: extra.steps are these, extra.report is the report of the last attempt that ended, extra.records is the journal.
 
 RUN is the id that the run printed, or the beginning of it; drrun history lists them.
 
 EXAMPLES
 drrun show 20261120-0312-3f9a2c
+drrun show 20261120-0312 --steps
 drrun show 20261120 --json | jq '.extra.records[] | select(.note == "answer")'
 `
 
 func newShowCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
 		Name: "show", Usage: "tell the story of a run", UsageText: "drrun show RUN [flags]", Description: showHelp,
-		Flags: []cli.Flag{stateFlag(), jsonFlag()},
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "steps", Usage: "list hooks, prompts and steps with their keys"}, stateFlag(), jsonFlag()},
 		Action: func(c *cli.Context) error {
 			args, err := exactly(c, []string{"drrun", "show"}, "RUN")
 			if err != nil {
 				return err
 			}
-			inv.result = runShow(showOptions{Run: args[0], State: c.String("state"), JSON: inv.json}, inv)
+			inv.result = runShow(showOptions{Run: args[0], Steps: c.Bool("steps"), State: c.String("state"), JSON: inv.json}, inv)
 			return nil
 		},
 	}
@@ -75,15 +79,26 @@ func runShow(o showOptions, inv *invocation) *runner.Result {
 			story.open = open
 		}
 	}
+	story.report = "drrun report " + info.ID + stateArgument(o.State) + " makes it"
+	if file := reportFile(state, info.ID); !info.Ended.IsZero() { // else it is that of an attempt before
+		if _, err := model.FS.Stat(file); err == nil {
+			story.report = file
+		}
+	}
 	result := done("show")
 	result.Run, result.Plan = info.ID, info.Head.Plan
 	if info.Err != nil {
 		result.Warnings = append(result.Warnings, info.Err.Error())
 	}
 	if !o.JSON {
-		inv.screen.out(story.text(model.Clock.Now()))
+		text := story.text(model.Clock.Now())
+		if o.Steps {
+			text = story.stepsText()
+		}
+		inv.screen.out(text)
 		return result
 	}
+	withExtra(result, "steps", info.Steps())
 	if report, err := engine.Report(model, state, info.ID); err == nil && json.Valid(report) { // a run that never ended has none
 		withExtra(result, "report", report)
 	}
@@ -98,6 +113,7 @@ type story struct {
 	held   bool   // a process works on it
 	holder string
 	open   []engine.OpenQuestion
+	report string // the file, or the command that makes it
 }
 
 func (s story) text(now time.Time) string {
@@ -209,10 +225,7 @@ func answeredWords(e engine.Event) string {
 	if !decode(e.Data, &note) {
 		return ""
 	}
-	how := map[string]string{
-		engine.ViaFlag: "with --answer", engine.ViaYes: "with --yes", engine.ViaTerminal: "at the terminal", engine.ViaElsewhere: "from another terminal",
-		engine.ViaTimeout: "its time was over, the default was taken",
-	}[note.Via]
+	how := report.HowAnswered(note.Via)
 	if note.By != "" {
 		how = "by " + note.By + " " + how
 	}
@@ -257,34 +270,44 @@ func (s story) board(b *strings.Builder) {
 	}
 }
 
-// next tells what can be done now.
-func (s story) next(b *strings.Builder, now time.Time) {
-	flag := ""
-	if s.state != "" {
-		flag = " --state " + shellWord(s.state)
+// stepsText lists what --redo can repeat.
+func (s story) stepsText() string {
+	steps := s.info.Steps()
+	if len(steps) == 0 {
+		return "run " + s.info.ID + " has recorded no hook, prompt or step\n"
 	}
-	resume, abort := "drrun resume "+s.info.ID+flag, "drrun abort "+s.info.ID+flag
+	rows := [][]string{{"STEP", "OF", "OUTCOME", "ATTEMPT", "WHEN (UTC)", "KEY"}}
+	for _, step := range steps {
+		outcome, at := step.Outcome, cmp.Or(step.Ended, step.Begun)
+		if step.Outcome == engine.StepCut && s.held && step.Attempt == s.info.Attempts {
+			outcome = "runs"
+		}
+		of := step.Subject.Name
+		if step.Subject.Kind == "step" || step.Subject.Kind == "prompt" {
+			of = "" // the step is its own subject
+		}
+		rows = append(rows, []string{cmp.Or(step.Title, step.Key), of, outcome, strconv.Itoa(step.Attempt), utcTime(at), shellWord(step.Key)})
+	}
+	var b strings.Builder
+	writeTable(&b, "", rows)
+	return b.String()
+}
+
+// next tells what can be done now, and where the report is.
+func (s story) next(b *strings.Builder, now time.Time) {
 	b.WriteByte('\n')
-	var broken *engine.JournalError
-	switch {
-	case len(s.open) > 0:
+	if len(s.open) > 0 {
 		b.WriteString(questionsText(s.info.ID, s.open, s.state, now))
 		return
-	case s.held:
-		b.WriteString("next: nothing, it runs\n")
-	case errors.As(s.info.Err, &broken):
-		b.WriteString("next: it cannot be resumed with a damaged journal; see what the engines say: drrun status " + cmp.Or(s.info.Head.PlanFile, "PLAN.lua") + "\n")
-	case runner.Undone(s.info) && s.info.Unfinished():
-		b.WriteString("next: it is being undone, go on with that: drrun rollback " + s.info.ID + flag + "\n")
-	case s.info.Unfinished():
-		b.WriteString("next: " + resume + ", or close it as it is: " + abort + "\n")
-		var facts stdlib.Facts
-		if json.Unmarshal(s.info.Facts(), &facts) == nil && facts.Planned {
-			b.WriteString("      or, as long as its storage was not promoted, undo it: drrun rollback " + s.info.ID + flag + "\n")
-		}
-	case s.info.Status == runner.StatusPartial:
-		b.WriteString("next: correct what is wrong with what is not up, then: " + resume + "\n")
-	default:
-		b.WriteString("next: nothing, it has ended\n")
 	}
+	lead := "next: "
+	for _, command := range runner.NextCommands(s.info, s.held, stateArgument(s.state)) {
+		b.WriteString(lead + command.Why)
+		if command.Line != "" {
+			b.WriteString(": " + command.Line)
+		}
+		b.WriteByte('\n')
+		lead = "      "
+	}
+	b.WriteString("report: " + s.report + "\n")
 }

@@ -41,6 +41,7 @@ func newTour(t *testing.T, dir string) *tour {
 
 var (
 	shellLine    = regexp.MustCompile(`(?m)^(?: *<!-- in the lab: (.*) -->| {4,}(\S(?:.*\\\n)*.*))$`)
+	fromMirror   = regexp.MustCompile(` --from-mirror (\S+)`)
 	shellCommand = regexp.MustCompile(`^(?:drrun|source|cd|export|wait|kill|curl) `)
 )
 
@@ -55,10 +56,14 @@ func (r *tour) add(text string) {
 		text := match[1] + match[2]
 		line := text
 		if strings.HasPrefix(line, "drrun ") {
-			line = strings.ReplaceAll(line, " RUN", ` "$(drrun history | awk 'NR==2 {print $1}')"`)
+			history := "drrun history"
+			if mirror := fromMirror.FindStringSubmatch(line); mirror != nil {
+				history += " --state " + mirror[1]
+			}
+			line = strings.ReplaceAll(line, " RUN", ` "$(`+history+` | awk 'NR==2 {print $1}')"`)
 		}
 		switch {
-		case strings.HasPrefix(line, "bin/drrun lab "):
+		case strings.HasPrefix(line, "bin/drrun lab "), strings.HasPrefix(line, "drrun lab --"):
 			line = startLab(line)
 		case !shellCommand.MatchString(line): // make build, and what a command prints
 			continue
@@ -83,7 +88,7 @@ func (r *tour) run() string {
 	r.look()
 	command := exec.Command("bash", "-c", r.script.String())
 	command.Dir = r.dir
-	command.Env = append(os.Environ(), "DRRUN_STATE="+filepath.Join(r.dir, "state"))
+	command.Env = append(os.Environ(), "DRRUN_STATE="+filepath.Join(r.dir, "state"), "XDG_CONFIG_HOME="+filepath.Join(r.dir, "config"))
 	out, err := command.CombinedOutput()
 	if err != nil {
 		r.t.Fatalf("%v\n%s", err, out)

@@ -74,7 +74,11 @@ var witnesses = map[sabotage.Switch][]witness{
 	sabotage.LabelsNotTaken:  {runner("TestLocksOfARun")},
 	sabotage.LabelsNotReread: {runner("TestForeignLockInTheMiddle")},
 	sabotage.FileLockSkipped: {runner("TestTwoStarters")},
-	sabotage.SecretsWritten:  {runner("TestPlainPasswordIsFiltered")},
+	sabotage.SecretsWritten:  {runner("TestPlainPasswordIsFiltered"), runner("TestSecretsInEveryAction")},
+
+	sabotage.MirrorNotAwaited: {{"engine", "TestMirrorHasWhatCounts"}},
+	sabotage.LocksNotRenewed:  {{"engine", "TestTakenOverLocks"}},
+	sabotage.OldJournalTaken:  {runner("TestLostMirrorIsRefused")},
 }
 
 // binary is the test binary of a package, and the folder in which it runs.

@@ -59,6 +59,10 @@ const (
 	LabelsNotReread Switch = "lock-labels-not-reread"
 	FileLockSkipped Switch = "file-lock-not-taken"
 	SecretsWritten  Switch = "secrets-not-redacted"
+
+	MirrorNotAwaited Switch = "mirror-not-awaited"
+	LocksNotRenewed  Switch = "locks-not-renewed"
+	OldJournalTaken  Switch = "old-journal-taken"
 )
 
 // Behaviour is what a switch removes.
@@ -121,5 +125,9 @@ func All() []Behaviour {
 		{LabelsNotReread, "the locks are read back before each stage", "I4", "engine/remote_locks.go"},
 		{FileLockSkipped, "a run locks its storage domains on its machine", "I4", "engine/store.go"},
 		{SecretsWritten, "the text filter keeps secrets out of the journal", "I5", "plans/runner/runner.go"},
+
+		{MirrorNotAwaited, "a record is in the mirror before it counts", "I3", "engine/journal.go"},
+		{LocksNotRenewed, "a run that is taken over gets locks of its own", "I4", "engine/remote_locks.go"},
+		{OldJournalTaken, "a run does not go on from an old copy of its journal", "I3", "plans/runner/mirror.go"},
 	}
 }

@@ -13,7 +13,7 @@ host = system.hosts_service().list()[0]
 def events():
     service = system.events_service()
     made = service.add(types.Event(origin="interop", severity=types.LogSeverity.WARNING, custom_id=1, description="half of a & b <done>",
-                                   vm=types.Vm(id=vm1.id)), headers={"Correlation-Id": "interop-event"})
+                                   vm=types.Vm(id=vm1.id), correlation_id="interop-event"))
     equal((made.origin, made.custom_id, made.severity, made.description), ("interop", 1, types.LogSeverity.WARNING, "half of a & b <done>"))
     equal([event.id for event in service.list(search="correlation_id=interop-event")], [made.id])
     equal(service.event_service(made.id).get().vm.id, vm1.id)
@@ -103,6 +103,7 @@ def jobs():
     mine.steps_service().step_service(step.id).end(succeeded=False)
     followed = only(service.list(search="correlation_id=interop-job", follow="steps"), id=job.id)
     equal({s.description: s.status for s in followed.steps if s.external}, {"attach": types.StepStatus.FAILED, "register": types.StepStatus.FINISHED})
+    equal(mine.get().status, types.JobStatus.FAILED)  # with its step
     mine.end(succeeded=True)
     equal(mine.get().status, types.JobStatus.FINISHED)
     mine.clear()

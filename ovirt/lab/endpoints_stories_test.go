@@ -109,8 +109,8 @@ var commonStories = []story{
 	}},
 	{name: "marks: events, jobs, tags, labels", calls: []endpoint{
 		{method: "POST", path: "events", status: 400, body: "<event><origin>dr</origin></event>", has: []string{"reason=Incomplete parameters"}},
-		{method: "POST", path: "events", status: 201, keep: "event", body: "<event><origin>dr</origin><severity>warning</severity><custom_id>7</custom_id><description>run 7</description><vm id=\"{vm1}\"/></event>",
-			has: []string{"code=9802", "severity=warning", "custom_id=7"}, after: "events/{event}: vm@id={vm1}; events?search=correlation_id%3Dtest-1: event@id={event}"},
+		{method: "POST", path: "events", status: 201, keep: "event", body: "<event><origin>dr</origin><severity>warning</severity><custom_id>7</custom_id><description>run 7</description><correlation_id>run-7</correlation_id><vm id=\"{vm1}\"/></event>",
+			has: []string{"code=9802", "severity=warning", "custom_id=7"}, after: "events/{event}: vm@id={vm1}; events?search=correlation_id%3Drun-7: event@id={event}; events?search=correlation_id%3Dtest-1: !event"},
 		{method: "POST", path: "events", status: 400, body: "<event><origin>dr</origin><severity>normal</severity><custom_id>7</custom_id><description>again</description></event>"},
 		{method: "GET", path: "events/{event}", status: 200, has: []string{"description=run 7"}},
 		{method: "DELETE", path: "events/{event}", status: 200, after: "events/{event}: 404"},

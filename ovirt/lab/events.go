@@ -203,8 +203,19 @@ func (c *call) getEvent(id string) *reply {
 	return x.reply(http.StatusOK)
 }
 
-// postEvent adds an external event (ovirt-engine BackendEventsResource, AddExternalEventCommand): origin and custom_id together
-// are unique for ever.
+// maxMessage is how much of an external event's description is kept, in characters (ovirt-engine MaxAuditLogMessageLength).
+const maxMessage = 10000
+
+// abbreviate cuts a text that is too long, with dots at its end.
+func abbreviate(text string, limit int) string {
+	if letters := []rune(text); len(letters) > limit {
+		return string(letters[:limit-3]) + "..."
+	}
+	return text
+}
+
+// postEvent adds an external event: origin and custom_id together are unique for ever. It carries the correlation id of its
+// body, not that of the request, and no user (ovirt-engine BackendEventsResource, AddExternalEventCommand, EventMapper, AuditLogableBase).
 func (c *call) postEvent() *reply {
 	doc, r := c.parse("event")
 	if r != nil {
@@ -244,7 +255,7 @@ func (c *call) postEvent() *reply {
 			return c.refuse(bad("Cannot add External Event. External Event ID already exists for this Origin."))
 		}
 	}
-	v := c.engine.event(eventExternal+at, severity, doc.value("description"), refs{correlation: c.correlation, user: c.engine.userName()})
+	v := c.engine.event(eventExternal+at, severity, abbreviate(doc.value("description"), maxMessage), refs{correlation: doc.value("correlation_id")})
 	v.origin, v.customID, v.floodRate, v.customData = doc.value("origin"), custom, flood, doc.value("custom_data")
 	external()
 	for _, t := range []struct {

@@ -56,6 +56,12 @@ func (j *job) end(status string, now time.Time) {
 	j.endSteps(status, now)
 }
 
+// endAnew is end for a job that may have ended before, in another way.
+func (j *job) endAnew(status string, now time.Time) {
+	j.status = "started"
+	j.end(status, now)
+}
+
 func (j *job) endSteps(status string, now time.Time) {
 	for _, s := range j.steps {
 		if s.status == "started" {
@@ -169,8 +175,9 @@ func (c *call) postJob() *reply {
 	return c.created("/jobs/"+j.id, func(x *xmlWriter) { writeJob(x, j) })
 }
 
-// postJobAction ends or clears an external job. Clearing marks it as auto_cleared: it goes with the next purge after its end
-// (ovirt-engine EndExternalJobCommand, ClearExternalJobCommand).
+// postJobAction ends or clears an external job. Its open steps end as it does: force finds none to abort any more, and makes the job
+// auto_cleared, as clearing does. Such a job goes with the next purge after its end (ovirt-engine EndExternalJobCommand,
+// ExecutionHandler.endJob, ClearExternalJobCommand).
 func (c *call) postJobAction(j *job, what string) *reply {
 	doc, r := c.startAction()
 	if r != nil {
@@ -200,16 +207,8 @@ func (c *call) postJobAction(j *job, what string) *reply {
 		j.kept = false
 		return c.actionDone(nil, func(x *xmlWriter) { x.ref("job", "jobs", j.id) })
 	}
-	now := c.lab.now
-	if force { // open steps are aborted, however the job ended
-		j.kept = false
-		j.endSteps("aborted", now)
-	}
-	j.status, j.ended, j.updated = "failed", now, now
-	if succeeded {
-		j.status = "finished"
-	}
-	j.endSteps(j.status, now)
+	j.kept = j.kept && !force
+	j.endAnew(map[bool]string{true: "finished", false: "failed"}[succeeded], c.lab.now)
 	return c.actionDone(nil, func(x *xmlWriter) { x.ref("job", "jobs", j.id) })
 }
 
@@ -271,7 +270,8 @@ func (c *call) postStep(j *job, write func(*xmlWriter, *step)) *reply {
 	return c.created("/jobs/"+j.id+"/steps/"+t.id, func(x *xmlWriter) { write(x, t) })
 }
 
-// postEndStep is ovirt-engine EndExternalStepCommand: the step alone ends, not those below it.
+// postEndStep ends a step and not those below it. One that failed takes its whole job along, with all steps that are open (ovirt-engine
+// EndExternalStepCommand, ExecutionHandler.endStep).
 func (c *call) postEndStep(j *job, t *step) *reply {
 	doc, r := c.startAction()
 	if r != nil {
@@ -286,11 +286,11 @@ func (c *call) postEndStep(j *job, t *step) *reply {
 	case !t.external:
 		return c.refuse(bad("Cannot ${action} ${type}. External steps can be added only to external jobs or steps."))
 	}
-	t.status, t.ended = "finished", c.lab.now
+	t.status, t.ended, j.updated = "finished", c.lab.now, c.lab.now
 	if set && !succeeded {
 		t.status = "failed"
+		j.endAnew("failed", c.lab.now)
 	}
-	j.updated = c.lab.now
 	c.effect("end external step %s", t.description)
 	return c.actionDone(nil, nil)
 }

@@ -138,9 +138,9 @@ func TestEventsFeed(t *testing.T) {
 		t.Fatalf("events?max=1 has %d", len(one.children))
 	}
 	last := one.children[0].attr("id")
-	r.want(201, "", "primary", "POST", "/events", "<event><origin>drrun</origin><severity>warning</severity><custom_id>7</custom_id><description>a &amp; b</description></event>")
+	r.want(201, "", "primary", "POST", "/events", "<event><origin>drrun</origin><severity>warning</severity><custom_id>7</custom_id><description>a &amp; b</description><correlation_id>run-1</correlation_id></event>")
 	next := r.get("primary", "/events?from="+last)
-	if len(next.children) != 1 || next.children[0].value("description") != "a & b" || next.children[0].value("correlation_id") != "test-1" {
+	if len(next.children) != 1 || next.children[0].value("description") != "a & b" || next.children[0].value("correlation_id") != "run-1" {
 		t.Fatalf("%d new events", len(next.children))
 	}
 	r.want(400, "already exists", "primary", "POST", "/events", "<event><origin>drrun</origin><severity>normal</severity><custom_id>7</custom_id><description>x</description></event>")
@@ -221,15 +221,15 @@ func TestEventSearches(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, TwoSitesOptions{})
 	for i, severity := range []string{"normal", "warning", "error", "alert"} {
-		r.want(201, "", "primary", "POST", "/events", fmt.Sprintf("<event><origin>drrun</origin><severity>%s</severity><custom_id>%d</custom_id><description>event %d</description></event>", severity, i, i))
+		r.want(201, "", "primary", "POST", "/events", fmt.Sprintf("<event><origin>drrun</origin><severity>%s</severity><custom_id>%d</custom_id><description>event %d</description><correlation_id>run-%d</correlation_id></event>", severity, i, i, i))
 	}
 	count := func(search string) int {
 		return len(r.get("primary", "/events?search="+url.QueryEscape(search)).children)
 	}
 	for search, want := range map[string]int{
 		"origin=drrun": 4, "origin=drrun and severity > warning": 2, "severity != normal": 3, "custom_event_id=2": 1, "message=event*": 4, "event 2": 0,
-		"type=9801": 1, "origin=drrun and type != 9801": 3, "correlation_id=test-1": 4, "time = today": 6, "time > today and origin=drrun": 4,
-		"time < yesterday": 0, "origin=drrun sortby severity desc": 4, "deleted=true": 0, "usrname=admin@internal-authz": 5, "usrname=admin@internal": 0, "host.name=x": 0,
+		"type=9801": 1, "origin=drrun and type != 9801": 3, "correlation_id=run-2": 1, "correlation_id=run-*": 4, "correlation_id=test-1": 0, "time = today": 6, "time > today and origin=drrun": 4,
+		"time < yesterday": 0, "origin=drrun sortby severity desc": 4, "deleted=true": 0, "usrname=admin@internal-authz": 1, "usrname=admin@internal": 0, "host.name=x": 0,
 	} {
 		if got := count(search); got != want {
 			t.Errorf("%s: %d, want %d", search, got, want)

@@ -51,6 +51,10 @@ func Abort(soft, hard context.Context, o Options, id string) *Result {
 }
 
 func (a *attempt) abort(t *engine.Task, id string) error {
+	id, err := a.takeOver(id)
+	if err != nil {
+		return err
+	}
 	info, err := engine.ReadRun(a.Env, a.StateDir, id)
 	if err != nil {
 		return invalid("no-run", "drrun history lists the runs", err)
@@ -69,11 +73,10 @@ func (a *attempt) abort(t *engine.Task, id string) error {
 	if err != nil {
 		return err
 	}
-	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact), engine.WithBy(engine.By{Version: a.Version, Host: a.Host, User: a.User}))
-	if err != nil {
-		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
+	if err := a.openRun(info); err != nil {
+		return err
 	}
-	a.run = run
+	run := a.run
 	if a.facts, err = factsOf(run.ID(), run.Facts()); err != nil {
 		return err
 	}
@@ -93,8 +96,13 @@ func (a *attempt) abort(t *engine.Task, id string) error {
 	if a.session != nil {
 		a.result.Warnings = append(a.result.Warnings, a.session.Warnings()...)
 	}
-	if err := run.End(StatusAborted, ExitDone, a.result); err != nil {
+	a.result.Exit, a.result.Status, a.result.Attempt = ExitDone, StatusDone, run.Attempt()
+	err = run.End(StatusAborted, ExitDone, a.result)
+	if errors.Is(err, engine.ErrEndLost) {
 		return refuse("journal", "the state folder must be writable: "+a.StateDir, err)
+	}
+	if err != nil {
+		a.warn(a.reportLost(err))
 	}
 	return nil
 }
@@ -115,7 +123,7 @@ func (a *attempt) giveBackLocks(t *engine.Task, info *engine.RunInfo) {
 			a.warn(fmt.Sprintf("the run's lock %s of storage domain %s may be left in the engine of %s: %v", lock.Token, lock.Domain, lock.Site, err))
 		}
 	}
-	if err := a.useSnapshot(); err != nil {
+	if err := a.useSnapshot(info); err != nil {
 		left(err)
 		return
 	}
@@ -150,6 +158,7 @@ func (a *attempt) giveBackLocks(t *engine.Task, info *engine.RunInfo) {
 		}
 		a.source, a.target, a.opened = a.opened[0], a.opened[1], nil
 		a.releaseLocks(ctx)
+		a.disappear(ctx)
 	})
 	if err != nil {
 		left(err)

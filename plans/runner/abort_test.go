@@ -26,6 +26,7 @@ func TestAbort(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPair(t, 4, lab.TwoSitesOptions{})
+			p.quiet()
 			p.lose()
 			p.disk.OnAppend = func(path string, n int) {
 				if strings.HasSuffix(path, "journal.jsonl") && n == c.record {

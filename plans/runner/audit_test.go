@@ -39,7 +39,10 @@ func (p *pair) fingerprint() string {
 
 // audit holds the lab's log against the journals: every changing request has its intent, once, and every intent that was not
 // settled as without effect has its request. No VM is started twice.
-func (p *pair) audit(env engine.Env) []string {
+func (p *pair) audit(env engine.Env) []string { return p.auditOf(env, "/state") }
+
+// auditOf is audit with the runs of another state folder.
+func (p *pair) auditOf(env engine.Env, stateDir string) []string {
 	var wrong []string
 	requests := map[string]int{}
 	starts := map[string]int{}
@@ -57,13 +60,13 @@ func (p *pair) audit(env engine.Env) []string {
 			wrong = append(wrong, fmt.Sprintf("%d requests to %s", n, path))
 		}
 	}
-	runs, err := engine.ListRuns(env, "/state")
+	runs, err := engine.ListRuns(env, stateDir)
 	if err != nil {
 		return append(wrong, err.Error())
 	}
 	intents := 0
 	for _, run := range runs {
-		info, err := engine.ReadRun(env, "/state", run.ID)
+		info, err := engine.ReadRun(env, stateDir, run.ID)
 		if err != nil {
 			return append(wrong, err.Error())
 		}

@@ -152,7 +152,7 @@ func (p *pair) noTimeGoesBack(run string) {
 		}
 		for i, record := range info.Records[1:] {
 			if before := info.Records[i].Time; record.Time.Before(before) {
-				p.t.Errorf("record %d of run %s is of %s, the one before it of %s", record.N, run, record.Time, before)
+				p.t.Errorf("record %d of run %s (%s %s) is of %s, the one before it (%s) of %s", record.N, run, record.Kind, record.Note, record.Time, info.Records[i].Kind, before)
 			}
 		}
 	})

@@ -50,23 +50,23 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 	if ended != StatusStopped && ended != StatusInterrupted { // else they keep other machines away until it is resumed
 		a.releaseLocks(soft)
 	}
+	a.verdicts()
+	r.Warnings = append(r.Warnings, a.presence.end(err)...)
 	for _, site := range append([]*ovirt.Site{a.source, a.target}, a.opened...) {
 		if site != nil {
 			r.Requests[site.Name()] = countersOf(site.Counters())
 		}
 	}
-	a.verdicts()
+	if a.run != nil {
+		if dir, lost := a.run.Mirror(); lost != nil {
+			a.warn(engine.LostMirrorText(dir, lost))
+		}
+	}
 	a.clean()
 	r.Duration = a.Env.Clock.Now().Sub(a.started).Seconds()
 	if a.run != nil {
-		if endErr := a.run.End(ended, r.Exit, r); endErr != nil {
-			// The report is lost, not the work: the outcome stays what it is unless nothing else was wrong.
-			a.warn("the end of the run could not be recorded: " + endErr.Error())
-			if r.Exit == ExitDone {
-				r.Exit, r.Status = ExitPartial, StatusPartial
-				r.Error = &ErrorResult{Code: "journal", Message: "all is done, but the end of the run could not be recorded: " + endErr.Error(), Hint: "check the state folder " + a.StateDir}
-			}
-		}
+		r.Attempt = a.run.Attempt()
+		a.endRun(ended)
 		if closeErr := a.run.Close(); closeErr != nil {
 			a.warn("close the journal: " + closeErr.Error())
 		}
@@ -76,6 +76,28 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 		a.unlock()
 	}
 	return r
+}
+
+// endRun journals the end of the attempt and writes the report. An end that cannot be recorded is lost, not the work: the outcome stays
+// what it is unless nothing else was wrong. A report that cannot be written can be made from the journal at any time.
+func (a *attempt) endRun(ended string) {
+	r := a.result
+	err := a.run.End(ended, r.Exit, r)
+	switch {
+	case errors.Is(err, engine.ErrEndLost):
+		a.warn("the end of the run could not be recorded: " + err.Error())
+		if r.Exit == ExitDone {
+			r.Exit, r.Status = ExitPartial, StatusPartial
+			r.Error = &ErrorResult{Code: "journal", Message: "all is done, but the end of the run could not be recorded: " + err.Error(), Hint: "check the state folder " + a.StateDir}
+		}
+	case err != nil:
+		a.warn(a.reportLost(err))
+	}
+}
+
+// reportLost says what a report that could not be written means.
+func (a *attempt) reportLost(err error) string {
+	return fmt.Sprintf("%s; the run has ended all the same, and this makes the report anew: drrun report %s%s", a.redact(err.Error()), a.result.Run, a.StateArgument)
 }
 
 // endedAs is the status for the journal, which says whether the run waits for a resume.
@@ -157,8 +179,7 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 			if r.Error.Hint != "" {
 				r.Error.Hint += "; "
 			}
-			r.Error.Hint += "when the cause is outside of the plan and mended, go on with: " + next +
-				". It goes on with the plan's text as it was; to use another text: drrun abort " + r.Run + ", then start anew"
+			r.Error.Hint += a.afterFaultInPlan(next)
 		} else if r.Error.Hint == "" {
 			r.Error.Hint = "when the cause is mended, go on with: " + next
 		} else {
@@ -194,7 +215,10 @@ func (a *attempt) callOnError(soft context.Context, err error) {
 
 // stateOfThings says in one sentence what is where now.
 func (a *attempt) stateOfThings() string {
-	if a.run == nil {
+	switch {
+	case a.run == nil && a.result.Run != "":
+		return "nothing was done, the run is as it was"
+	case a.run == nil:
 		return "nothing was changed"
 	}
 	if !a.changed() || a.facts == nil {
@@ -254,11 +278,8 @@ func (a *attempt) unfinishedObjects(skipped []string) string {
 func (a *attempt) verdicts() {
 	r := a.result
 	if a.confirmedBy != "" && a.changed() && a.facts != nil {
-		verdict := fmt.Sprintf("NOT ISOLATED: do not power on the %s: only the word of %s says that it is down", a.facts.Source, a.confirmedBy)
-		if a.session != nil && a.session.Gate != nil && a.session.Gate.Contradicted() {
-			verdict = fmt.Sprintf("NOT ISOLATED: the %s ANSWERS AGAIN after %s said that it is down: its VMs may be running on the old data. Stop them there now", a.facts.Source, a.confirmedBy)
-		}
-		r.Verdicts = append(r.Verdicts, verdict)
+		again := a.session != nil && a.session.Gate != nil && a.session.Gate.Contradicted()
+		r.Verdicts = append(r.Verdicts, stdlib.NotIsolatedVerdict(a.facts.Source, a.confirmedBy, again))
 	}
 	if a.session != nil {
 		r.Verdicts = append(r.Verdicts, a.session.Verdicts()...)

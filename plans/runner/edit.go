@@ -155,19 +155,19 @@ func same(a, b map[string][]byte) bool { return maps.EqualFunc(a, b, bytes.Equal
 
 // tryEdit loads what was saved. The new snapshot is nil where the run cannot go on with it.
 func (a *attempt) tryEdit(soft, hard context.Context, snapshot, before map[string][]byte) (map[string][]byte, Edit) {
-	options := a.Options
-	options.ParamsFile, options.ParamOverrides = nil, nil // a run keeps the parameters that it began with
-	b := newAttempt(options)
-	err := b.within(soft, hard, "edit", b.load)
-	var change Edit
-	if b.runtime != nil {
-		after := b.runtime.Files()
-		for _, path := range slices.Sorted(maps.Keys(after)) {
-			if lines := plans.LineDiff(string(before[path]), string(after[path])); len(lines) > 0 {
-				change.Files = append(change.Files, FileChange{Path: path, Lines: lines})
-			}
-		}
+	present := &planText{file: a.PlanFile, lua: before, plan: a.plan}
+	var saved *planText
+	err := a.within(soft, hard, "edit", func(t *engine.Task) (err error) {
+		saved, _, err = a.loadText(t, a.PlanFile, a.LibDirs, a.Env.FS.ReadFile, a.Findings)
+		return err
+	})
+	if saved == nil {
+		return nil, Edit{Problem: err.Error()}
 	}
+	if err != nil {
+		saved.plan = nil // it has errors: only what was written can be shown
+	}
+	change := present.changesTo(saved)
 	if err != nil {
 		var known *failure
 		change.Problem = err.Error()
@@ -176,15 +176,14 @@ func (a *attempt) tryEdit(soft, hard context.Context, snapshot, before map[strin
 		}
 		return nil, change
 	}
-	change.Changes = plans.Compare(a.plan, b.plan)
 	if len(change.Changes.Refused) > 0 {
 		change.Problem = "sites and storage domains cannot change while the run goes on: put them back and save it again"
 		return nil, change
 	}
 	next := maps.Clone(snapshot)
 	maps.DeleteFunc(next, func(path string, _ []byte) bool { _, was := before[path]; return was }) // libraries that are required no more
-	maps.Copy(next, b.runtime.Files())
-	packed, err := pack(a.PlanFile, a.LibDirs, next)
+	maps.Copy(next, saved.lua)
+	packed, err := pack(manifest{Plan: a.PlanFile, Libs: a.LibDirs, Params: a.textParams}, next)
 	if err != nil {
 		change.Problem = err.Error()
 		return nil, change

@@ -42,3 +42,17 @@ func GatherFacts(ctx context.Context, o Options, cleaned string) (facts *stdlib.
 	}))
 	return facts, result
 }
+
+// FactsPart is one part of the facts in an engine.
+type FactsPart = factsPart
+
+// PackFacts and UnpackFacts are what brings facts into an engine and back.
+var (
+	PackFacts   = packFacts
+	UnpackFacts = unpackFacts
+)
+
+// Shows tells whether a run with a job at its target, and the jobs that its killed attempts left, may make a change that shows it.
+func Shows(target *ovirt.Site, job string, left []string, w *ovirt.Write) bool {
+	return (&presence{task: &taskEntry{site: target, job: job, left: left}}).Allows(w)
+}

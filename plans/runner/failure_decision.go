@@ -75,6 +75,10 @@ func (a *attempt) finish(soft, hard context.Context, err error) *Result {
 	options := a.Options
 	options.ConfirmSourceDown = ""
 	options.ParamsFile, options.ParamOverrides = nil, nil // the run has them
+	options.NewText, options.Redo = false, nil
+	if a.run != nil {
+		options.Redo = a.run.NotRedone()
+	}
 	b := newAttempt(options)
 	b.unlock, b.goOn = unlock, next
 	return b.resume(soft, hard, result.Run)
@@ -200,9 +204,7 @@ func (g *goOn) begin(a *attempt) {
 	}
 	by := cmp.Or(g.decision.By, "somebody")
 	text := fmt.Sprintf("%s decided: %s, after: %s", by, g.decision.Choice, g.error)
-	a.run.Note("decision", engine.Subject{Kind: "run", ID: a.run.ID(), Name: a.Action}, map[string]any{
-		"choice": g.decision.Choice, "by": by, "text": text, "changes": g.changes.Sentences(),
-	})
+	a.decided(g.decision.Choice, by, text, g.changes.Sentences())
 	for i := range a.facts.VMs {
 		if why, out := g.leftOut[a.facts.VMs[i].ID]; out {
 			a.session.LeaveOut(a.facts.VMs[i].ID, why)

@@ -31,6 +31,7 @@ func TestAbortSaysWhatItLeaves(t *testing.T) {
 	ready := func(t *testing.T) (p *pair, before map[string]string) {
 		p = newPair(t, 1, lab.TwoSitesOptions{VMs: 4, Domains: 2})
 		p.marked()
+		p.quiet()
 		p.wait(forLongEnough)
 		return p, p.described("primary")
 	}

@@ -153,6 +153,9 @@ func (a *attempt) lockEngines(ctx context.Context) error {
 		return err
 	}
 	a.locks = a.newEngineLocks()
+	if a.tookOver {
+		a.locks.Renew()
+	}
 	a.session.Locks = a.locks
 	err := a.locks.Take(ctx)
 	var known *failure
@@ -380,7 +383,7 @@ func (l *siteLock) post(ctx context.Context, text string, ids []string) error {
 		if l.announced(max(1, int(number&0x7fffffff))) {
 			return nil
 		}
-		_, err = l.site.PostEvent(ctx, ovirt.EventSpec{Origin: lockOrigin, CustomID: max(1, int(number&0x7fffffff)), Severity: "normal", Description: text, Fresh: true})
+		_, err = l.site.PostEvent(ctx, ovirt.EventSpec{Origin: lockOrigin, CustomID: max(1, int(number&0x7fffffff)), Severity: "normal", Description: text, CorrelationID: l.attempt.run.ID(), Fresh: true})
 		var there *ovirt.Error
 		if !ovirt.HasCode(err, ovirt.CodeAlreadyExists) {
 			return err

@@ -144,6 +144,7 @@ func TestLocksOfARun(t *testing.T) {
 	t.Parallel()
 	for _, sourceAnswers := range []bool{false, true} {
 		p := newPair(t, 21, lab.TwoSitesOptions{Domains: 2})
+		p.quiet()
 		ids := []string{p.domainID("nfs_ds"), p.domainID("nfs_ds2")}
 		slices.Sort(ids)
 		sites := []string{"secondary"}

@@ -43,6 +43,7 @@ type Result struct {
 	Exit           int                        `json:"exit"`
 	Status         string                     `json:"status"`
 	Run            string                     `json:"run,omitempty"`
+	Attempt        int                        `json:"attempt,omitempty"` // of the run, from 1
 	Plan           string                     `json:"plan,omitempty"`
 	Action         string                     `json:"action"`
 	Started        time.Time                  `json:"started,omitzero"`
@@ -57,6 +58,7 @@ type Result struct {
 	DryRun         *DryRunResult              `json:"dry_run,omitempty"`
 	Pair           *PairResult                `json:"pair,omitempty"`     // of drrun status
 	Snapshot       *SnapshotResult            `json:"snapshot,omitempty"` // of drrun snapshot
+	Facts          *FactsResult               `json:"facts,omitempty"`    // of drrun facts
 	Error          *ErrorResult               `json:"error,omitempty"`
 	Extra          map[string]json.RawMessage `json:"extra,omitempty"`
 }
@@ -102,12 +104,7 @@ type ErrorResult struct {
 
 // boardOf turns the run's board into the fate of every storage domain and VM of the facts. What the run did not reach is pending.
 func boardOf(run *engine.Run, facts *stdlib.Facts) (domains, vms []ObjectResult) {
-	states := map[string]engine.Status{}
-	for _, status := range run.Board() {
-		if status.Subject.Site == facts.Target || status.Subject.Site == "" {
-			states[status.Subject.Kind+"/"+status.Subject.ID] = status
-		}
-	}
+	states := targetStates(run.Board(), facts)
 	for _, domain := range facts.Domains {
 		status := states["storage_domain/"+domain.ID]
 		domains = append(domains, ObjectResult{

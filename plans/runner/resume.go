@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,56 +11,73 @@ import (
 	"drrun/stdlib"
 )
 
-// reopen takes the locks of an interrupted run, opens its journal and makes its snapshot the plan to load.
-func (a *attempt) reopen(info *engine.RunInfo) error {
+// claim takes the locks of a run and returns what its journal says under them. A preview takes none, and refuses a run that is worked on.
+func (a *attempt) claim(info *engine.RunInfo) (*engine.RunInfo, error) {
 	a.result.Run = info.ID
-	if info.Err != nil {
-		return refuse("journal", "", fmt.Errorf("read the journal of run %s: %w", info.ID, info.Err))
-	}
-	if !resumable(info) {
-		return finished(info)
+	if err := a.mayGoOn(info); err != nil {
+		return nil, err
 	}
 	a.result.Plan = info.Head.Plan
-	if err := a.lock(info.Head.Domains); err != nil {
-		return err
+	if a.PreviewOnly {
+		holder, held, err := engine.Holder(a.Env, a.StateDir, info.ID)
+		if err != nil {
+			return nil, refuse("state", "the state folder must be writable: "+a.StateDir, err)
+		}
+		if held {
+			return nil, refuse("locked", "drrun status "+info.ID+" tells where it stands", &engine.LockedError{Run: info.ID, Holder: holder})
+		}
+	} else if err := a.lock(info.Head.Domains); err != nil {
+		return nil, err
 	}
 	// Another drrun may have gone on with it before we had the locks.
 	info, err := engine.ReadRun(a.Env, a.StateDir, info.ID)
 	if err != nil {
-		return refuse("journal", "", fmt.Errorf("read the journal of run %s: %w", a.result.Run, err))
+		return nil, refuse("journal", "", fmt.Errorf("read the journal of run %s: %w", a.result.Run, err))
 	}
-	if !resumable(info) {
-		return finished(info)
+	if err := a.mayGoOn(info); err != nil {
+		return nil, err
 	}
 	if err := refuseForward(info); err != nil && !a.rollback {
-		return err
+		return nil, err
 	}
-	if err := a.refuseOvertaken(info); err != nil {
-		return err
-	}
-	a.confirmedBy = confirmedBy(info)
-	run, err := engine.OpenRun(a.Env, a.StateDir, info.ID, engine.WithRedactor(a.redact),
-		engine.WithBy(engine.By{Version: a.Version, Host: a.Host, User: a.User}))
-	if err != nil {
-		return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
-	}
-	a.run = run
-	if a.facts, err = factsOf(run.ID(), run.Facts()); err != nil {
-		return err
-	}
-	if err := a.useSnapshot(); err != nil {
-		return err
-	}
-	if len(info.Head.Params) > 0 {
-		if err := json.Unmarshal(info.Head.Params, &a.Params); err != nil {
-			return refuse("journal", "", fmt.Errorf("read the parameters of run %s: %w", info.ID, err))
-		}
+	a.recorded = info
+	return info, a.refuseOvertaken(info)
+}
+
+// mayGoOn refuses a run whose journal this drrun cannot go on with, or that has ended for good.
+func (a *attempt) mayGoOn(info *engine.RunInfo) error {
+	switch {
+	case info.Err != nil:
+		return refuse("journal", "", fmt.Errorf("read the journal of run %s: %w", info.ID, info.Err))
+	case !resumable(info):
+		return finished(info)
+	case info.Head.API != stdlib.API:
+		return refuse("other-version", "go on with drrun "+cmp.Or(info.Head.Version, "of the version that began it")+", or close the run with: drrun abort "+info.ID,
+			fmt.Errorf("run %s was begun by drrun %s, whose primitives have the number %d; this is drrun %s with the number %d, which would not find done what is done",
+				info.ID, cmp.Or(info.Head.Version, "of an unknown version"), info.Head.API, a.Version, stdlib.API))
 	}
 	return nil
 }
 
-// useSnapshot makes the text that the run began with the plan to load.
-func (a *attempt) useSnapshot() error {
+// reopen opens the journal of an interrupted run, whose locks the attempt has, and makes its snapshot the plan to load.
+func (a *attempt) reopen(info *engine.RunInfo) error {
+	a.confirmedBy = confirmedBy(info)
+	if err := a.openRun(info); err != nil {
+		return err
+	}
+	var err error
+	if a.facts, err = factsOf(a.run.ID(), a.run.Facts()); err != nil {
+		return err
+	}
+	return a.useSnapshot(info)
+}
+
+// useSnapshot makes the text that the run goes on with the plan to load, with its parameters.
+func (a *attempt) useSnapshot(info *engine.RunInfo) error {
+	if a.next != nil {
+		a.next.use(a)
+		return nil
+	}
 	snapshot, err := a.snapshotOf(a.run)
 	if err != nil {
 		return refuse("snapshot", "", fmt.Errorf("read the snapshot of run %s: %w", a.run.ID(), err))
@@ -68,8 +86,9 @@ func (a *attempt) useSnapshot() error {
 	if err != nil {
 		return refuse("snapshot", "", fmt.Errorf("run %s: %w", a.run.ID(), err))
 	}
-	a.PlanFile, a.LibDirs, a.readFile = described.Plan, described.Libs, readFile
-	return nil
+	a.PlanFile, a.LibDirs, a.readFile, a.textParams = described.Plan, described.Libs, readFile, described.Params
+	a.Params, err = recordedParams(info, described.Params)
+	return err
 }
 
 // factsOf returns the recorded facts of a run, nil when it was cut before it had any.
@@ -118,6 +137,9 @@ func (a *attempt) prepareResume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.refuseBehind(ctx); err != nil {
+		return err
+	}
 	if err := a.refuseMovedSince(ctx, facts); err != nil {
 		return err
 	}
@@ -125,9 +147,14 @@ func (a *attempt) prepareResume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.next.take(a); err != nil {
+		return err
+	}
 	if err := a.wire(facts); err != nil {
 		return err
 	}
+	a.next.tell(a)
+	a.beginRedo()
 	a.recall()
 	if err := a.lockEngines(ctx); err != nil {
 		return err
@@ -160,10 +187,8 @@ func (a *attempt) recordedFacts(ctx context.Context) (*stdlib.Facts, error) {
 // recall gives the session what earlier attempts saw and no engine shows any more: the statuses in the OVF stores, which a registered
 // VM has no more, and how the source let go of its storage.
 func (a *attempt) recall() {
-	info, err := engine.ReadRun(a.Env, a.StateDir, a.run.ID())
-	if err != nil {
-		return // the run is open already, so its journal was readable: nothing to add
-	}
+	info := a.recorded
+	a.recorded = nil // a long journal takes much memory
 	statuses := map[string]string{}
 	for _, record := range info.Records {
 		if record.Subject == nil {

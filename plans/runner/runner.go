@@ -5,6 +5,7 @@ package runner
 import (
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,14 +40,36 @@ type Options struct {
 	// where the state folder knows of no move that took the VMs away from there.
 	ConfirmStale string
 	StateDir     string
+	// Mirror is a folder that keeps a second copy of the run, laid out as a state folder; "" keeps none, or, in a resume, that of the
+	// attempt before, where this is the machine that made it.
+	Mirror string
+	// FromMirror makes Resume, Rollback and Abort take the run over from a mirror, which stays its mirror.
+	FromMirror string
+	// Near tells whether this machine is on the network of a host, by its name or address; nil: it is not known.
+	Near func(ctx context.Context, host string) bool
+	// Signer seals the run's journal and reports whenever an attempt ends; nil seals nothing.
+	Signer ed25519.PrivateKey
+	// Warnings are what the caller found and the report is to say.
+	Warnings []string
+	// StateArgument is what an operator has to put behind commands about the run, " --state DIR"; "" where they look in StateDir by themselves.
+	StateArgument string
 	// LeaveAsIs lets Abort close a run that could be undone.
 	LeaveAsIs bool
 	LibDirs   []string
 	Params    map[string]any // over the plan's own
 	// ParamsFile is the JSON text of a file of parameters, ParamOverrides are NAME=VALUE: both are laid over the plan's own, whose
-	// types the overrides take. A resumed run has those that it began with.
+	// types the overrides take. A resumed run has those that it began with, unless they come with NewText.
 	ParamsFile     []byte
 	ParamOverrides []string
+	// NewText makes Resume go on with the plan as it is on the disk now, in PlanFile or where that is "" in the run's own plan file. What
+	// that means is shown first, and a person accepts it (question ResumePlan). ParamsFile and ParamOverrides go with it only.
+	NewText bool
+	// PreviewOnly makes Resume tell what it would do, and end before anything is done: nothing is written and no engine is asked.
+	PreviewOnly bool
+	// OnPreview shows what a resume will do before it does it, where NewText or PreviewOnly is set; may be nil.
+	OnPreview func(*Preview)
+	// Redo are keys of durable steps that Resume repeats whatever is recorded.
+	Redo []string
 	// DryRun makes Start change nothing: the result lists the engine calls that it would make, and how the evidence stands.
 	DryRun bool
 	// ConfirmSourceDown is 'NAME: REASON', a person's word for this attempt; "" for none.
@@ -118,8 +141,10 @@ type attempt struct {
 	secrets  []string // revealed, for the text filter
 	// noSourceLogin is set when the source's secret could not be had: it is asked nothing that needs a login.
 	noSourceLogin bool
-	rollback      bool   // the run is undone: its target is the source and its source the target
-	confirmedBy   string // whose word, and nothing else, some attempt of the run went by; "" for none
+	recorded      *engine.RunInfo // what the journal of a run that is taken up says; nil as soon as nobody asks any more
+	tookOver      bool            // another machine made the attempt before
+	rollback      bool            // the run is undone: its target is the source and its source the target
+	confirmedBy   string          // whose word, and nothing else, some attempt of the run went by; "" for none
 	unlock        func()
 	locks         *engineLocks         // in the engines of the sites; nil before there is a run, and in a dry run
 	siteLocks     map[string]*siteLock // by site
@@ -127,15 +152,19 @@ type attempt struct {
 	broken        []string             // whose locks a person let go
 	sourceAnswers bool                 // when the evidence was looked at before the run
 	answeredCheck bool                 // the source answered while the check looked
+	presence      *presence            // what shows the attempt in the engines; nil for nothing
 	survey        *plans.Survey        // what the check read
 	snapshot      map[string][]byte
-	goOn          *goOn // what was decided about the attempt before; nil for the first of this process
+	goOn          *goOn           // what was decided about the attempt before; nil for the first of this process
+	next          *nextText       // another text that a resume goes on with; nil for the one that the run has
+	textParams    json.RawMessage // the parameters that came with the run's text; nil for those of its head
 }
 
 func newAttempt(o Options) *attempt {
 	a := &attempt{Options: o, history: o.StateDir, started: o.Env.Clock.Now(), readFile: o.Env.FS.ReadFile}
 	a.result = &Result{Schema: ResultSchema, Action: o.Action, Started: a.started,
 		StorageDomains: []ObjectResult{}, VMs: []ObjectResult{}, Findings: []plans.Finding{}, Requests: map[string]Counters{}}
+	a.result.Warnings = append(a.result.Warnings, o.Warnings...)
 	return a
 }
 
@@ -178,7 +207,8 @@ func Start(soft, hard context.Context, o Options) *Result {
 	}))
 }
 
-// Resume goes on with a run on the text that it began with. Evidence and confirmations of earlier attempts do not count.
+// Resume goes on with a run on the text that it has, or with NewText on another one. Evidence and confirmations of earlier attempts do
+// not count.
 func Resume(soft, hard context.Context, id string, o Options) *Result {
 	return newAttempt(o).resume(soft, hard, id)
 }
@@ -189,8 +219,12 @@ func (a *attempt) resume(soft, hard context.Context, id string) *Result {
 
 // takeUp works on a run that exists: prepare opens the sites and gives the session its facts.
 func (a *attempt) takeUp(soft, hard context.Context, id string, prepare func(context.Context) error) *Result {
-	info, err := engine.ReadRun(a.Env, a.StateDir, id)
+	id, err := a.takeOver(id)
 	if err != nil {
+		return a.conclude(soft, err)
+	}
+	info, err := engine.LookAtRun(a.Env, a.StateDir, id)
+	if info == nil {
 		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
 	}
 	a.Action, a.result.Plan = info.Head.Action, info.Head.Plan
@@ -200,9 +234,16 @@ func (a *attempt) takeUp(soft, hard context.Context, id string, prepare func(con
 	if err := a.restoreOptions(info.Head); err != nil {
 		return a.conclude(soft, err)
 	}
-	a.neverBefore(*info)
 	return a.finish(soft, hard, a.within(soft, hard, a.result.Action, func(t *engine.Task) error {
 		var err error
+		t.Release(func() { info, err = a.claim(info) })
+		if err != nil {
+			return err
+		}
+		a.neverBefore(*info)
+		if err := a.foresee(t, info); err != nil || a.PreviewOnly {
+			return err
+		}
 		t.Release(func() { err = a.reopen(info) })
 		if err != nil {
 			return err
@@ -423,13 +464,18 @@ func (a *attempt) siteOptions(ctx context.Context, name string) (ovirt.Options, 
 // by design; the filter is the second net.
 const shortestRedacted = 6
 
-// redact is the second net under secrets: no revealed password passes into journal, report or output.
+// redact is the second net under secrets: no revealed password and no token of a session passes into journal, report or output.
 func (a *attempt) redact(text string) string {
 	if sabotage.On(sabotage.SecretsWritten) {
 		return text
 	}
 	for _, secret := range a.secrets {
 		text = strings.ReplaceAll(text, secret, "<secret>")
+	}
+	for _, site := range append([]*ovirt.Site{a.source, a.target}, a.opened...) {
+		if site != nil {
+			text = site.Redact(text)
+		}
 	}
 	return text
 }
@@ -490,6 +536,7 @@ func (a *attempt) prepare(ctx context.Context) error {
 	if err := a.open(ctx); err != nil {
 		return err
 	}
+	a.warnOfLoneJournal(ctx)
 	facts, err := a.gatherChecked(ctx)
 	if err != nil {
 		return err
@@ -652,7 +699,7 @@ func (a *attempt) create(facts *stdlib.Facts) error {
 	for path, text := range a.runtime.Files() {
 		a.keep(path, text)
 	}
-	snapshot, err := pack(a.PlanFile, a.LibDirs, a.snapshot)
+	snapshot, err := pack(manifest{Plan: a.PlanFile, Libs: a.LibDirs}, a.snapshot)
 	if err != nil {
 		return err
 	}
@@ -667,11 +714,16 @@ func (a *attempt) create(facts *stdlib.Facts) error {
 	a.run, err = engine.CreateRun(a.Env, a.StateDir, engine.Head{
 		Options: begun,
 		Plan:    a.plan.Name, PlanFile: a.PlanFile, Action: a.Action, Source: facts.Source, Target: facts.Target,
-		Domains: a.domainIDs(), Params: params, Version: a.Version, Host: a.Host, User: a.User,
-	}, snapshot, engine.WithRedactor(a.redact))
+		Domains: a.domainIDs(), Params: params, Version: a.Version, Host: a.Host, User: a.User, API: stdlib.API,
+	}, snapshot, a.engineOptions()...)
+	var mirror *engine.MirrorError
+	if errors.As(err, &mirror) {
+		return refuse(mirror.Code(), "make the folder "+a.Mirror+" writable, or leave --mirror out: then nobody can go on with the run when this machine is lost", err)
+	}
 	if err != nil {
 		return refuse("state", "the state folder must be writable: "+a.StateDir, err)
 	}
+	a.reportWith()
 	if err := a.run.SetFacts(facts); err != nil {
 		return refuse("state", "the state folder must be writable: "+a.StateDir, fmt.Errorf("record the facts: %w", err))
 	}
@@ -736,7 +788,8 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 const evidenceNote = "evidence"
 
 // perform runs the workflow with the hooks around it.
-func (a *attempt) perform(t *engine.Task) error {
+func (a *attempt) perform(t *engine.Task) (err error) {
+	t.Release(a.appear)
 	workflow, name := a.plan.Workflows[a.Action], a.Action
 	if a.rollback {
 		workflow, name = nil, "rollback"
@@ -755,10 +808,11 @@ func (a *attempt) perform(t *engine.Task) error {
 			return err
 		}
 	}
-	_, err := a.session.RunHook(t, "before_run", subject, map[string]any{"kind": "run", "id": a.run.ID(), "action": a.Action})
+	_, err = a.session.RunHook(t, "before_run", subject, map[string]any{"kind": "run", "id": a.run.ID(), "action": a.Action})
 	if err == nil {
 		_, err = workflow.Call(t, ctx)
 	}
+	defer func() { a.tellNotRedone(err == nil) }()
 	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
 		t.Release(func() { a.lookAgain(t.Ctx()) })
 	}

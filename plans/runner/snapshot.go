@@ -15,6 +15,8 @@ type manifest struct {
 	Plan  string            `json:"plan"`
 	Libs  []string          `json:"libs,omitempty"`
 	Files map[string]string `json:"files"` // path as it was given → name in the snapshot
+	// Params are what the run goes on with since this text; without them those of its head count.
+	Params json.RawMessage `json:"params,omitempty"`
 }
 
 const manifestName = "manifest.json"
@@ -27,9 +29,9 @@ func (a *attempt) keep(path string, text []byte) {
 	a.snapshot[path] = text
 }
 
-// pack names the kept files for the snapshot folder, in the order of their paths.
-func pack(plan string, libs []string, kept map[string][]byte) (map[string][]byte, error) {
-	m := manifest{Plan: plan, Libs: libs, Files: map[string]string{}}
+// pack names the kept files for the snapshot folder, in the order of their paths, and adds the manifest.
+func pack(m manifest, kept map[string][]byte) (map[string][]byte, error) {
+	m.Files = map[string]string{}
 	packed := map[string][]byte{}
 	for i, path := range slices.Sorted(maps.Keys(kept)) {
 		name := fmt.Sprintf("%03d-%s", i, filepath.Base(path))

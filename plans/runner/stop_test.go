@@ -34,6 +34,7 @@ func TestOrderOfShutdown(t *testing.T) {
 		p.dropVM(name)
 		p.edit("  vms = {\n", "  vms = {\n    { name = \""+name+"\", id = \""+id+"\", "+rest+" },\n")
 	}
+	p.quiet()
 	var down []string // when a VM was asked, what was not up any more
 	p.afterEffect = func(int) {
 		changes := p.changes()

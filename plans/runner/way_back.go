@@ -71,6 +71,10 @@ func Rollback(soft, hard context.Context, id string, o Options) *Result {
 	o.OnFailure = nil // a person who undoes a run decides by undoing it again, or not
 	a := newAttempt(o)
 	a.rollback, a.result.Action = true, "rollback"
+	id, err := a.takeOver(id)
+	if err != nil {
+		return a.conclude(soft, err)
+	}
 	if info, err := engine.ReadRun(o.Env, o.StateDir, id); err == nil && info.Status == StatusPartial { // it went on to its end
 		a.result.Run, a.result.Plan = info.ID, info.Head.Plan
 		return a.conclude(soft, tooLate(info.ID, info.Head.Target))
@@ -101,6 +105,9 @@ func (a *attempt) prepareRollback(ctx context.Context) error {
 	facts := recorded.Reversed()
 	a.facts = facts
 	if err := a.open(ctx); err != nil {
+		return err
+	}
+	if err := a.refuseBehind(ctx); err != nil {
 		return err
 	}
 	confirmation, err := a.precheckEvidence(ctx, facts)

@@ -18,7 +18,7 @@ import (
 
 // pair is two simulated sites, a disk with a plan on it, and the virtual time that all of it shares.
 type pair struct {
-	t     *testing.T
+	t     testing.TB
 	world *sim.World
 	lab   *lab.Lab
 	disk  *sim.FS
@@ -30,7 +30,7 @@ type pair struct {
 
 	beforeRequest func(site string, request *http.Request) // called before a request leaves
 	atRecord      func()                                   // called after each record of a journal, where count was called
-	afterHook     func()                                   // called after what a hook of crashHooks did outside of drrun, before drrun knows
+	afterHook     func()                                   // called after what a hook of countedHooks did outside of drrun, before drrun knows
 	hooks         *hookRuns                                // counts that; nil where the plan has other hooks
 	passed        passed
 	plannedStory  bool // the source takes part: the storage is promoted when the hook, or the question, says so
@@ -86,13 +86,13 @@ func siteOf(request *http.Request) string {
 }
 
 // newPair makes the two-site world and generates the plan of it, with VMs that have been running for a while.
-func newPair(t *testing.T, seed uint64, options lab.TwoSitesOptions) *pair {
+func newPair(t testing.TB, seed uint64, options lab.TwoSitesOptions) *pair {
 	t.Helper()
 	return newPairOf(t, seed, options, func(*lab.World) {})
 }
 
 // newPairOf is newPair with a change of the world.
-func newPairOf(t *testing.T, seed uint64, options lab.TwoSitesOptions, change func(w *lab.World)) *pair {
+func newPairOf(t testing.TB, seed uint64, options lab.TwoSitesOptions, change func(w *lab.World)) *pair {
 	t.Helper()
 	p := barePair(t, seed, options, change)
 	t.Cleanup(p.world.Close)
@@ -101,7 +101,7 @@ func newPairOf(t *testing.T, seed uint64, options lab.TwoSitesOptions, change fu
 }
 
 // barePair is the world without a plan. Whoever makes many of them closes each one when it is done with it.
-func barePair(t *testing.T, seed uint64, options lab.TwoSitesOptions, change func(w *lab.World)) *pair {
+func barePair(t testing.TB, seed uint64, options lab.TwoSitesOptions, change func(w *lab.World)) *pair {
 	sites := lab.TwoSites(options)
 	change(&sites)
 	world := sim.New(seed)
@@ -177,6 +177,12 @@ func (p *pair) edit(old, new string) {
 		p.t.Fatalf("the plan has no %q:\n%s", old, text)
 	}
 	p.write("/site/plan.lua", strings.Replace(text, old, new, 1))
+}
+
+// quiet lets runs of the plan go unseen in the engines, for tests that count what else happens.
+func (p *pair) quiet() {
+	p.t.Helper()
+	p.edit(`  name = "Plan_Recovery",`, `  name = "Plan_Recovery", events = false,`)
 }
 
 // answers is a person at a terminal, or nobody.
@@ -255,7 +261,7 @@ func (p *pair) lose() {
 }
 
 // expect checks how an action ended and says why when it is another end.
-func expect(t *testing.T, r *runner.Result, exit int) {
+func expect(t testing.TB, r *runner.Result, exit int) {
 	t.Helper()
 	if r.Exit == exit {
 		return
@@ -265,19 +271,19 @@ func expect(t *testing.T, r *runner.Result, exit int) {
 	t.Fatalf("exit %d (%s), want %d: %+v\n%s", r.Exit, r.Status, exit, r.Error, findings.String())
 }
 
-// changes returns what changed the engines, in order: locks and events excepted, which are no objects of a plan.
+// changes returns what changed the engines, in order: locks, events and tasks excepted, which are no objects of a plan.
 func (p *pair) changes() []lab.LogEntry {
 	return slices.DeleteFunc(p.allChanges(), besideThePlan)
 }
 
-// allChanges returns what changed the engines, with locks and events.
+// allChanges returns what changed the engines, with locks, events and tasks.
 func (p *pair) allChanges() []lab.LogEntry {
 	return slices.DeleteFunc(slices.Clone(p.lab.Log()), func(entry lab.LogEntry) bool { return !entry.Changing })
 }
 
-// besideThePlan tells whether a request is about a lock or an event.
+// besideThePlan tells whether a request is about a lock, an event or a task.
 func besideThePlan(entry lab.LogEntry) bool {
-	return strings.Contains(entry.Path, "/affinitylabels") || strings.HasSuffix(entry.Path, "/events")
+	return strings.Contains(entry.Path, "/affinitylabels") || strings.HasSuffix(entry.Path, "/events") || strings.Contains(entry.Path, "/jobs")
 }
 
 // labels are the locks that the engines have now, by what the lab did: "primary drrun.<storage domain id>".
@@ -304,4 +310,49 @@ func (p *pair) journal() string {
 	}
 	p.t.Fatal("no journal")
 	return ""
+}
+
+// newestJournal returns the journal of the newest run.
+func (p *pair) newestJournal() string {
+	newest := ""
+	for _, path := range p.disk.Files() {
+		if strings.HasSuffix(path, "journal.jsonl") && path > newest {
+			newest = path
+		}
+	}
+	return newest
+}
+
+// marks counts the requests that show runs in an engine: events, those of them that carry facts, and changes of tasks and steps.
+type marks struct{ lines, facts, tasks int }
+
+func (m marks) all() int { return m.lines + m.facts + m.tasks }
+
+// marks counts what was done in an engine to show runs. The events that name locks are none.
+func (p *pair) marks(site string) (m marks) {
+	for _, entry := range p.allChanges() {
+		switch {
+		case entry.Site != site || strings.Contains(entry.Effect, "; locks: "):
+		case strings.Contains(entry.Path, "/jobs"):
+			m.tasks++
+		case strings.Contains(entry.Effect, ": its facts, part "):
+			m.facts++
+		case strings.HasSuffix(entry.Path, "/events"):
+			m.lines++
+		}
+	}
+	return m
+}
+
+// stages counts the stages that drrun has told of, and those of them that start a rank.
+func (p *pair) stages() (all, ranks int) {
+	for _, event := range p.out {
+		if event.Kind == "stage" {
+			all++
+			if strings.HasPrefix(event.Text, "boot rank ") {
+				ranks++
+			}
+		}
+	}
+	return all, ranks
 }

@@ -1,0 +1,114 @@
+package runner_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"drrun/engine"
+	"drrun/ovirt/lab"
+	"drrun/plans"
+	"drrun/plans/runner"
+)
+
+// TestJournalCost: with 5 ms a sync, on the disk and on a mirror, an action takes at most 3 % longer than with none.
+func TestJournalCost(t *testing.T) {
+	t.Parallel()
+	const sync = 5 * time.Millisecond
+	for _, c := range []struct {
+		vms, domains int
+		planned      bool
+	}{{3, 1, false}, {60, 4, false}, {60, 4, true}, {300, 4, false}} {
+		t.Run(fmt.Sprintf("%d VMs, planned %v", c.vms, c.planned), func(t *testing.T) {
+			t.Parallel()
+			took := func(syncTime time.Duration, mirror string) (time.Duration, int) {
+				p := newPair(t, 7, lab.TwoSitesOptions{VMs: c.vms, Domains: c.domains})
+				mirrored := func(o *runner.Options) { o.Mirror = mirror }
+				var r *runner.Result
+				if c.planned {
+					p.marked()
+					p.disk.SyncTime = syncTime
+					r = p.planned(plans.ActionFailover, nil, mirrored)
+				} else {
+					p.lose()
+					p.disk.SyncTime = syncTime
+					r = p.failover(mirrored)
+				}
+				expect(t, r, runner.ExitDone)
+				_, syncs := p.disk.Counts(p.newestJournal())
+				return time.Duration(r.Duration * float64(time.Second)), syncs
+			}
+			free, _ := took(0, "")
+			for _, mirror := range []string{"", share} {
+				paid, syncs := took(sync, mirror)
+				grown := float64(paid-free) / float64(free)
+				if grown > 0.03 {
+					t.Errorf("mirror %q: %s instead of %s: %.2f %% longer with %d syncs of %s", mirror, paid, free, 100*grown, syncs, sync)
+				}
+				t.Logf("mirror %q: %s instead of %s: %+.2f %% with %d syncs of %s", mirror, paid.Round(time.Millisecond), free.Round(time.Millisecond), 100*grown, syncs, sync)
+			}
+		})
+	}
+}
+
+// firstEffect is a transport that notes when the first changing request of a plan arrives, by the wall.
+type firstEffect struct {
+	http.RoundTripper
+	at *time.Time
+}
+
+func (f firstEffect) RoundTrip(request *http.Request) (*http.Response, error) {
+	if f.at.IsZero() && request.Method == http.MethodPost && strings.HasSuffix(request.URL.Path, "/start") {
+		*f.at = time.Now()
+	}
+	return f.RoundTripper.RoundTrip(request)
+}
+
+// BenchmarkResumeLongJournal resumes a run that was cut before its first start, with a journal of 50,000 records, and prints how long it
+// takes by the wall from the call to the first new effect.
+func BenchmarkResumeLongJournal(b *testing.B) {
+	const records = 50_000
+	for b.Loop() {
+		b.StopTimer()
+		p := newPair(b, 5, lab.TwoSitesOptions{})
+		p.lose()
+		p.afterEffect = func(int) {
+			if strings.Contains(p.read(p.newestJournal()), `"op":"vm.register"`) {
+				p.afterEffect = nil
+				p.world.Group("drrun").Kill()
+			}
+		}
+		p.failover(nil)
+		run := p.runs()[0]
+		p.do(func(env engine.Env) {
+			r, err := engine.OpenRun(env, "/state", run.ID)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for i := bytes.Count([]byte(p.read(p.newestJournal())), []byte("\n")); i < records-1; i++ {
+				r.Note("seen", engine.Subject{Kind: "vm", Site: "secondary", ID: "id", Name: "db1"}, map[string]any{"i": i, "text": "a verdict of usual length, such as one about a boot condition"})
+			}
+			if err := r.Close(); err != nil {
+				b.Fatal(err)
+			}
+		})
+		var first time.Time
+		b.StartTimer()
+		begun := time.Now()
+		p.resume(run.ID, func(o *runner.Options) {
+			transport := o.Transport
+			o.Transport = func(site string) http.RoundTripper { return firstEffect{transport(site), &first} }
+		})
+		b.StopTimer()
+		if first.IsZero() {
+			b.Fatal("nothing was started")
+		}
+		b.ReportMetric(first.Sub(begun).Seconds(), "s-to-first-effect")
+		b.ReportMetric(records, "records")
+		p.world.Close()
+		b.StartTimer()
+	}
+}

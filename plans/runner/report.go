@@ -1,0 +1,124 @@
+package runner
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"drrun/engine"
+	"drrun/plans/report"
+	"drrun/stdlib"
+)
+
+// reportPage is the file of a run's folder with the report for people.
+const reportPage = "report.html"
+
+// reportWith makes the attempt's run have its report for people at its end. A dry run has none: what it would do is its result.
+func (a *attempt) reportWith() {
+	if a.DryRun {
+		return
+	}
+	a.run.ReportWith(func(info *engine.RunInfo, document json.RawMessage) (map[string][]byte, error) {
+		model, err := report.Build(report.Input{
+			Run: info, Document: document, Texts: texts(info.Snapshots(a.Env, a.StateDir)), Next: NextCommands(info, false, a.StateArgument),
+			Now: a.Env.Clock.Now(), Redact: a.redact,
+		})
+		if err != nil {
+			return nil, err
+		}
+		var page bytes.Buffer
+		err = report.HTML(&page, model)
+		return map[string][]byte{reportPage: page.Bytes()}, err
+	})
+}
+
+// ReportOf tells a run on the disk by its journal as it stands, whatever became of it: it may be running, killed or damaged. id may be a
+// unique prefix; stateArgument is what commands have behind them, see Options.StateArgument. The error is that nothing can be told.
+func ReportOf(env engine.Env, stateDir, id, stateArgument string) (report.Model, error) {
+	info, err := engine.ReadRun(env, stateDir, id)
+	if info == nil {
+		return report.Model{}, err
+	}
+	in := report.Input{Run: info, Texts: texts(info.Snapshots(env, stateDir)), Now: env.Clock.Now()}
+	if info.Ended.IsZero() { // else nobody works on it
+		if in.Holder, in.Held, err = engine.Holder(env, stateDir, info.ID); err != nil {
+			return report.Model{}, err
+		}
+	}
+	in.Document, err = engine.Report(env, stateDir, info.ID)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a run that was killed at its first attempt has none
+		return report.Model{}, err
+	}
+	in.Next = NextCommands(info, in.Held, stateArgument)
+	return report.Build(in)
+}
+
+// maxShown is up to how many bytes the text of a file is shown in a report.
+const maxShown = 2 << 20
+
+// texts names the files of the snapshots by the paths that they stand for. Of the text only Lua is shown: an inventory is data, and too
+// long to read.
+func texts(files []engine.SnapshotFile) []report.Text {
+	paths := map[int]map[string]string{} // path by name in the snapshot, by attempt
+	for _, file := range files {
+		var m manifest
+		if file.Name != manifestName || json.Unmarshal(file.Text, &m) != nil {
+			continue
+		}
+		paths[file.Attempt] = map[string]string{}
+		for _, path := range slices.Sorted(maps.Keys(m.Files)) {
+			paths[file.Attempt][m.Files[path]] = path
+		}
+	}
+	var list []report.Text
+	for _, file := range files {
+		if file.Name == manifestName && file.Err == nil {
+			continue
+		}
+		text := report.Text{Attempt: file.Attempt, Path: file.Name, SHA256: file.Digest, Size: len(file.Text)}
+		if path := paths[file.Attempt][file.Name]; path != "" {
+			text.Path = path
+		}
+		switch {
+		case file.Err != nil:
+			text.Problem = file.Err.Error()
+		case strings.HasSuffix(text.Path, ".lua") && len(file.Text) <= maxShown:
+			text.Body = string(file.Text)
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
+// NextCommands says what can be done with a run, the best first. held is set while a process works on it; stateArgument is what the
+// commands have behind them, see Options.StateArgument.
+func NextCommands(info *engine.RunInfo, held bool, stateArgument string) []report.Command {
+	command := func(verb string) string { return "drrun " + verb + " " + info.ID + stateArgument }
+	var broken *engine.JournalError
+	switch {
+	case held:
+		return []report.Command{{Why: "nothing, it runs"}}
+	case errors.As(info.Err, &broken):
+		return []report.Command{{Why: "it cannot be resumed with a damaged journal; see what the engines say", Line: "drrun status " + planFile(info) + stateArgument}}
+	case Undone(info) && info.Unfinished():
+		return []report.Command{{Why: "it is being undone, go on with that", Line: command("rollback")}}
+	case info.Unfinished():
+		list := []report.Command{{Why: "go on", Line: command("resume")}, {Why: "or close it as it is", Line: command("abort")}}
+		var facts stdlib.Facts
+		if json.Unmarshal(info.Facts(), &facts) == nil && facts.Planned && !passedPromotion(info) {
+			list = slices.Insert(list, 1, report.Command{Why: "or undo it, as long as its storage is not promoted", Line: command("rollback")})
+		}
+		return list
+	case info.Status == StatusPartial:
+		return []report.Command{{Why: "correct what is wrong with what is not up, then", Line: command("resume")}}
+	}
+	return []report.Command{{Why: "it has ended; where everything is now", Line: "drrun status " + planFile(info) + stateArgument}}
+}
+
+// planFile is the plan's file as it was given; a damaged journal may not tell it.
+func planFile(info *engine.RunInfo) string { return cmp.Or(info.Head.PlanFile, "PLAN.lua") }
