@@ -119,7 +119,7 @@ func (s story) text(now time.Time) string {
 	}
 	s.attempts(&b, now)
 	s.board(&b)
-	s.next(&b, now)
+	b.WriteString("\n" + s.outlook().text(now))
 	return b.String()
 }
 
@@ -186,17 +186,8 @@ func (s story) attempts(b *strings.Builder, now time.Time) {
 			c.stage = rec.Time
 			c.stages = append(c.stages, []string{e.Text, rec.Time.UTC().Format("15:04:05"), ""})
 			c.say(rec.Time, words.words(e))
-		case e.Kind == "decision":
-			var said struct{ Changes []string }
-			text := e.Text
-			if decode(e.Data, &said) {
-				text = strings.Join(append([]string{text}, said.Changes...), "\n  ")
-			}
-			c.say(rec.Time, text)
-		case e.Kind == engine.AnswerNote:
-			c.say(rec.Time, answeredWords(e))
-		case e.Kind != "":
-			if text := words.words(e); text != "" {
+		default:
+			if text := eventWords(words, e); text != "" {
 				c.say(rec.Time, text)
 			}
 		}
@@ -210,6 +201,24 @@ func (s story) attempts(b *strings.Builder, now time.Time) {
 // newWords puts events into words as the live output does.
 func newWords() *progress {
 	return &progress{domains: map[string]engine.Status{}, vms: map[string]engine.Status{}, waiting: map[string]bool{}}
+}
+
+// eventWords puts an event of a journal into words; "" for what a person need not know. A reader of the journal did not see what was decided
+// and answered at the terminal of the run.
+func eventWords(words *progress, e engine.Event) string {
+	switch e.Kind {
+	case "":
+		return ""
+	case "decision":
+		var said struct{ Changes []string }
+		if decode(e.Data, &said) {
+			return strings.Join(append([]string{e.Text}, said.Changes...), "\n  ")
+		}
+		return e.Text
+	case engine.AnswerNote:
+		return answeredWords(e)
+	}
+	return words.words(e)
 }
 
 // answeredWords says who answered what, and how.
@@ -289,34 +298,14 @@ func (s story) stepsText() string {
 	return b.String()
 }
 
-// next tells what can be done now.
-func (s story) next(b *strings.Builder, now time.Time) {
-	flag := ""
-	if s.state != "" {
-		flag = " --state " + shellWord(s.state)
-	}
-	resume, abort := "drrun resume "+s.info.ID+flag, "drrun abort "+s.info.ID+flag
-	b.WriteByte('\n')
+// planned tells whether the run is a planned move.
+func (s story) planned() bool {
+	var facts stdlib.Facts
+	return json.Unmarshal(s.info.Facts(), &facts) == nil && facts.Planned
+}
+
+// damaged tells whether the journal cannot be read to its end.
+func (s story) damaged() bool {
 	var broken *engine.JournalError
-	switch {
-	case len(s.open) > 0:
-		b.WriteString(questionsText(s.info.ID, s.open, s.state, now))
-		return
-	case s.held:
-		b.WriteString("next: nothing, it runs\n")
-	case errors.As(s.info.Err, &broken):
-		b.WriteString("next: it cannot be resumed with a damaged journal; see what the engines say: drrun status " + cmp.Or(s.info.Head.PlanFile, "PLAN.lua") + "\n")
-	case runner.Undone(s.info) && s.info.Unfinished():
-		b.WriteString("next: it is being undone, go on with that: drrun rollback " + s.info.ID + flag + "\n")
-	case s.info.Unfinished():
-		b.WriteString("next: " + resume + ", or close it as it is: " + abort + "\n")
-		var facts stdlib.Facts
-		if json.Unmarshal(s.info.Facts(), &facts) == nil && facts.Planned {
-			b.WriteString("      or, as long as its storage was not promoted, undo it: drrun rollback " + s.info.ID + flag + "\n")
-		}
-	case s.info.Status == runner.StatusPartial:
-		b.WriteString("next: correct what is wrong with what is not up, then: " + resume + "\n")
-	default:
-		b.WriteString("next: nothing, it has ended\n")
-	}
+	return errors.As(s.info.Err, &broken)
 }
