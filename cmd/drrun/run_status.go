@@ -57,6 +57,9 @@ func statusOfRun(ctx context.Context, o runStatusOptions, inv *invocation) *runn
 	if err := w.look(nil); err != nil {
 		return failure(runner.ExitRefused, runner.StatusRefused, "state", err, "the state folder must be readable: "+state)
 	}
+	if w.standing.Attempt == 0 && !w.standing.Running && w.standing.Broken == "" {
+		return failure(runner.ExitRefused, runner.StatusRefused, "journal", fmt.Errorf("run %s was cut off while it was being made, before it could change anything", w.standing.Run), "its folder can be removed: "+w.follower.Dir())
+	}
 	if o.Watch && w.standing.Running {
 		if err := w.watch(ctx, inv); err != nil {
 			return interrupted(ctx, failure(runner.ExitRefused, runner.StatusRefused, "state", err, "the state folder must be readable: "+state))

@@ -24,6 +24,17 @@ type planText struct {
 	beside map[string][]byte // what else the run depends on: CA certificates and the inventory, by path
 	plan   *plans.Plan
 	params json.RawMessage // that the run goes on with; nil where those of its beginning count
+
+	// What was found out about it: a run of many VMs asks the same for each of them.
+	places map[string][]byte   // Lua files by place
+	held   map[string][]string // files by the name that stands in them
+	same   map[sameAs]bool
+}
+
+// sameAs is a file of an older text.
+type sameAs struct {
+	older *planText
+	path  string
 }
 
 // loadText loads a plan beside the one that the attempt works with. What is wrong with it is shown to report, which may be nil.
@@ -34,7 +45,7 @@ func (a *attempt) loadText(t *engine.Task, file string, libs []string, readFile 
 	b := newAttempt(options)
 	b.readFile = readFile
 	err := b.load(t)
-	text := &planText{file: file, libs: libs, plan: b.plan, beside: map[string][]byte{}}
+	text := &planText{file: file, libs: libs, plan: b.plan, beside: map[string][]byte{}, held: map[string][]string{}, same: map[sameAs]bool{}}
 	if b.runtime != nil {
 		text.lua = b.runtime.Files()
 	}
@@ -106,17 +117,25 @@ func (text *planText) place(path string) string {
 
 // byPlace are the Lua files of the text, by place.
 func (text *planText) byPlace() map[string][]byte {
-	files := map[string][]byte{}
-	for path, content := range text.lua {
-		files[text.place(path)] = content
+	if text.places == nil {
+		text.places = map[string][]byte{}
+		for path, content := range text.lua {
+			text.places[text.place(path)] = content
+		}
 	}
-	return files
+	return text.places
 }
 
 // sameFile tells whether a file of an older text is unchanged in this one.
 func (text *planText) sameFile(older *planText, path string) bool {
-	now, there := text.byPlace()[older.place(path)]
-	return there && bytes.Equal(now, older.lua[path])
+	key := sameAs{older, path}
+	same, known := text.same[key]
+	if !known {
+		now, there := text.byPlace()[older.place(path)]
+		same = there && bytes.Equal(now, older.lua[path])
+		text.same[key] = same
+	}
+	return same
 }
 
 // shown is how a file of the text is named to people.
@@ -138,7 +157,10 @@ func quotings(name string) [][]byte {
 
 // holders are the Lua files in which a name stands as a text in quotes, sorted.
 func (text *planText) holders(name string) []string {
-	var files []string
+	files, known := text.held[name]
+	if known {
+		return files
+	}
 	for path, content := range text.lua {
 		for _, quoted := range quotings(name) {
 			if bytes.Contains(content, quoted) {
@@ -148,6 +170,7 @@ func (text *planText) holders(name string) []string {
 		}
 	}
 	slices.Sort(files)
+	text.held[name] = files
 	return files
 }
 
