@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -26,8 +25,8 @@ type planText struct {
 	params json.RawMessage // that the run goes on with; nil where those of its beginning count
 
 	// What was found out about it: a run of many VMs asks the same for each of them.
-	places map[string][]byte   // Lua files by place
-	held   map[string][]string // files by the name that stands in them
+	places map[string][]byte // Lua files by place
+	quoted names
 	same   map[sameAs]bool
 }
 
@@ -45,7 +44,7 @@ func (a *attempt) loadText(t *engine.Task, file string, libs []string, readFile 
 	b := newAttempt(options)
 	b.readFile = readFile
 	err := b.load(t)
-	text := &planText{file: file, libs: libs, plan: b.plan, beside: map[string][]byte{}, held: map[string][]string{}, same: map[sameAs]bool{}}
+	text := &planText{file: file, libs: libs, plan: b.plan, beside: map[string][]byte{}, same: map[sameAs]bool{}}
 	if b.runtime != nil {
 		text.lua = b.runtime.Files()
 	}
@@ -150,50 +149,21 @@ func (text *planText) hook(point, handler string) *plans.Hook {
 	return &text.plan.Hooks[i]
 }
 
-// quotings are the ways in which Lua writes a name as a text.
-func quotings(name string) [][]byte {
-	return [][]byte{[]byte(`"` + name + `"`), []byte(`'` + name + `'`), []byte("[[" + name + "]]")}
+// names are the texts in quotes that the Lua files hold.
+func (text *planText) names() names {
+	if text.quoted.files == nil {
+		text.quoted = namesIn(text.lua)
+	}
+	return text.quoted
 }
 
 // holders are the Lua files in which a name stands as a text in quotes, sorted.
-func (text *planText) holders(name string) []string {
-	files, known := text.held[name]
-	if known {
-		return files
-	}
-	for path, content := range text.lua {
-		for _, quoted := range quotings(name) {
-			if bytes.Contains(content, quoted) {
-				files = append(files, path)
-				break
-			}
-		}
-	}
-	slices.Sort(files)
-	text.held[name] = files
-	return files
-}
+func (text *planText) holders(name string) []string { return text.names().files[name] }
 
 func (text *planText) holds(name string) bool { return len(text.holders(name)) > 0 }
 
 // renames tells whether a name stands in the text only as the older name of a step.
-func (text *planText) renames(name string) bool {
-	renamed := false
-	older := regexp.MustCompile(`\bwas\s*=\s*["']` + regexp.QuoteMeta(name) + `["']`)
-	for _, file := range text.holders(name) {
-		rest := older.ReplaceAll(text.lua[file], nil)
-		if len(rest) == len(text.lua[file]) {
-			return false
-		}
-		renamed = true
-		for _, quoted := range quotings(name) {
-			if bytes.Contains(rest, quoted) {
-				return false
-			}
-		}
-	}
-	return renamed
-}
+func (text *planText) renames(name string) bool { return text.names().renamed[name] }
 
 // changesTo is what another text means to a run that has this one.
 func (text *planText) changesTo(newer *planText) Edit {
