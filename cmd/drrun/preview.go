@@ -76,6 +76,7 @@ func groupItems(items []runner.PreviewItem) []*itemGroup {
 			groups = append(groups, into)
 		}
 		into.n++
+		into.Key = min(into.Key, item.Key) // tasks that run side by side come to their steps in any order
 		if item.Of != "" {
 			into.names = append(into.names, item.Of)
 		}
