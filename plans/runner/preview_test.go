@@ -309,3 +309,31 @@ return plan
 		t.Error("the library is not what the run began with")
 	}
 }
+
+// TestParamsOutliveAnEdit changes a parameter with another text, and edits that text at the terminal when it fails: the parameter stays.
+func TestParamsOutliveAnEdit(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 8, lab.TwoSitesOptions{})
+	p.edit("  storage_domains = {", "  params = { who = \"nobody\" },\n  storage_domains = {")
+	p.edit("return plan\n", `plan:on("before_rank", function(ctx) error("first") end)
+return plan
+`)
+	p.lose()
+	r := p.failover(nil)
+	expect(t, r, runner.ExitStopped)
+	p.edit(`error("first")`, `error("second")`)
+	who := &decisions{t: t, asks: []func(runner.Failure) string{func(runner.Failure) string {
+		p.edit(`error("second")`, `ctx:log("asked by " .. ctx.params.who)`)
+		return runner.DecideEdit
+	}}}
+	again := p.resume(r.Run, func(o *runner.Options) {
+		newText(o)
+		o.ParamOverrides, o.OnFailure = []string{"who=Ann"}, who.ask
+		a := answers{"resume_plan": "yes", "promote_storage": "writable,as_of=unknown", "confirm_source_down": confirmed}
+		o.Asker, o.CanAnswer = a, a.can
+	})
+	expect(t, again, runner.ExitDone)
+	if !strings.Contains(p.read(p.journal()), `"text":"asked by Ann"`) {
+		t.Error("the edit has lost the parameter")
+	}
+}

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -12,7 +11,6 @@ import (
 
 	"drrun/engine"
 	"drrun/plans/report"
-	"drrun/stdlib"
 )
 
 // reportPage is the file of a run's folder with the report for people.
@@ -25,7 +23,7 @@ func (a *attempt) reportWith() {
 	}
 	a.run.ReportWith(func(info *engine.RunInfo, document json.RawMessage) (map[string][]byte, error) {
 		model, err := report.Build(report.Input{
-			Run: info, Document: document, Texts: texts(info.Snapshots(a.Env, a.StateDir)), Next: NextCommands(info, false, a.StateArgument),
+			Run: info, Document: document, Texts: texts(info.Snapshots(a.Env, a.StateDir)), Next: OutlookOf(info, false).Commands(a.StateArgument),
 			Now: a.Env.Clock.Now(), Redact: a.redact,
 		})
 		if err != nil {
@@ -54,7 +52,7 @@ func ReportOf(env engine.Env, stateDir, id, stateArgument string) (report.Model,
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a run that was killed at its first attempt has none
 		return report.Model{}, err
 	}
-	in.Next = NextCommands(info, in.Held, stateArgument)
+	in.Next = OutlookOf(info, in.Held).Commands(stateArgument)
 	return report.Build(in)
 }
 
@@ -94,31 +92,3 @@ func texts(files []engine.SnapshotFile) []report.Text {
 	}
 	return list
 }
-
-// NextCommands says what can be done with a run, the best first. held is set while a process works on it; stateArgument is what the
-// commands have behind them, see Options.StateArgument.
-func NextCommands(info *engine.RunInfo, held bool, stateArgument string) []report.Command {
-	command := func(verb string) string { return "drrun " + verb + " " + info.ID + stateArgument }
-	var broken *engine.JournalError
-	switch {
-	case held:
-		return []report.Command{{Why: "nothing, it runs"}}
-	case errors.As(info.Err, &broken):
-		return []report.Command{{Why: "it cannot be resumed with a damaged journal; see what the engines say", Line: "drrun status " + planFile(info) + stateArgument}}
-	case Undone(info) && info.Unfinished():
-		return []report.Command{{Why: "it is being undone, go on with that", Line: command("rollback")}}
-	case info.Unfinished():
-		list := []report.Command{{Why: "go on", Line: command("resume")}, {Why: "or close it as it is", Line: command("abort")}}
-		var facts stdlib.Facts
-		if json.Unmarshal(info.Facts(), &facts) == nil && facts.Planned && !passedPromotion(info) {
-			list = slices.Insert(list, 1, report.Command{Why: "or undo it, as long as its storage is not promoted", Line: command("rollback")})
-		}
-		return list
-	case info.Status == StatusPartial:
-		return []report.Command{{Why: "correct what is wrong with what is not up, then", Line: command("resume")}}
-	}
-	return []report.Command{{Why: "it has ended; where everything is now", Line: "drrun status " + planFile(info) + stateArgument}}
-}
-
-// planFile is the plan's file as it was given; a damaged journal may not tell it.
-func planFile(info *engine.RunInfo) string { return cmp.Or(info.Head.PlanFile, "PLAN.lua") }
