@@ -3,7 +3,7 @@ GO   ?= go
 BIN  := bin/drrun
 TEST_TIMEOUT ?= 20m
 
-.PHONY: help build demo test race lint fuzz bench sim sabotage search crash interop browser update clean
+.PHONY: help build demo test race lint fuzz bench sim sabotage search crash faults interop browser update clean
 
 ## help: this list
 help:
@@ -49,9 +49,14 @@ SEARCHES ?= 10000
 search:
 	$(GO) test -timeout 2h ./plans/runner -run 'TestSearch' -v -seeds $(SEARCHES)
 
-## crash: the crash matrix of a failover, with its figures
+## crash: drrun killed at every moment of every action, and at every moment of the resume; takes a night, CRASH_FLAGS bounds it
+CRASH_FLAGS ?=
 crash:
-	$(GO) test ./plans/runner -run 'TestCrash' -v
+	GOGC=800 $(GO) test ./plans/runner -timeout 48h -run 'TestCrashMatrix$$' -v -crash all -write-tables $(CRASH_FLAGS)
+
+## faults: each request of each action meets each fault, each record a full or read-only disk
+faults:
+	GOGC=800 $(GO) test ./plans/runner -timeout 4h -run 'TestFaultMatrix$$' -v -faults all -write-tables
 
 ## interop: foreign clients judge the lab (installs the official SDK and ansible collection from PyPI, outside the repository)
 interop:

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestDocsNameTests holds the tests and scripts that the design pages and the page of the lab name against those that there are. TestName… stands for all that
+// TestDocsNameTests holds the tests and scripts that the design pages and those of the lab and of reliability name against those that there are. TestName… stands for all that
 // begin so.
 func TestDocsNameTests(t *testing.T) {
 	t.Parallel()
@@ -36,7 +36,7 @@ func TestDocsNameTests(t *testing.T) {
 	if err != nil || len(pages) < 2 {
 		t.Fatalf("design pages: %v %v", pages, err)
 	}
-	pages = append(pages, "docs/040-the-lab.md")
+	pages = append(pages, "docs/040-the-lab.md", "docs/reliability.md")
 	named := 0
 	for _, page := range pages {
 		text, err := os.ReadFile(page)

@@ -17,7 +17,7 @@ import (
 // Clock is model time. Everything that blocks, except short mutexes and socket
 // I/O, blocks in Wait.
 type Clock interface {
-	// Now is the model time in UTC.
+	// Now is the model time in UTC. Within a process it never goes back, whatever is done to the clock of the machine.
 	Now() time.Time
 	// Wait blocks until wake is closed (woken is true), until d has passed
 	// (woken is false; d < 0 means never, 0 means look once), or until ctx is

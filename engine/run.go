@@ -58,6 +58,7 @@ type Run struct {
 	waits      bool   // also where nobody is at the terminal, an answer of another process is waited for
 	asked      int    // questions published in this attempt
 	reason     string // why it stops
+	unwritten  error  // why the journal could not be written
 	stopped    chan struct{}
 	closed     bool
 }
@@ -475,12 +476,12 @@ func (r *Run) decide(ctx context.Context, d Durable, digest string) (again strin
 		return "", nil, nil
 	case s == nil:
 		return "", nil, nil
-	case s.result != nil && (s.result.OK || s.attempt == attempt):
+	case s.result != nil && (s.result.OK && !sabotage.On(sabotage.StepRepeated) || s.attempt == attempt):
 		return "", s.result, nil
 	case s.result != nil && !s.result.Unknown:
 		return "failed", nil, nil
 	}
-	if d.OnCut != OnCutAsk {
+	if d.OnCut != OnCutAsk || sabotage.On(sabotage.CutNotAsked) {
 		return "cut", nil, nil
 	}
 	title := d.Title

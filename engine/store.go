@@ -100,7 +100,7 @@ func (r *Run) startJournal() {
 	r.journal = &journal{
 		clock: r.env.Clock, fs: r.env.FS, path: journalPath(r.dir), prev: noPrev,
 		redact: r.cleanRecord, mirror: r.mirror,
-		failed: func(err error) { r.Stop(err.Error()) },
+		failed: r.cannotWrite,
 	}
 }
 

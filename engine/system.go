@@ -14,8 +14,8 @@ import (
 
 // SystemEnv is the machine: real clock, random numbers, goroutines and disk. Model
 // time runs speed times faster than the wall: 1 in production, more against the lab.
-// At speed 1 model time is the time of day; at another speed it starts at the time of
-// day and runs away from it. A speed that is not above 0 counts as 1.
+// At speed 1 model time is the time of day as a Timekeeper tells it; at another speed it
+// starts at the time of day and runs away from it. A speed that is not above 0 counts as 1.
 func SystemEnv(speed float64) Env { return SystemEnvSince(speed, time.Time{}) }
 
 // SystemEnvSince is SystemEnv with model time that left the time of day at since, so that
@@ -27,6 +27,8 @@ func SystemEnvSince(speed float64, since time.Time) Env {
 	}
 	now := time.Now()
 	clock := &systemClock{start: now, begun: now, speed: speed}
+	// UTC takes out of a time what Since needs: the reading of the clock that nobody can set.
+	clock.day = NewTimekeeper(func() (time.Time, time.Duration) { return time.Now(), time.Since(now) })
 	if !since.IsZero() {
 		clock.begun = since.Add(scale(now.Sub(since), speed))
 	}
@@ -43,11 +45,12 @@ type systemClock struct {
 	start time.Time // by the wall
 	begun time.Time // model time at start
 	speed float64
+	day   *Timekeeper
 }
 
 func (c *systemClock) Now() time.Time {
 	if c.speed == 1 {
-		return time.Now().UTC()
+		return c.day.Now()
 	}
 	return c.begun.Add(scale(time.Since(c.start), c.speed)).UTC()
 }

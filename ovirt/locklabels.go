@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 )
 
 // HeldLabels reads all affinity labels like AffinityLabels, for a caller whose work hangs on the answer: an engine that restarts is
@@ -57,14 +58,48 @@ func listed(e *ensurance) *ensurance {
 	return e
 }
 
-// DeleteLabels removes affinity labels by id, for a caller who has just seen them: each is asked to go, and one list is read at the end.
-// It returns the ids that the engine still has, and the first error. Ids that it does not have are fine. The engine refuses to remove a
-// label that somebody has put on a VM or a host (ovirt-engine RemoveLabelCommand.java).
+// How long one label may take to go, and how often those that stayed are asked again: an answer that never comes, or an error that is over,
+// must leave no lock, and an engine that restarts is back by then.
+const (
+	labelTimeout = 90 * time.Second
+	labelRounds  = 3
+)
+
+// DeleteLabels removes affinity labels by id, for a caller who has just seen them: each is asked to go, one list is read at the end, and
+// those that it still shows are asked again. It returns the ids that the engine still has, and the last error. Ids that it does not have
+// are fine. The engine refuses to remove a label that somebody has put on a VM or a host (ovirt-engine RemoveLabelCommand.java).
 func (s *Site) DeleteLabels(ctx context.Context, ids []string) (left []string, err error) {
 	ctx, cancel := s.o.Clock.WithTimeout(patiently(ctx), operationTimeout)
 	defer cancel()
+	left = ids
+	for range labelRounds {
+		err = s.deleteEach(ctx, left)
+		now, listErr := s.AffinityLabels(ctx)
+		if listErr != nil {
+			return left, errors.Join(err, listErr)
+		}
+		left = slices.DeleteFunc(slices.Clone(left), func(id string) bool {
+			return !slices.ContainsFunc(now, func(label AffinityLabel) bool { return label.ID == id })
+		})
+		if len(left) == 0 {
+			return nil, nil
+		}
+		if failure, ok := asError(err); ok && failure.Status >= 400 && failure.Status < 500 {
+			break // it says no
+		}
+	}
+	if err == nil {
+		err = s.fail(OpDeleteLabel, Subject{Kind: KindAffinityLabel, ID: left[0]}, CodeEngineError, errors.New("the engine said that it was deleted, and still has it"))
+	}
+	return left, err
+}
+
+// deleteEach asks each label to go, and returns the first error.
+func (s *Site) deleteEach(ctx context.Context, ids []string) (err error) {
 	for _, id := range ids {
-		_, failed := s.ensure(ctx, listed(s.unlabelEnsurance(id)))
+		bounded, cancel := s.o.Clock.WithTimeout(ctx, labelTimeout)
+		_, failed := s.ensure(bounded, listed(s.unlabelEnsurance(id)))
+		cancel()
 		if err == nil {
 			err = failed
 		}
@@ -72,22 +107,7 @@ func (s *Site) DeleteLabels(ctx context.Context, ids []string) (left []string, e
 			break // the list decides, or says so too
 		}
 	}
-	now, listErr := s.AffinityLabels(ctx)
-	if listErr != nil {
-		return ids, errors.Join(err, listErr)
-	}
-	for _, id := range ids {
-		if slices.ContainsFunc(now, func(label AffinityLabel) bool { return label.ID == id }) {
-			left = append(left, id)
-		}
-	}
-	switch {
-	case len(left) == 0:
-		return nil, nil
-	case err == nil:
-		err = s.fail(OpDeleteLabel, Subject{Kind: KindAffinityLabel, ID: left[0]}, CodeEngineError, errors.New("the engine said that it was deleted, and still has it"))
-	}
-	return left, err
+	return err
 }
 
 func unfitLabel(name, id string) error {

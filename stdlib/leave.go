@@ -315,7 +315,15 @@ func (d *domainRef) hasLeft() {
 		return
 	}
 	for _, op := range []string{ovirt.OpDeactivateDomain, ovirt.OpDetachDomain, ovirt.OpRemoveDomain, ovirt.OpDestroyDomain} {
-		s.settleByState(s.cut(op, d.subject()), false)
+		var last []engine.Intent
+		for _, intent := range s.cut(op, d.subject()) {
+			if s.Run.AskedAgain(intent.ID) { // and was refused: it left in another way
+				s.Run.Settle(intent.ID, false, "a later attempt saw that it had no effect, and asked again")
+				continue
+			}
+			last = append(last, intent)
+		}
+		s.settleByState(last, false)
 	}
 	if s.Facts.Action == ActionClean {
 		s.Run.Mark(engine.Status{Subject: s.domainSubject(d.fact), State: StateLeft, Error: engine.None})

@@ -286,8 +286,25 @@ func (w *killWorld) verify() (wrong []string) {
 	return wrong
 }
 
+// goOnAndDie resumes the newest run, or starts one where there is none yet, and kills it after so many records; code is -1 then.
+func (w *killWorld) goOnAndDie(records int) (code int, out string) {
+	w.t.Helper()
+	runs, err := engine.ListRuns(engine.SystemEnv(1), filepath.Join(w.dir, "state"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	line := failoverLine
+	if len(runs) > 0 {
+		line = append([]string{"resume", runs[0].ID}, failoverLine[2:]...)
+	}
+	return w.run(append(slices.Clone(w.env), fmt.Sprintf("%s=%d", dieVariable, records)), line...)
+}
+
+// everyPair is after which records two SIGKILLs are tried: each ninth of the first process, and one of the first five of the second.
+const everyPair = 9
+
 // TestSigkill kills the real program with SIGKILL after each journal record, and after each effect before its record, on the
-// three VMs of the lab, over sockets, and resumes it.
+// three VMs of the lab, over sockets, and resumes it; for some of the records it kills the resume as well.
 func TestSigkill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts some 250 processes")
@@ -308,13 +325,17 @@ func TestSigkill(t *testing.T) {
 		t.Fatal(err)
 	}
 	records, effects := bytes.Count(text, []byte("\n")), int(reference.effects.Load())
-	var points, early atomic.Int64
+	var points, pairs, early atomic.Int64
 	t.Run("points", func(t *testing.T) {
-		point := func(name string, arm func(w *killWorld) []string) {
+		point := func(name string, again int, arm func(w *killWorld) []string) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				w := newKillWorld(t)
 				code, out := w.run(append(slices.Clone(w.env), arm(w)...), failoverLine...)
+				if again > 0 && code == -1 {
+					code, out = w.goOnAndDie(again)
+					pairs.Add(1)
+				}
 				if code != -1 {
 					early.Add(1) // timing makes the number of looks, and so of records, differ by a few
 					if code != 0 {
@@ -332,13 +353,18 @@ func TestSigkill(t *testing.T) {
 			})
 		}
 		for n := 1; n <= records; n++ {
-			point(fmt.Sprintf("record %d", n), func(*killWorld) []string { return []string{fmt.Sprintf("%s=%d", dieVariable, n)} })
+			die := func(*killWorld) []string { return []string{fmt.Sprintf("%s=%d", dieVariable, n)} }
+			point(fmt.Sprintf("record %d", n), 0, die)
+			if n%everyPair == 1 && n < records-everyPair { // behind that a resume has little left to record
+				again := 1 + n/everyPair%5
+				point(fmt.Sprintf("record %d, and record %d of the resume", n, again), again, die)
+			}
 		}
 		for n := 1; n <= effects; n++ {
-			point(fmt.Sprintf("effect %d", n), func(w *killWorld) []string { w.dieAt.Store(int64(n)); return nil })
+			point(fmt.Sprintf("effect %d", n), 0, func(w *killWorld) []string { w.dieAt.Store(int64(n)); return nil })
 		}
 	})
-	t.Logf("SIGKILL points: %d (%d records, %d effects); %d runs were over before their point", points.Load(), records, effects, early.Load())
+	t.Logf("SIGKILL points: %d (%d records, %d effects), %d of them with a second one in the resume; %d runs were over before their point", points.Load(), records, effects, pairs.Load(), early.Load())
 	if early.Load() > 5 {
 		t.Errorf("%d runs were not killed", early.Load())
 	}

@@ -5,11 +5,21 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"drrun/engine"
 )
 
 type clock struct{ w *World }
 
 func (c clock) Now() time.Time { return c.w.now }
+
+// processClock is the clock of the world as a process reads it on a machine whose clock can be set.
+type processClock struct {
+	clock
+	day *engine.Timekeeper
+}
+
+func (c processClock) Now() time.Time { return c.day.Now() }
 
 // Wait is always a point where another goroutine may be chosen.
 func (c clock) Wait(ctx context.Context, d time.Duration, wake <-chan struct{}) (bool, error) {

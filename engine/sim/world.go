@@ -37,6 +37,7 @@ type World struct {
 	order    *rand.Rand // who goes on
 	values   *rand.Rand // what Rand, NewID and Pick give
 	now      time.Time
+	set      time.Duration // by how much the machines' clocks were set
 	nextID   int
 	live     []*goroutine // not ended, in the order in which they were started
 	frozen   []*goroutine // killed
@@ -142,11 +143,16 @@ func (w *World) SetDisk(f *FS) {
 	w.disk = f
 }
 
-// Env returns an environment whose goroutines and locks belong to the group.
+// SetClock sets the time of day of the machines on which groups run, forward or, where by is negative, back. What waits goes on
+// waiting, and Clock, which is the time that others live in, does not notice.
+func (w *World) SetClock(by time.Duration) { w.set += by }
+
+// Env returns an environment whose goroutines and locks belong to the group, with the clock of a process that begins now.
 func (g *Group) Env() engine.Env {
 	w := g.world
+	day := engine.NewTimekeeper(func() (time.Time, time.Duration) { return w.now.Add(w.set), w.now.Sub(Start) })
 	return engine.Env{
-		Clock: clock{w},
+		Clock: processClock{clock{w}, day},
 		Rand:  w.values.Uint64,
 		NewID: func() string {
 			var b [16]byte

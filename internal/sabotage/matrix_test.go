@@ -39,6 +39,8 @@ var witnesses = map[sabotage.Switch][]witness{
 	sabotage.StartWithoutGate:    {runner("TestStartWithoutTheStage"), search},
 	sabotage.AttachNotJudged:     {runner("TestRepeatedAttachLooksAgain|TestAttachAsksTheGate"), search},
 	sabotage.YesIsEvidence:       {{"cmd/drrun", "TestAsk"}},
+	sabotage.ClockBelieved:       {runner("TestClockSetBackKeepsEvidenceOld"), {"engine", "TestClockIsSetBack"}},
+	sabotage.PastForgotten:       {runner("TestClockSetBackKeepsTheLastWrite"), runner("TestClockSetBackKeepsTheOrderOfRuns")},
 
 	sabotage.HALeftOn:          {runner("TestHAIsOffBeforeAShutdown")},
 	sabotage.ShutdownTwice:     {runner("TestShutdownIsAskedForOnce")},
@@ -66,6 +68,8 @@ var witnesses = map[sabotage.Switch][]witness{
 	sabotage.WriteAnything:   {{"stdlib", "TestWriteHook"}},
 	sabotage.PermitsIgnored:  {{"stdlib", "TestWriteHook"}},
 	sabotage.IntentNotSynced: {runner("TestCrashMatrix")},
+	sabotage.StepRepeated:    {runner("TestCrashMatrix")},
+	sabotage.CutNotAsked:     {runner("TestCrashMatrix")},
 	sabotage.StartRepeated:   {runner("TestStartedVMIsDown")},
 	sabotage.LabelsNotTaken:  {runner("TestLocksOfARun")},
 	sabotage.LabelsNotReread: {runner("TestForeignLockInTheMiddle")},

@@ -23,6 +23,8 @@ const (
 	StartWithoutGate    Switch = "start-without-gate"
 	AttachNotJudged     Switch = "attach-without-gate"
 	YesIsEvidence       Switch = "yes-answers-evidence"
+	ClockBelieved       Switch = "clock-set-back-believed"
+	PastForgotten       Switch = "clock-behind-the-journal-believed"
 
 	HALeftOn          Switch = "ha-left-on"
 	ShutdownTwice     Switch = "second-shutdown"
@@ -50,6 +52,8 @@ const (
 	WriteAnything   Switch = "write-outside-the-facts"
 	PermitsIgnored  Switch = "permits-not-needed"
 	IntentNotSynced Switch = "intent-not-synced"
+	StepRepeated    Switch = "recorded-step-repeated"
+	CutNotAsked     Switch = "cut-step-not-asked-about"
 	StartRepeated   Switch = "cut-start-repeated"
 	LabelsNotTaken  Switch = "lock-labels-not-taken"
 	LabelsNotReread Switch = "lock-labels-not-reread"
@@ -85,6 +89,8 @@ func All() []Behaviour {
 		{StartWithoutGate, "no start request leaves without the gate", "I1", "stdlib/vm.go"},
 		{AttachNotJudged, "no attach request leaves without the gate, repeated or not", "I1", "stdlib/writes.go"},
 		{YesIsEvidence, "--yes answers nothing about evidence", "I1", "cmd/drrun/ask.go"},
+		{ClockBelieved, "a clock that is set back makes no evidence look fresh", "I1", "engine/timekeeper.go"},
+		{PastForgotten, "no run goes on before the last moment that it recorded", "I6", "plans/runner/clock_back.go"},
 
 		{HALeftOn, "high availability is off before a shutdown", "I1", "stdlib/shutdown.go"},
 		{ShutdownTwice, "a VM is asked to shut down once", "I2", "ovirt/shutdown.go"},
@@ -112,6 +118,8 @@ func All() []Behaviour {
 		{WriteAnything, "only objects of the facts are changed", "I7", "stdlib/writes.go"},
 		{PermitsIgnored, "letting go of something needs a permit", "I7", "stdlib/writes.go"},
 		{IntentNotSynced, "an intent is on disk before its request leaves", "I3", "engine/run.go"},
+		{StepRepeated, "a hook or step whose outcome is recorded does not run again", "I3", "engine/run.go"},
+		{CutNotAsked, "a person is asked about a hook that was cut and must not run twice", "I3", "engine/run.go"},
 		{StartRepeated, "a VM whose start was reached is not started again", "I1", "stdlib/vm.go"},
 		{LabelsNotTaken, "a run locks its storage domains in the engines", "I4", "plans/runner/locks.go"},
 		{LabelsNotReread, "the locks are read back before each stage", "I4", "engine/remote_locks.go"},

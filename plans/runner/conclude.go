@@ -133,6 +133,7 @@ func sourceOf(err error) string {
 
 // concludeError decides between refused, stopped, interrupted, invalid and internal.
 func (a *attempt) concludeError(soft context.Context, err error) {
+	err = a.orTheDisk(err)
 	r := a.result
 	message := builtinPlace.ReplaceAllString(a.redact(err.Error()), "")
 	r.Error = &ErrorResult{Code: codeOf(err), Message: message, Hint: hintOf(err)}

@@ -26,8 +26,13 @@ func (p *pair) described(site string) map[string]string {
 			if i < 0 {
 				return fmt.Errorf("%s is in the engine of %s and not in the view", vm.Name, site)
 			}
-			said[vm.Name] = fmt.Sprintf("%s in %s, NICs %v, HA %v/%d, protected %v, comment %q", vm.Status, view.VMs[i].Cluster, view.VMs[i].NICs,
-				vm.HAEnabled, vm.HAPriority, vm.DeleteProtected, vm.Comment)
+			var disks []string
+			for _, disk := range vm.Disks {
+				disks = append(disks, fmt.Sprintf("%s (%s, %d bytes on %v)", disk.ID, disk.Status, disk.Size, disk.StorageDomainIDs))
+			}
+			slices.Sort(disks)
+			said[vm.Name] = fmt.Sprintf("%s in %s, NICs %v, disks %v, HA %v/%d, protected %v, comment %q", vm.Status, view.VMs[i].Cluster, view.VMs[i].NICs,
+				disks, vm.HAEnabled, vm.HAPriority, vm.DeleteProtected, vm.Comment)
 		}
 		return err
 	})

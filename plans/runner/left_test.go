@@ -56,7 +56,7 @@ func TestAbortSaysWhatItLeaves(t *testing.T) {
 	t.Run("high availability is off", func(t *testing.T) {
 		t.Parallel()
 		p, before := ready(t)
-		p.arm(crashPoint{effect: 6}, "")
+		p.arm(crashPoint{effect: 6})
 		p.planned(plans.ActionFailover, nil, nil)
 		run := refused(t, p, "on primary it leaves", "high availability switched off: ", "delete protection lifted: ")
 		r := p.leaveAsIs(run)

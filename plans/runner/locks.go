@@ -380,6 +380,9 @@ func (l *siteLock) post(ctx context.Context, text string, ids []string) error {
 		if parseErr != nil {
 			return parseErr
 		}
+		if l.announced(max(1, int(number&0x7fffffff))) {
+			return nil
+		}
 		_, err = l.site.PostEvent(ctx, ovirt.EventSpec{Origin: lockOrigin, CustomID: max(1, int(number&0x7fffffff)), Severity: "normal", Description: text, CorrelationID: l.attempt.run.ID(), Fresh: true})
 		var there *ovirt.Error
 		if !ovirt.HasCode(err, ovirt.CodeAlreadyExists) {
@@ -390,6 +393,12 @@ func (l *siteLock) post(ctx context.Context, text string, ids []string) error {
 		}
 	}
 	return err
+}
+
+// announced tells whether an earlier attempt posted the event with that custom id. To post it again would be refused, and of an attempt
+// that is cut there nobody could tell afterwards whether it had asked.
+func (l *siteLock) announced(customID int) bool {
+	return l.attempt.run.Reached(ovirt.OpPostEvent, engine.Subject{Kind: ovirt.KindEvent, Site: l.Site(), ID: strconv.Itoa(customID)})
 }
 
 func (l *siteLock) Take(ctx context.Context, locks []engine.LockToken) (map[string]string, error) {

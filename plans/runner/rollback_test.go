@@ -57,23 +57,35 @@ func (p *pair) undone(world string, described map[string]string) {
 	p.sameVMs("primary", described)
 }
 
+// marked is the world before a planned failover, with VMs that carry what a move must keep, and a hook in the plan.
+func marked(t *testing.T, size lab.TwoSitesOptions) *pair {
+	t.Helper()
+	p := newPair(t, 5, size)
+	p.marked()
+	p.edit("return plan\n", `
+plan:on("after_start", function(ctx, vm) return ctx:step("dns", function() return vm.name .. " is known" end) end, { as = "dns" })
+return plan
+`)
+	p.audited = len(p.allChanges())
+	return p
+}
+
 // TestRollbackFromEveryStep kills a planned failover after each record and each effect before the promotion, and undoes it: the world is
 // as it was, the run is closed, and another planned failover works.
 func TestRollbackFromEveryStep(t *testing.T) {
 	t.Parallel()
 	size := lab.TwoSitesOptions{Domains: 2}
-	reference := ready(t, plans.ActionFailover, size)
+	reference := marked(t, size)
 	world, described := reference.fingerprint(), reference.described("primary")
-	reference.effects = 0
+	reference.count()
 	stopped := reference.heldOff()
-	records, _ := reference.disk.Counts(reference.newestJournal())
-	points := crashPoints(records, reference.effects)
+	points := reference.counted().every(5)
 	expect(t, reference.rollback(stopped.Run, nil), runner.ExitDone)
 	reference.undone(world, described)
 	undone := 0
 	for i, point := range points {
-		p := ready(t, plans.ActionFailover, size)
-		died := p.arm(point, "")
+		p := marked(t, size)
+		died := p.arm(point)
 		p.planned(plans.ActionFailover, nil, func(o *runner.Options) { o.Asker = answers{"replication": "yes"} })
 		if !*died {
 			continue // behind the question
@@ -120,25 +132,20 @@ func TestRollbackFromEveryStep(t *testing.T) {
 func TestRollbackIsKilled(t *testing.T) {
 	t.Parallel()
 	size := lab.TwoSitesOptions{Domains: 2}
-	reference := ready(t, plans.ActionFailover, size)
+	reference := marked(t, size)
 	world, described := reference.fingerprint(), reference.described("primary")
 	run := reference.heldOff().Run
-	before, _ := reference.disk.Counts(reference.newestJournal())
-	reference.effects = 0
+	reference.count()
 	expect(t, reference.rollback(run, nil), runner.ExitDone)
-	records, _ := reference.disk.Counts(reference.newestJournal())
-	for _, point := range crashPoints(records-before, reference.effects) {
-		p := ready(t, plans.ActionFailover, size)
+	for _, point := range reference.counted().every(5) {
+		p := marked(t, size)
 		run := p.heldOff().Run
-		if point.record > 0 {
-			point.record += before
-		}
-		died := p.arm(point, "")
+		died := p.arm(point)
 		p.rollback(run, nil)
 		if !*died {
 			t.Errorf("%s: the rollback was over before", point)
 		}
-		p.afterEffect, p.disk.OnAppend = nil, nil
+		p.disarm()
 		if p.isBeingUndone(run) { // from then on it can only go on backwards
 			if r := p.resume(run, func(o *runner.Options) { p.byAdmin(nil, o) }); r.Exit != runner.ExitRefused || r.Error.Code != "being-undone" {
 				t.Errorf("%s: the resume: exit %d %+v", point, r.Exit, r.Error)

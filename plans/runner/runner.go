@@ -234,6 +234,7 @@ func (a *attempt) takeUp(soft, hard context.Context, id string, prepare func(con
 	if err := a.restoreOptions(info.Head); err != nil {
 		return a.conclude(soft, err)
 	}
+	a.neverBefore(*info)
 	return a.finish(soft, hard, a.within(soft, hard, a.result.Action, func(t *engine.Task) error {
 		var err error
 		t.Release(func() { info, err = a.claim(info) })
@@ -591,11 +592,13 @@ func (a *attempt) domainIDs() []string {
 }
 
 // refuseUnfinished refuses an action while another run on one of its storage domains is unfinished.
+// The time of the attempt goes on from the last moment that any run recorded.
 func (a *attempt) refuseUnfinished() error {
 	runs, err := engine.ListRuns(a.Env, a.StateDir)
 	if err != nil {
 		return refuse("state", "", fmt.Errorf("read the state folder %s: %w", a.StateDir, err))
 	}
+	a.neverBefore(runs...)
 	for _, run := range runs {
 		if run.Unfinished() && len(run.Touches(a.domainIDs())) > 0 {
 			goOn := "drrun show " + run.ID + " tells where it stands; go on with it: drrun resume " + run.ID + ", or close it as it is: drrun abort " + run.ID
@@ -718,7 +721,7 @@ func (a *attempt) create(facts *stdlib.Facts) error {
 		return refuse(mirror.Code(), "make the folder "+a.Mirror+" writable, or leave --mirror out: then nobody can go on with the run when this machine is lost", err)
 	}
 	if err != nil {
-		return refuse("state", "the state folder must be writable: "+a.StateDir, fmt.Errorf("create the run: %w", err))
+		return refuse("state", "the state folder must be writable: "+a.StateDir, err)
 	}
 	a.reportWith()
 	if err := a.run.SetFacts(facts); err != nil {

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 
 	"drrun/engine"
 	"drrun/ovirt/lab"
+	"drrun/plans/runner"
 )
 
 var seeds = flag.Int("seeds", 200, "how many seeds TestSimFaults runs")
@@ -69,6 +71,47 @@ func simRun(t *testing.T, seed uint64) (p *pair, ends []string) {
 		})
 	}
 	return p, ends
+}
+
+// untilEnd makes one attempt: a start, a resume of the newest run where that did not end well, or nothing when all is done.
+func (p *pair) untilEnd() *runner.Result {
+	p.t.Helper()
+	var runs []engine.RunInfo
+	p.do(func(env engine.Env) {
+		var err error
+		if runs, err = engine.ListRuns(env, "/state"); err != nil {
+			p.t.Error(err)
+		}
+	})
+	switch {
+	case len(runs) == 0 || runs[0].Exit == runner.ExitRefused && !runs[0].Unfinished():
+		return p.failover(nil)
+	case runs[0].Unfinished() || runs[0].Exit == runner.ExitPartial:
+		return p.resume(runs[0].ID, nil)
+	}
+	// Killed behind its last record.
+	info := &runner.Result{}
+	text, err := p.disk.ReadFile("/state/runs/" + runs[0].ID + "/report.json")
+	if err == nil {
+		err = json.Unmarshal(text, info)
+	}
+	if err != nil { // behind the end record, before the report
+		info.Exit = runs[0].Exit
+	}
+	return info
+}
+
+// untilDone goes on until it ends otherwise than stopped.
+func (p *pair) untilDone() *runner.Result {
+	p.t.Helper()
+	last := &runner.Result{}
+	for range 5 {
+		if last = p.untilEnd(); last.Status != runner.StatusStopped {
+			return last
+		}
+	}
+	p.t.Fatalf("no end after 5 attempts: %+v", last.Error)
+	return nil
 }
 
 func TestSimOneSeedOneTrace(t *testing.T) {

@@ -28,6 +28,13 @@ type pair struct {
 	afterEffect func(effect int) // called when a changing request had its effect and drrun has not seen the answer yet
 	effects     int
 
+	beforeRequest func(site string, request *http.Request) // called before a request leaves
+	atRecord      func()                                   // called after each record of a journal, where count was called
+	afterHook     func()                                   // called after what a hook of crashHooks did outside of drrun, before drrun knows
+	hooks         *hookRuns                                // counts that; nil where the plan has other hooks
+	passed        passed
+	plannedStory  bool // the source takes part: the storage is promoted when the hook, or the question, says so
+
 	audited int // changing requests that the audit takes for granted
 
 	story int // violations that were there before drrun did anything: an old site that comes back runs its stale VMs
@@ -39,6 +46,13 @@ type wire struct{ pair *pair }
 func (w wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	var answer *http.Response
 	var err error
+	if w.pair.beforeRequest != nil {
+		w.pair.beforeRequest(siteOf(request), request)
+	}
+	key, ofHook := hookRequest(request)
+	if ofHook {
+		w.pair.arrayActs(request, key)
+	}
 	done := make(chan struct{})
 	w.pair.world.Daemon("lab").Go(func() {
 		defer close(done)
@@ -47,6 +61,13 @@ func (w wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	if _, waitErr := w.pair.world.Clock().Wait(request.Context(), -1, done); waitErr != nil {
 		return nil, waitErr
 	}
+	if ofHook && w.pair.hooks != nil {
+		w.pair.hooks.act(key)
+		w.pair.passed.hooks++
+		if w.pair.afterHook != nil {
+			w.pair.afterHook()
+		}
+	}
 	if request.Method != http.MethodGet && !strings.Contains(request.URL.Path, "/sso/") && !strings.Contains(request.URL.Path, "/services/") {
 		w.pair.effects++
 		if w.pair.afterEffect != nil {
@@ -54,6 +75,14 @@ func (w wire) RoundTrip(request *http.Request) (*http.Response, error) {
 		}
 	}
 	return answer, err
+}
+
+// siteOf names the site whose engine a request goes to.
+func siteOf(request *http.Request) string {
+	if strings.HasPrefix(lab.PrimaryURL, "https://"+request.URL.Host+"/") {
+		return "primary"
+	}
+	return "secondary"
 }
 
 // newPair makes the two-site world and generates the plan of it, with VMs that have been running for a while.
@@ -65,13 +94,18 @@ func newPair(t testing.TB, seed uint64, options lab.TwoSitesOptions) *pair {
 // newPairOf is newPair with a change of the world.
 func newPairOf(t testing.TB, seed uint64, options lab.TwoSitesOptions, change func(w *lab.World)) *pair {
 	t.Helper()
+	p := barePair(t, seed, options, change)
+	t.Cleanup(p.world.Close)
+	p.generate(options)
+	return p
+}
+
+// barePair is the world without a plan. Whoever makes many of them closes each one when it is done with it.
+func barePair(t testing.TB, seed uint64, options lab.TwoSitesOptions, change func(w *lab.World)) *pair {
 	sites := lab.TwoSites(options)
 	change(&sites)
 	world := sim.New(seed)
-	t.Cleanup(world.Close)
-	p := &pair{t: t, world: world, lab: lab.New(sites, world.Clock(), seed), disk: world.Disk(), size: options}
-	p.generate(options)
-	return p
+	return &pair{t: t, world: world, lab: lab.New(sites, world.Clock(), seed), disk: world.Disk(), size: options}
 }
 
 // do runs something in virtual time.
@@ -299,4 +333,26 @@ func (p *pair) stages() (all, ranks int) {
 		}
 	}
 	return all, ranks
+}
+
+// journal returns the path of the only run's journal.
+func (p *pair) journal() string {
+	for _, path := range p.disk.Files() {
+		if strings.HasSuffix(path, "journal.jsonl") {
+			return path
+		}
+	}
+	p.t.Fatal("no journal")
+	return ""
+}
+
+// newestJournal returns the journal of the newest run.
+func (p *pair) newestJournal() string {
+	newest := ""
+	for _, path := range p.disk.Files() {
+		if strings.HasSuffix(path, "journal.jsonl") && path > newest {
+			newest = path
+		}
+	}
+	return newest
 }

@@ -1,0 +1,46 @@
+package engine_test
+
+import (
+	"testing"
+
+	"drrun/engine"
+	"drrun/engine/sim"
+)
+
+// TestAskedAgain: a first attempt was cut behind its intent; the cases are what the second one does.
+func TestAskedAgain(t *testing.T) {
+	domain := engine.Subject{Kind: "storage_domain", Site: "a", ID: "d1"}
+	begin := func(r *engine.Run, op string, s engine.Subject) *engine.Pending {
+		return must(r.Begin(background, engine.Intent{Op: op, Site: "a", Subject: s}))
+	}
+	for _, c := range []struct {
+		name string
+		do   func(r *engine.Run)
+		want bool
+	}{
+		{"nothing", func(*engine.Run) {}, false},
+		{"it was refused", func(r *engine.Run) { begin(r, "detach", domain).Done(engine.Outcome{Status: 409}) }, true},
+		{"it was accepted", func(r *engine.Run) { begin(r, "detach", domain).Done(engine.Outcome{OK: true, Status: 200}) }, true},
+		{"it is on its way", func(r *engine.Run) { begin(r, "detach", domain) }, false},
+		{"nobody knows what came of it", func(r *engine.Run) { begin(r, "detach", domain).Done(engine.Outcome{Unknown: true}) }, false},
+		{"for another object", func(r *engine.Run) {
+			begin(r, "detach", engine.Subject{Kind: "storage_domain", Site: "a", ID: "d2"}).Done(engine.Outcome{Status: 409})
+		}, false},
+		{"for something else", func(r *engine.Run) { begin(r, "remove", domain).Done(engine.Outcome{Status: 409}) }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, 1, func(_ *sim.World, env engine.Env) {
+				r := newRun(env)
+				first := begin(r, "detach", domain).ID()
+				if r.AskedAgain(first) {
+					t.Error("the first attempt itself asked again")
+				}
+				r = reopen(env, r)
+				c.do(r)
+				if got := r.AskedAgain(first); got != c.want {
+					t.Errorf("asked again: %v, want %v", got, c.want)
+				}
+			})
+		})
+	}
+}
