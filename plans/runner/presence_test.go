@@ -313,8 +313,8 @@ func TestPresenceIsBestEffort(t *testing.T) {
 		most   int      // requests of each kind
 		late   bool     // the end waits for it
 	}{
-		{"events are not permitted", lab.Fault{Path: events, Nth: 2, Status: 403, Detail: "[User is not authorized to perform this action.]"}, []string{"events"}, "not authorized", 1, false},
-		{"tasks are not permitted", lab.Fault{Path: jobs, Status: 403, Detail: "[User is not authorized to perform this action.]"}, []string{"tasks"}, "not authorized", 1, false},
+		{"events are not permitted", lab.Fault{Path: events, Nth: 2, Status: 403, Detail: "[User is not authorized to perform this action.]"}, []string{"events"}, "the role ExternalEventsCreator", 1, false},
+		{"tasks are not permitted", lab.Fault{Path: jobs, Status: 403, Detail: "[User is not authorized to perform this action.]"}, []string{"tasks"}, "the role ExternalTasksCreator", 1, false},
 		{"the engine's disk is full", lab.Fault{Path: events + "|" + jobs, Nth: 2, Status: 500, Detail: "[No space left on device]"}, []string{"events", "tasks"}, "No space left", 2, false},
 		{"steps fail", lab.Fault{Path: "/steps", Status: 500, Detail: "[Internal Engine Error]"}, []string{"tasks"}, "Internal Engine Error", 3, false},
 		{"no answer", lab.Fault{Path: events + "|" + jobs, Nth: 2, Delay: 24 * time.Hour}, []string{"events", "tasks"}, "given up after 2m0s: ", 2, true},
