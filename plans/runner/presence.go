@@ -49,11 +49,7 @@ func (a *attempt) appear() {
 	if a.DryRun || a.plan.NoEvents {
 		return
 	}
-	parent := a.hard
-	if parent == nil {
-		parent = context.Background()
-	}
-	ctx, cancel := context.WithCancel(parent)
+	ctx, cancel := context.WithCancel(a.hard) // the second Ctrl-C drops what is not shown yet
 	p := &presence{attempt: a, cancel: cancel, trouble: map[string]engine.Status{}}
 	for _, name := range siteOrder {
 		lock := a.siteLock(name)
@@ -120,7 +116,7 @@ func (p *presence) failed(ctx context.Context, kind, site string) func(error) {
 		p.mu.Unlock()
 		why := err.Error()
 		switch {
-		case ctx.Err() != nil && a.hard != nil && a.hard.Err() != nil:
+		case a.hard.Err() != nil:
 			why = "interrupted"
 		case ctx.Err() != nil && ending:
 			why = fmt.Sprintf("it took longer than %s after the end of the work", presenceLimit)

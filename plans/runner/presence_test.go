@@ -394,6 +394,51 @@ return plan
 	}
 }
 
+// TestInterruptIsShown: the first Ctrl-C leaves time to say that the run was interrupted; the second drops what is not said by then.
+func TestInterruptIsShown(t *testing.T) {
+	t.Parallel()
+	for _, twice := range []bool{false, true} {
+		p := newPair(t, 76, lab.TwoSitesOptions{VMs: 3})
+		p.lose()
+		var r *runner.Result
+		p.do(func(env engine.Env) {
+			soft, first := context.WithCancel(context.Background())
+			hard, second := context.WithCancel(context.Background())
+			defer first()
+			defer second()
+			p.afterEffect = func(int) {
+				if _, ranks := p.stages(); ranks == 1 {
+					first()
+					if twice {
+						second()
+					}
+				}
+			}
+			r = runner.Start(soft, hard, p.options(env, writable))
+		})
+		p.afterEffect = nil
+		expect(t, r, runner.ExitInterrupted)
+		s := p.look(plans.Secondary)
+		last := p.lines(s.events)[len(s.events)-1]
+		const want = "warning drrun run RUN: failover " + ofPlan + " from primary to secondary ended: interrupted, exit code 130"
+		if said := strings.HasPrefix(last, want); said == twice {
+			t.Errorf("interrupted twice %v: the last event is %q", twice, last)
+		}
+		if failed := strings.HasPrefix(s.tasks[0], "failed "); failed == twice {
+			t.Errorf("interrupted twice %v: the task is %q", twice, s.tasks[0])
+		}
+		if why := strings.Join(r.Warnings, "\n"); twice != strings.Contains(why, "in the engine of secondary: interrupted") {
+			t.Errorf("interrupted twice %v: warnings %q", twice, r.Warnings)
+		}
+		expect(t, p.resume(r.Run, nil), runner.ExitDone)
+		for _, task := range p.look(plans.Secondary).tasks {
+			if strings.HasPrefix(task, "started") {
+				t.Errorf("left open: %s", task)
+			}
+		}
+	}
+}
+
 // TestEveryRequestNamesItsRun: the correlation id of each changing request begins with the id of its run, and has the length that every
 // engine takes.
 func TestEveryRequestNamesItsRun(t *testing.T) {
