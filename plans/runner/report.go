@@ -59,8 +59,8 @@ func ReportOf(env engine.Env, stateDir, id, stateArgument string) (report.Model,
 // maxShown is up to how many bytes the text of a file is shown in a report.
 const maxShown = 2 << 20
 
-// texts names the files of the snapshots by the paths that they stand for. Of the text only Lua is shown: an inventory is data, and too
-// long to read.
+// texts names the files of the snapshots by the paths that they stand for. Of the text only the plan's own Lua is shown: drrun's
+// modules are drrun's, and an inventory is data, too long to read.
 func texts(files []engine.SnapshotFile) []report.Text {
 	paths := map[int]map[string]string{} // path by name in the snapshot, by attempt
 	for _, file := range files {
@@ -85,7 +85,7 @@ func texts(files []engine.SnapshotFile) []report.Text {
 		switch {
 		case file.Err != nil:
 			text.Problem = file.Err.Error()
-		case strings.HasSuffix(text.Path, ".lua") && len(file.Text) <= maxShown:
+		case strings.HasSuffix(text.Path, ".lua") && !strings.HasPrefix(file.Name, builtinFolder) && len(file.Text) <= maxShown:
 			text.Body = string(file.Text)
 		}
 		list = append(list, text)
