@@ -306,6 +306,24 @@ func TestReportOfARunningRun(t *testing.T) {
 	}
 }
 
+// TestReportOfADryRun says that it was one, and claims nothing about VMs that were not started.
+func TestReportOfADryRun(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 10, lab.TwoSitesOptions{})
+	p.lose()
+	r := p.failover(func(o *runner.Options) { o.DryRun = true })
+	expect(t, r, 0)
+	if _, err := p.disk.ReadFile("/state/dry-runs/runs/" + r.Run + "/report.html"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a dry run leaves a report: %v", err)
+	}
+	p.do(func(env engine.Env) {
+		model, err := runner.ReportOf(env, "/state/dry-runs", r.Run, "")
+		if err != nil || !strings.Contains(model.Headline.Sentence, "was tried as a dry run: nothing was changed") || len(model.Figures)+len(model.Attention) > 0 {
+			t.Errorf("%+v %v %v %v", model.Headline, model.Figures, model.Attention, err)
+		}
+	})
+}
+
 // TestReportCannotBeWritten: the run has ended all the same, and says how to get the report.
 func TestReportCannotBeWritten(t *testing.T) {
 	t.Parallel()
