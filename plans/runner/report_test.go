@@ -3,6 +3,7 @@ package runner_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"io/fs"
@@ -216,7 +217,23 @@ func TestReportOfAKilledRun(t *testing.T) {
 					t.Errorf("the report does not say %q:\n%s", want, page)
 				}
 			}
+			p.do(func(env engine.Env) {
+				var r runner.Result
+				text, err := runner.DocumentOf(env, "/state", run, "")
+				if err != nil || json.Unmarshal(text, &r) != nil || r.Status != runner.StatusInterrupted || r.Error.Code != "cut-off" || r.Attempt != 1 || r.Error.Hint != "go on: drrun resume "+run {
+					t.Errorf("the document of a killed run: %s, %v", text, err)
+				}
+				if c.record > 2 && len(r.VMs) != 3 {
+					t.Errorf("VMs %+v", r.VMs)
+				}
+			})
 			expect(t, p.resume(run, nil), 0)
+			p.do(func(env engine.Env) {
+				text, err := runner.DocumentOf(env, "/state", run, "")
+				if err != nil || string(text) != p.read("/state/runs/"+run+"/report.json") {
+					t.Errorf("the document of a run that ended: %s, %v", text, err)
+				}
+			})
 			page = p.page(run)
 			for _, want := range []string{"is done: 3 VMs are up on secondary", "cut off: it has no end", "over 2 attempts, with the time between them"} {
 				if !strings.Contains(page, want) {
@@ -292,6 +309,10 @@ func TestReportOfARunningRun(t *testing.T) {
 		o.Observe = func(e engine.Event) {
 			if e.Kind == "stage" && e.Text == "boot rank 1" {
 				page = reportIn(t, env, run)
+				var running *engine.LockedError
+				if _, err := runner.DocumentOf(env, "/state", run, ""); !errors.As(err, &running) {
+					t.Errorf("the document of a running run: %v", err)
+				}
 			}
 		}
 	})

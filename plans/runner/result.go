@@ -102,9 +102,9 @@ type ErrorResult struct {
 }
 
 // boardOf turns the run's board into the fate of every storage domain and VM of the facts. What the run did not reach is pending.
-func boardOf(run *engine.Run, facts *stdlib.Facts) (domains, vms []ObjectResult) {
+func boardOf(board []engine.Status, facts *stdlib.Facts) (domains, vms []ObjectResult) {
 	states := map[string]engine.Status{}
-	for _, status := range run.Board() {
+	for _, status := range board {
 		if status.Subject.Site == facts.Target || status.Subject.Site == "" {
 			states[status.Subject.Kind+"/"+status.Subject.ID] = status
 		}
