@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"drrun/engine"
+	"drrun/plans"
 	"drrun/plans/report"
 )
 
@@ -54,6 +55,62 @@ func ReportOf(env engine.Env, stateDir, id, stateArgument string) (report.Model,
 	}
 	in.Next = OutlookOf(info, in.Held).Commands(stateArgument)
 	return report.Build(in)
+}
+
+// DocumentOf returns the result of the last attempt of a run on the disk: report.json where that attempt left it, else, where it was cut
+// off, what its journal tells: interrupted, with the fate of every object as far as it is known. id may be a unique prefix. The error is
+// that nothing can be told, or *engine.LockedError where a process works on the run: its result comes when it ends.
+func DocumentOf(env engine.Env, stateDir, id, stateArgument string) (json.RawMessage, error) {
+	info, err := engine.ReadRun(env, stateDir, id)
+	if info == nil {
+		return nil, err
+	}
+	var left struct{ Attempt int }
+	document, err := engine.Report(env, stateDir, info.ID)
+	if err == nil && json.Unmarshal(document, &left) == nil && left.Attempt == info.Attempts && info.Err == nil {
+		return document, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	holder, held, err := engine.Holder(env, stateDir, info.ID)
+	if err != nil {
+		return nil, err
+	}
+	if held {
+		return nil, &engine.LockedError{Run: info.ID, Holder: holder}
+	}
+	model, err := report.Build(report.Input{Run: info, Now: env.Clock.Now()})
+	if err != nil {
+		return nil, err
+	}
+	return json.MarshalIndent(cutOff(info, model, OutlookOf(info, false).Commands(stateArgument)), "", "  ")
+}
+
+// cutOff is the result of an attempt that did not live to give one.
+func cutOff(info *engine.RunInfo, model report.Model, next []report.Command) *Result {
+	r := &Result{
+		Schema: ResultSchema, Exit: ExitInterrupted, Status: StatusInterrupted, Run: info.ID, Attempt: info.Attempts, Plan: info.Head.Plan,
+		Action: info.Head.Action, Started: info.Resumed, Duration: model.Journal.Last.Sub(info.Resumed).Seconds(), Warnings: model.Warnings,
+		Requests: map[string]Counters{}, StorageDomains: []ObjectResult{}, VMs: []ObjectResult{}, Findings: []plans.Finding{},
+		Error: &ErrorResult{Code: "cut-off", Message: model.Headline.Sentence, State: model.Headline.Detail},
+	}
+	if info.Err != nil {
+		r.Error.Code, r.Error.Message = "journal", info.Err.Error()
+	}
+	for _, alert := range model.Alerts {
+		r.Verdicts = append(r.Verdicts, alert.Text)
+	}
+	if len(next) > 0 {
+		r.Error.Hint = next[0].Why + ": " + next[0].Line
+	}
+	if facts, err := factsOf(info.ID, info.Facts()); err == nil && facts != nil { // else it was cut before it had decided anything
+		if Undone(info) {
+			facts = facts.Reversed()
+		}
+		r.StorageDomains, r.VMs = boardOf(info.Board(), facts)
+	}
+	return r
 }
 
 // maxShown is up to how many bytes the text of a file is shown in a report.

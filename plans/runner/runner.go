@@ -818,7 +818,7 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
 		t.Release(func() { a.lookAgain(t.Ctx()) })
 	}
-	domains, vms := boardOf(a.run, a.session.Facts)
+	domains, vms := boardOf(a.run.Board(), a.session.Facts)
 	if err == nil {
 		_, err = a.session.RunHook(t, "after_run", subject, stdlib.Decoded(map[string]any{"status": statusOf(a.session.Facts.Action, domains, vms), "storage_domains": domains, "vms": vms}))
 	}
