@@ -87,7 +87,7 @@ func TestStandingOfALongRun(t *testing.T) {
 	}
 	for _, want := range []string{
 		"run " + id + ": failover of p, primary to secondary", "attempt 1 was cut off after 50s", "  stage: boot rank 2, since ",
-		"RANK  VMS   UP\n0     1667  1667\n1     1667  1667\n2     1666  1666\n", "next: drrun resume " + id + " --state " + state,
+		"RANK  VMS   UP\n0     1667  1667\n1     1667  1667\n2     1666  1666\n", "drrun resume " + id + " --state " + state,
 	} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, stdout)

@@ -174,6 +174,12 @@ func (text *planText) changesTo(newer *planText) Edit {
 			change.Files = append(change.Files, FileChange{Path: path, Lines: lines})
 		}
 	}
+	now := newer.byPlace()
+	for _, path := range slices.Sorted(maps.Keys(text.lua)) {
+		if _, there := now[text.place(path)]; !there && newer.plan != nil {
+			change.Files = append(change.Files, FileChange{Path: path, Lines: []string{"nothing requires it any more"}})
+		}
+	}
 	if newer.plan != nil {
 		change.Changes = plans.Compare(text.plan, newer.plan)
 	}
