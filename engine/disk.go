@@ -65,6 +65,18 @@ func (diskFS) OpenAppend(path string) (File, error) {
 
 func (diskFS) ReadFile(path string) ([]byte, error) { return os.ReadFile(path) }
 
+// ReadFrom reads a file from an offset on.
+func (diskFS) ReadFrom(path string, offset int64) (text []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = f.Seek(offset, io.SeekStart); err == nil {
+		text, err = io.ReadAll(f)
+	}
+	return text, errors.Join(err, f.Close())
+}
+
 func (diskFS) WriteFile(path string, data []byte, perm fs.FileMode) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")

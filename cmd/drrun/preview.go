@@ -55,6 +55,7 @@ const willRun = "WILL RUN"
 // itemGroup is what is to be said about several objects in the same words.
 type itemGroup struct {
 	runner.PreviewItem
+	n     int
 	names []string
 	last  time.Time
 }
@@ -65,7 +66,7 @@ func groupItems(items []runner.PreviewItem) []*itemGroup {
 	for _, item := range items {
 		var into *itemGroup
 		for _, g := range groups {
-			if g.What == item.What && g.Why == item.Why && g.May == item.May && g.Attempt == item.Attempt && g.Of != "" && item.Of != "" {
+			if g.What == item.What && g.Why == item.Why && g.May == item.May && g.Attempt == item.Attempt && (g.Of == "") == (item.Of == "") {
 				into = g
 				break
 			}
@@ -74,6 +75,8 @@ func groupItems(items []runner.PreviewItem) []*itemGroup {
 			into = &itemGroup{PreviewItem: item}
 			groups = append(groups, into)
 		}
+		into.n++
+		into.Key = min(into.Key, item.Key) // tasks that run side by side come to their steps in any order
 		if item.Of != "" {
 			into.names = append(into.names, item.Of)
 		}
@@ -88,6 +91,8 @@ func (g *itemGroup) write(b *strings.Builder) {
 	line := g.What
 	if len(g.names) > 0 {
 		line += " " + someNames(g.names, 6)
+	} else if g.n > 1 {
+		line += fmt.Sprintf(", %d times", g.n)
 	}
 	b.WriteString("  " + line + ": " + oneLine(g.Why))
 	if !g.last.IsZero() {
@@ -100,8 +105,8 @@ func (g *itemGroup) write(b *strings.Builder) {
 	b.WriteByte('\n')
 	switch {
 	case g.Key == "" || g.Attempt == 0: // what is not recorded cannot be named to --redo
-	case len(g.names) > 1:
-		fmt.Fprintf(b, "      %d keys, as drrun show --steps lists them, such as %s\n", len(g.names), shellWord(g.Key))
+	case g.n > 1:
+		fmt.Fprintf(b, "      %d keys, as drrun show --steps lists them, such as %s\n", g.n, shellWord(g.Key))
 	default:
 		b.WriteString("      " + shellWord(g.Key) + "\n")
 	}

@@ -18,8 +18,9 @@ import (
 type reportOptions struct {
 	Run    string
 	State  string
-	Output string // "" means RUN.html or RUN.pdf in the current folder, "-" standard output
+	Output string // "" means RUN.html, .pdf or .json in the current folder, "-" standard output
 	PDF    bool
+	Format string // html or json
 	Force  bool
 	JSON   bool
 }
@@ -31,6 +32,9 @@ evidence, every changing request, and the plan's text with its hashes. The file 
 Every run leaves it as report.html in its folder when it ends. This command makes it anew from the journal: also of a run that is
 running or was killed, and of one whose journal is damaged, as far as that can be read. It asks no engine and changes nothing.
 
+--format json gives the result of the last attempt for programs instead, as --json of the run printed it and report.json has it; of
+an attempt that was killed, what its journal tells.
+
 --pdf prints it with an installed Chromium or Chrome; DRRUN_CHROMIUM names one that is not in PATH.
 
 RUN is the id that the run printed, or the beginning of it; drrun history lists them.
@@ -39,15 +43,17 @@ EXAMPLES
 drrun report 20261120-0312-3f9a2c
 drrun report 20261120-0312-3f9a2c -o board.pdf --pdf
 drrun report 20261120 -o - > report.html
+drrun report 20261120 --format json -o - | jq .vms
 `
 
 func newReportCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
 		Name: "report", Usage: "make the report of a run as one HTML page, or as PDF", UsageText: "drrun report RUN [flags]", Description: reportHelp,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`FILE` to write it to, - for standard output; default: RUN.html or RUN.pdf in this folder"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`FILE` to write it to, - for standard output; default: RUN.html (.pdf, .json) in this folder"},
 			&cli.BoolFlag{Name: "pdf", Usage: "print it as PDF, with Chromium or Chrome"},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite FILE also when it is no report"},
+			&cli.StringFlag{Name: "format", Value: "html", Usage: "`FORMAT` of the report: html, or json for programs; default: html"},
 			stateFlag(), jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -55,7 +61,10 @@ func newReportCommand(inv *invocation) *cli.Command {
 			if err != nil {
 				return err
 			}
-			o := reportOptions{Run: args[0], State: c.String("state"), Output: c.String("output"), PDF: c.Bool("pdf"), Force: c.Bool("force"), JSON: inv.json}
+			o := reportOptions{Run: args[0], State: c.String("state"), Output: c.String("output"), PDF: c.Bool("pdf"), Force: c.Bool("force"), Format: c.String("format"), JSON: inv.json}
+			if o.Format != "html" && o.Format != "json" || o.Format == "json" && o.PDF {
+				return usage("--format is html or json, and --pdf goes with html; it is %q", o.Format).of([]string{"drrun", "report"})
+			}
 			if o.JSON && o.Output == "-" {
 				return usage("--json and -o - both want standard output").hinted("name a file with -o").of([]string{"drrun", "report"})
 			}
@@ -79,50 +88,84 @@ func runReport(ctx context.Context, o reportOptions, inv *invocation) *runner.Re
 	if problem != nil {
 		return problem.of([]string{"drrun", "report"}).result()
 	}
-	told, err := runner.ReportOf(model, state, o.Run, stateArgument(o.State))
+	made, err := o.make(model, state)
 	var ambiguous *engine.AmbiguousError
 	var broken *engine.JournalError
+	var running *engine.LockedError
 	switch {
 	case errors.Is(err, engine.ErrNoRun), errors.As(err, &ambiguous):
 		return failure(runner.ExitInvalid, runner.StatusInvalid, "no-run", err, "drrun history lists the runs")
 	case errors.As(err, &broken):
 		return failure(runner.ExitRefused, runner.StatusRefused, "journal", err, "look at the run's folder in "+state)
+	case errors.As(err, &running):
+		return failure(runner.ExitRefused, runner.StatusRefused, "running", err, "its result comes when it ends; without --format json the report is made now")
 	case err != nil:
 		return failure(runner.ExitRefused, runner.StatusRefused, "state", err, "the state folder must be readable: "+state)
 	}
-	var page bytes.Buffer
-	if err := report.HTML(&page, told); err != nil {
-		return failure(runner.ExitInternal, runner.StatusInternal, "report", err, "please report it, with the run's folder")
-	}
 	name := o.Output
 	if name == "" {
-		name = told.Run + map[bool]string{false: ".html", true: ".pdf"}[o.PDF]
+		name = made.run + o.suffix()
 	}
 	if problem := o.mayWrite(model, name); problem != nil {
 		return problem
 	}
-	made := page.Bytes()
 	if o.PDF {
-		if made, err = printPDF(ctx, inv.env, name, made); err != nil {
-			return interrupted(ctx, unprinted(err, told.Run, stateArgument(o.State)))
+		if made.text, err = printPDF(ctx, inv.env, name, made.text); err != nil {
+			return interrupted(ctx, unprinted(err, made.run, stateArgument(o.State)))
 		}
 	}
 	if name == "-" {
-		if _, err := inv.env.Stdout.Write(made); err != nil {
-			return failure(runner.ExitRefused, runner.StatusRefused, "output", fmt.Errorf("write the report of run %s to standard output: %w", told.Run, err), "name a file with -o")
+		if _, err := inv.env.Stdout.Write(made.text); err != nil {
+			return failure(runner.ExitRefused, runner.StatusRefused, "output", fmt.Errorf("write the report of run %s to standard output: %w", made.run, err), "name a file with -o")
 		}
-	} else if err := model.FS.WriteFile(name, made, 0o600); err != nil {
-		return failure(runner.ExitRefused, runner.StatusRefused, "output", fmt.Errorf("write the report of run %s: %w", told.Run, err), "name a file with -o in a folder that is there and writable")
-	}
-	result := done("report")
-	result.Run, result.Plan = told.Run, told.Plan
-	if told.Damage != "" {
-		result.Warnings = append(result.Warnings, told.Damage)
+	} else if err := model.FS.WriteFile(name, made.text, 0o600); err != nil {
+		return failure(runner.ExitRefused, runner.StatusRefused, "output", fmt.Errorf("write the report of run %s: %w", made.run, err), "name a file with -o in a folder that is there and writable")
 	}
 	if name != "-" && !o.JSON {
-		inv.screen.out(fmt.Sprintf("%s: %s\n%s\n", name, told.Headline.Badge, told.Headline.Sentence))
+		inv.screen.out(name + ": " + made.words + "\n")
+	}
+	result := done("report")
+	result.Run, result.Plan = made.run, made.plan
+	if made.damage != "" {
+		result.Warnings = append(result.Warnings, made.damage)
 	}
 	return withExtra(result, "file", name)
+}
+
+// madeReport is a report before it is written.
+type madeReport struct {
+	run, plan, damage string
+	words             string // for the terminal
+	text              []byte
+}
+
+// make tells the run in the form that is asked for.
+func (o reportOptions) make(model engine.Env, state string) (madeReport, error) {
+	told, err := runner.ReportOf(model, state, o.Run, stateArgument(o.State))
+	if err != nil {
+		return madeReport{}, err
+	}
+	made := madeReport{run: told.Run, plan: told.Plan, damage: told.Damage, words: told.Headline.Badge + "\n" + told.Headline.Sentence}
+	if o.Format == "json" {
+		document, err := runner.DocumentOf(model, state, told.Run, stateArgument(o.State))
+		made.text = append(bytes.TrimRight(document, "\n"), '\n')
+		return made, err
+	}
+	var page bytes.Buffer
+	err = report.HTML(&page, told)
+	made.text = page.Bytes()
+	return made, err
+}
+
+// suffix is how a file of the form is named.
+func (o reportOptions) suffix() string {
+	switch {
+	case o.PDF:
+		return ".pdf"
+	case o.Format == "json":
+		return ".json"
+	}
+	return ".html"
 }
 
 // mayWrite refuses to overwrite what is no report.

@@ -126,7 +126,10 @@ func (s story) text(now time.Time) string {
 	}
 	s.attempts(&b, now)
 	s.board(&b)
-	s.next(&b, now)
+	b.WriteString("\n" + outlookText(runner.OutlookOf(s.info, s.held), s.open, s.state, now))
+	if len(s.open) == 0 {
+		b.WriteString("report: " + s.report + "\n")
+	}
 	return b.String()
 }
 
@@ -193,17 +196,8 @@ func (s story) attempts(b *strings.Builder, now time.Time) {
 			c.stage = rec.Time
 			c.stages = append(c.stages, []string{e.Text, rec.Time.UTC().Format("15:04:05"), ""})
 			c.say(rec.Time, words.words(e))
-		case e.Kind == "decision":
-			var said struct{ Changes []string }
-			text := e.Text
-			if decode(e.Data, &said) {
-				text = strings.Join(append([]string{text}, said.Changes...), "\n  ")
-			}
-			c.say(rec.Time, text)
-		case e.Kind == engine.AnswerNote:
-			c.say(rec.Time, answeredWords(e))
-		case e.Kind != "":
-			if text := words.words(e); text != "" {
+		default:
+			if text := eventWords(words, e); text != "" {
 				c.say(rec.Time, text)
 			}
 		}
@@ -217,6 +211,24 @@ func (s story) attempts(b *strings.Builder, now time.Time) {
 // newWords puts events into words as the live output does.
 func newWords() *progress {
 	return &progress{domains: map[string]engine.Status{}, vms: map[string]engine.Status{}, waiting: map[string]bool{}}
+}
+
+// eventWords puts an event of a journal into words; "" for what a person need not know. A reader of the journal did not see what was decided
+// and answered at the terminal of the run.
+func eventWords(words *progress, e engine.Event) string {
+	switch e.Kind {
+	case "":
+		return ""
+	case "decision":
+		var said struct{ Changes []string }
+		if decode(e.Data, &said) {
+			return strings.Join(append([]string{e.Text}, said.Changes...), "\n  ")
+		}
+		return e.Text
+	case engine.AnswerNote:
+		return answeredWords(e)
+	}
+	return words.words(e)
 }
 
 // answeredWords says who answered what, and how.
@@ -291,23 +303,4 @@ func (s story) stepsText() string {
 	var b strings.Builder
 	writeTable(&b, "", rows)
 	return b.String()
-}
-
-// next tells what can be done now, and where the report is.
-func (s story) next(b *strings.Builder, now time.Time) {
-	b.WriteByte('\n')
-	if len(s.open) > 0 {
-		b.WriteString(questionsText(s.info.ID, s.open, s.state, now))
-		return
-	}
-	lead := "next: "
-	for _, command := range runner.NextCommands(s.info, s.held, stateArgument(s.state)) {
-		b.WriteString(lead + command.Why)
-		if command.Line != "" {
-			b.WriteString(": " + command.Line)
-		}
-		b.WriteByte('\n')
-		lead = "      "
-	}
-	b.WriteString("report: " + s.report + "\n")
 }

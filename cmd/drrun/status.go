@@ -12,27 +12,49 @@ import (
 	"drrun/plans/runner"
 )
 
-const statusHelp = `Shows where the storage domains and VMs of a plan are, by what both engines say, and the one next command. It changes nothing.
+const statusHelp = `Of a plan: shows where its storage domains and VMs are, by what both engines say, and the one next command. It changes nothing.
 
 For each object: at primary, at secondary, at both, nowhere, stripped (a VM whose disks are gone from its engine), or unknown
 because an engine that would have to say so does not answer. A storage domain in maintenance is held by nobody.
 A run that is unfinished on these storage domains comes first: the next command is the one that goes on with it.
 
+Of a run: shows where it stands now, from another terminal while it runs: its stage, how many VMs of each rank are up, what is
+not well, how old the evidence is, what it asks and how to answer, and what is next. It reads the journal and asks no engine. RUN is
+the id or the beginning of it; without an argument it is the newest run that is being worked on. A file of that name goes before a run.
+
+With --watch it goes on until nobody works on the run any more: on a terminal it redraws, elsewhere it writes a line for each change.
+
 EXAMPLES
 drrun status plan.lua
+drrun status
+drrun status 20261120-0312 --watch
 drrun status plan.lua --json | jq .pair.place
+drrun status 20261120-0312 --json | jq .extra.standing.ranks
 `
 
 func newStatusCommand(inv *invocation) *cli.Command {
+	path := []string{"drrun", "status"}
 	return &cli.Command{
-		Name: "status", Usage: "where are the storage domains and VMs of a plan, and what is next?", UsageText: "drrun status PLAN.lua [flags]", Description: statusHelp,
-		Flags: []cli.Flag{listFlag("lib", "`DIR` where require looks too; can be given several times"), stateFlag(), jsonFlag()},
+		Name: "status", Usage: "where is everything of a plan, or where does a run stand, and what is next?",
+		UsageText: "drrun status PLAN.lua [flags]\ndrrun status [RUN] [flags]", Description: statusHelp,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "watch", Usage: "of a run: go on until nobody works on it any more"},
+			listFlag("lib", "`DIR` where require looks too; can be given several times"), stateFlag(), jsonFlag(),
+		},
 		Action: func(c *cli.Context) error {
-			args, err := exactly(c, []string{"drrun", "status"}, "PLAN.lua")
-			if err != nil {
+			if c.Args().Len() > 1 {
+				_, err := exactly(c, path, "PLAN.lua or RUN")
 				return err
 			}
-			inv.result = runStatus(c.Context, readingOf(c, args[0]), inv)
+			o := runStatusOptions{Run: c.Args().First(), Watch: c.Bool("watch"), State: c.String("state"), JSON: inv.json}
+			if o.Run != "" && !inv.namesStoredRun(o) {
+				if o.Watch {
+					return usage("--watch is for a run, and %q is none", o.Run).of(path)
+				}
+				inv.result = runStatus(c.Context, readingOf(c, o.Run), inv)
+				return nil
+			}
+			inv.result = statusOfRun(c.Context, o, inv)
 			return nil
 		},
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // tour is a document whose commands are run as they stand there: the lines that are indented as code and begin like a command, and those
-// in comments that say "in the lab". RUN is the newest run. Before each disaster and promotion, and at the end, the lab's world is written down.
+// in comments that say "in the lab". RUN is the newest run. A command ends with 0, or with what its comment says: "# ends with 4". Before each disaster and promotion, and at the end, the lab's world is written down.
 type tour struct {
 	t        *testing.T
 	dir      string // where it begins
@@ -71,6 +71,9 @@ func (r *tour) add(text string) {
 			r.look()
 		case strings.HasPrefix(line, "kill "): // by then it has ended, and not well
 			line += "; wait $! || true"
+		}
+		if command, code, ends := strings.Cut(line, " # ends with "); ends {
+			line = "set +e\n" + command + "\ncode=$?\nset -e\n[ $code = " + code + " ] || { echo \"exit code $code\"; exit 1; }"
 		}
 		r.commands++
 		r.script.WriteString("echo '$ " + strings.ReplaceAll(text, "'", `'\''`) + "'\n" + line + "\n")

@@ -29,13 +29,16 @@ func Build(in Input) (Model, error) {
 	m := Model{
 		Run: in.Run.ID, Plan: head.Plan, PlanFile: head.PlanFile, Action: head.Action, Source: head.Source, Target: head.Target,
 		Headline: h.headline(&in, d, vms, domains), Alerts: h.alerts(d), Failure: d.Error, Damage: broken(in.Run), Next: append(h.duties(), in.Next...),
-		Figures: h.figures(vms, domains), Warnings: h.warnings(d), Ranks: ranks, Decisions: h.decisions(), Looks: h.lookRows(),
+		Warnings: h.warnings(d), Ranks: ranks, Decisions: h.decisions(), Looks: h.lookRows(),
 		Timeline: h.timeline(vms, domains, ranks), Domains: domains, Attempts: h.attemptRows(&in), Steps: h.stepRows(),
 		Requests: h.requestRows(), Counters: counters(d), Findings: d.Findings, Log: h.log(), Params: pretty(head.Params),
 		Options: pretty(head.Options), Texts: in.Texts,
 		Journal: Journal{Records: len(in.Run.Records), LastHash: in.Run.LastHash, Last: h.endOfJournal(), Schema: engine.Schema},
 	}
-	m.Attention, m.MoreAttention = attention(vms)
+	if d.DryRun == nil { // else every VM and storage domain is as it was
+		m.Figures = h.figures(vms, domains)
+		m.Attention, m.MoreAttention = attention(vms)
+	}
 	redactStrings(&m, in.Redact)
 	return m, nil
 }

@@ -57,6 +57,7 @@ type request struct {
 
 // seen is one look at the source.
 type seen struct {
+	attempt int
 	at      time.Time
 	verdict stdlib.Verdict
 }
@@ -257,7 +258,7 @@ func (h *history) note(rec *engine.Record) {
 	case "evidence":
 		var v stdlib.Verdict
 		if json.Unmarshal(rec.Data, &v) == nil {
-			h.looks = append(h.looks, seen{at: rec.Time, verdict: v})
+			h.looks = append(h.looks, seen{attempt: len(h.attempts), at: rec.Time, verdict: v})
 		}
 	case "verdict":
 		var v struct{ Name, Text string }

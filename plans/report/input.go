@@ -50,6 +50,7 @@ type document struct {
 	Warnings []string            `json:"warnings"`
 	Verdicts []string            `json:"verdicts"`
 	Error    *Failure            `json:"error"`
+	DryRun   json.RawMessage     `json:"dry_run"` // nil where it was none
 }
 
 // Counters are the requests of the last attempt to one site.

@@ -116,8 +116,9 @@ type Decision struct {
 	Who, What, Words, How string
 }
 
-// Look is what looks at the source proved, one after the other with the same verdict.
+// Look is what looks at the source proved, one after the other with the same verdict in one attempt: evidence outlives none.
 type Look struct {
+	Attempt     int
 	First, Last time.Time
 	Count       int
 	Holds       bool

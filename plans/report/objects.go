@@ -10,9 +10,12 @@ import (
 	"drrun/stdlib"
 )
 
+// actionClean is the action that starts nothing: what a site still has of a plan leaves its engine.
+const actionClean = "clean"
+
 // goodStates are how the VMs and storage domains of an action are to end.
 func (h *history) goodStates() (domain string, vms []string) {
-	if h.info.Head.Action == "clean" {
+	if h.info.Head.Action == actionClean {
 		return stdlib.StateLeft, []string{stdlib.StateLeft}
 	}
 	return stdlib.StateActive, []string{stdlib.StateUp, stdlib.StateNotStarted}

@@ -51,7 +51,7 @@ func (h *history) figures(vms []VM, domains []Domain) []Figure {
 		return nil
 	}
 	var figures []Figure
-	if h.info.Head.Action != "clean" {
+	if h.info.Head.Action != actionClean {
 		figures = append(figures, h.recoveryTime(vms), h.dataLoss())
 	}
 	domainState, vmStates := h.goodStates()
@@ -75,7 +75,7 @@ func (h *history) figures(vms []VM, domains []Domain) []Figure {
 		note = fmt.Sprintf("%d more left down on purpose", down)
 	}
 	vmWord := "VMs up"
-	if h.info.Head.Action == "clean" {
+	if h.info.Head.Action == actionClean {
 		vmWord = "VMs left"
 	}
 	return append(figures,

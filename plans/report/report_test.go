@@ -305,4 +305,10 @@ func TestEvidenceRows(t *testing.T) {
 	if m, err = Build(Input{Run: &j.info}); err != nil || len(m.Looks) != 2 || m.Alerts[0].Text != stdlib.NotIsolatedVerdict("primary", "Ann", true) {
 		t.Errorf("when it answers again: %+v %+v %v", m.Looks, m.Alerts, err)
 	}
+	j.add(5*time.Minute, engine.Record{Kind: "attempt", Attempt: 2})
+	j.info.Attempts = 2
+	j.looked(6*time.Minute, stdlib.Verdict{Answers: true, Why: "nfs_ds is active"})
+	if m, err = Build(Input{Run: &j.info}); err != nil || len(m.Looks) != 3 || m.Looks[2].Attempt != 2 {
+		t.Errorf("in another attempt: %+v %v", m.Looks, err)
+	}
 }

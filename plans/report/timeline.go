@@ -25,6 +25,7 @@ type Band struct {
 	Label string
 	Pause bool
 	Cut   bool // the attempt has no end
+	Even  bool // of the attempts, every other one, to tell them apart
 }
 
 // Tick is a mark on the axis.
@@ -211,15 +212,11 @@ func (h *history) timeline(vms []VM, domains []Domain, ranks []Rank) Timeline {
 		} else {
 			a := h.attempts[attempt]
 			attempt++
-			b.Label, b.Cut = fmt.Sprintf("attempt %d", attempt), a.ended == nil
+			b.Label, b.Cut, b.Even = fmt.Sprintf("attempt %d", attempt), a.ended == nil, attempt%2 == 0
 		}
 		t.Bands = append(t.Bands, b)
 	}
-	for _, stage := range h.stages {
-		took := exactly(stage.to.Sub(stage.from))
-		t.Rows = append(t.Rows, Row{Kind: "stage", Label: stage.name, Note: took, Bars: []Bar{s.bar(stage.from, stage.to, "stage", stage.name+": "+took)}})
-	}
-	t.Rows = append(t.Rows, h.stepBars(s)...)
+	t.Rows = append(h.stageBars(s), h.stepBars(s)...)
 	for _, domain := range domains {
 		t.Rows = append(t.Rows, h.domainBars(s, domain))
 	}
@@ -239,6 +236,26 @@ func (h *history) timeline(vms []VM, domains []Domain, ranks []Rank) Timeline {
 		t.Note = fmt.Sprintf("The %d VMs are drawn together, a row for each rank.", len(vms))
 	}
 	return t
+}
+
+// stageBars draws the stages, one row for each, with a bar in every attempt that came to it.
+func (h *history) stageBars(s scale) []Row {
+	var rows []Row
+	of := map[string]int{}
+	took := map[string]time.Duration{}
+	for _, stage := range h.stages {
+		i, known := of[stage.name]
+		if !known {
+			i = len(rows)
+			of[stage.name] = i
+			rows = append(rows, Row{Kind: "stage", Label: stage.name})
+		}
+		span := stage.to.Sub(stage.from)
+		took[stage.name] += span
+		rows[i].Note = exactly(took[stage.name])
+		rows[i].Bars = append(rows[i].Bars, s.bar(stage.from, stage.to, "stage", fmt.Sprintf("%s: %s, attempt %d", stage.name, exactly(span), stage.attempt)))
+	}
+	return rows
 }
 
 // stepBars draws the hooks, steps and questions.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"drrun/engine"
 	"drrun/stdlib"
 )
 
@@ -24,6 +25,10 @@ func (h *history) headline(in *Input, d document, vms []VM, domains []Domain) He
 	subject, n := h.subject(), h.info.Attempts
 	say := func(tone Tone, badge, format string, args ...any) {
 		head.Tone, head.Badge, head.Sentence = tone, badge, subject+" "+fmt.Sprintf(format, args...)
+	}
+	if d.DryRun != nil {
+		say(Neutral, "Dry run", "was tried as a dry run: nothing was changed")
+		return head
 	}
 	switch status {
 	case "done":
@@ -76,7 +81,7 @@ func (h *history) subject() string {
 	if h.facts != nil && h.facts.Planned && action == "failover" {
 		action = "planned failover"
 	}
-	if head.Action == "clean" {
+	if head.Action == actionClean {
 		return fmt.Sprintf("The clean of %s at %s", head.Plan, head.Target)
 	}
 	return fmt.Sprintf("The %s of %s from %s to %s", action, head.Plan, head.Source, head.Target)
@@ -87,7 +92,7 @@ func (h *history) achieved(vms []VM) string {
 	if h.facts == nil {
 		return "it had nothing to do"
 	}
-	if h.info.Head.Action == "clean" {
+	if h.info.Head.Action == actionClean {
 		return fmt.Sprintf("what %s still had of the plan has left its engine", h.facts.Target)
 	}
 	r := recoveryOf(vms)
@@ -174,55 +179,10 @@ func (h *history) lastStage(before string) string {
 	return before + h.stages[len(h.stages)-1].name
 }
 
-// alerts are the verdicts of the run. Of an attempt that told its verdicts those count; of one that was killed, what the journal holds.
-func (h *history) alerts(d document) []Alert {
-	texts := slices.Clone(d.Verdicts)
-	says := func(prefix string) bool {
-		return slices.ContainsFunc(texts, func(text string) bool { return strings.HasPrefix(text, prefix) })
+// broken names the damage of a journal, "" for none.
+func broken(info *engine.RunInfo) string {
+	if info.Err == nil {
+		return ""
 	}
-	if by, again := h.trusted(); by != "" && h.facts != nil && h.info.Changed() && !says(stdlib.NotIsolated) {
-		texts = append(texts, stdlib.NotIsolatedVerdict(h.facts.Source, by, again))
-	}
-	for _, verdict := range h.verdicts {
-		if !slices.Contains(texts, verdict.text) {
-			texts = append(texts, verdict.text)
-		}
-	}
-	var alerts []Alert
-	for _, text := range texts {
-		alerts = append(alerts, Alert{Tone: alertTone(text), Text: text})
-	}
-	weight := map[Tone]int{Bad: 0, Warn: 1, Neutral: 2, Good: 3}
-	slices.SortStableFunc(alerts, func(a, b Alert) int { return weight[a.Tone] - weight[b.Tone] })
-	return alerts
-}
-
-// duties are what persons have to do beside drrun when a run has ended, so that it does no harm afterwards.
-func (h *history) duties() []Command {
-	if h.facts == nil || h.info.Unfinished() || !h.info.Changed() {
-		return nil
-	}
-	var list []Command
-	if by, _ := h.trusted(); by != "" {
-		list = append(list, Command{Why: fmt.Sprintf("keep the hosts of %s powered off, or their old storage out of their reach, until nothing can write to the old copies", h.facts.Source)})
-	}
-	for _, verdict := range h.verdicts {
-		if strings.HasPrefix(verdict.text, "reverse replication: NOT") {
-			return append(list, Command{Why: fmt.Sprintf("at the array, start the replication from %s to %s: until it runs, the VMs have no copy to come up from", h.facts.Target, h.facts.Source)})
-		}
-	}
-	return list
-}
-
-// alertTone judges a verdict by how it begins, which is how the workflows word them.
-func alertTone(text string) Tone {
-	switch {
-	case strings.HasPrefix(text, stdlib.NotIsolated):
-		return Bad
-	case strings.HasPrefix(text, "reverse replication: ready"), strings.Contains(text, "nothing lost"):
-		return Good
-	case strings.HasPrefix(text, "reverse replication:"), strings.HasPrefix(text, "data "):
-		return Warn
-	}
-	return Neutral
+	return info.Err.Error()
 }

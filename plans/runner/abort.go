@@ -81,7 +81,7 @@ func (a *attempt) abort(t *engine.Task, id string) error {
 		return err
 	}
 	if a.facts != nil {
-		a.result.StorageDomains, a.result.VMs = boardOf(run, a.facts)
+		a.result.StorageDomains, a.result.VMs = boardOf(run.Board(), a.facts)
 	}
 	if len(run.LockTokens()) > 0 {
 		a.giveBackLocks(t, info)

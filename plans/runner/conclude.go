@@ -24,7 +24,7 @@ const onErrorLimit = 30 * time.Second
 func (a *attempt) conclude(soft context.Context, err error) *Result {
 	r := a.result
 	if a.run != nil && a.facts != nil {
-		r.StorageDomains, r.VMs = boardOf(a.run, a.facts)
+		r.StorageDomains, r.VMs = boardOf(a.run.Board(), a.facts)
 	}
 	var skipped []string
 	if a.session != nil {

@@ -23,8 +23,8 @@ const actOutside = `
 local function act(ctx, key) ctx.target:events { search = "correlation_id=crash." .. key, max = 1 } end
 `
 
-// countedHooks puts hooks of each kind into the plan: one cut off in the middle is run again, or a person says whether it was done.
-const countedHooks = actOutside + `
+// crashHooks puts hooks of each kind into the plan: one cut off in the middle is run again, or a person says whether it was done.
+const crashHooks = actOutside + `
 plan:on("demote_storage", function(ctx, group) act(ctx, "hook:demote_storage/array/group/" .. group.id) end, { as = "array" })
 plan:on("promote_storage", function(ctx, group)
   act(ctx, "hook:promote_storage/array/group/" .. group.id)

@@ -22,7 +22,7 @@ type crashStory struct {
 	action  string
 	planned bool   // the source takes part
 	target  string // where the VMs are to be at the end
-	hooks   string // what is added to the plan; "" means countedHooks
+	hooks   string // what is added to the plan; "" means crashHooks
 	// before brings a fresh world, with the VMs at the primary, to where the action begins.
 	before func(p *pair)
 	// attempt takes the action up; nil means crashStory.takeUp.
@@ -116,7 +116,7 @@ func (s crashStory) ready(t *testing.T, size lab.TwoSitesOptions, change func(*l
 	p.plannedStory = s.planned
 	p.marked()
 	p.generateOnce(size)
-	p.edit("return plan\n", cmp.Or(s.hooks, countedHooks))
+	p.edit("return plan\n", cmp.Or(s.hooks, crashHooks))
 	s.before(p)
 	p.plannedStory, p.hooks = s.planned, newHookRuns()
 	p.audited = len(p.allChanges())

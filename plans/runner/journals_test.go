@@ -43,10 +43,17 @@ type killed struct {
 	after   string // the effect behind which it is killed, as the lab's log calls it
 }
 
+// storedHooks are the hooks of the plan of the stored failover: part of what is stored.
+const storedHooks = `
+plan:on("promote_storage", function(ctx, group) return { writable = true, as_of = "unknown" } end, { as = "array" })
+plan:on("after_start", function(ctx, vm) return ctx:step("dns", function() return vm.name .. " is known" end) end, { as = "dns" })
+return plan
+`
+
 var killedRuns = []killed{
 	{
 		name:    "failover",
-		prepare: func(p *pair) { crashHooks(p); p.lose() },
+		prepare: func(p *pair) { p.edit("return plan\n", storedHooks); p.lose() },
 		begin:   (*pair).failover,
 		resume:  (*pair).resume,
 		after:   "start vm1",
@@ -62,15 +69,6 @@ var killedRuns = []killed{
 		},
 		after: "deactivate storage domain nfs_ds",
 	},
-}
-
-// crashHooks makes the plan of a stored run: with hooks and a step that a resume must not repeat.
-func crashHooks(p *pair) {
-	p.edit("return plan\n", `
-plan:on("promote_storage", function(ctx, group) return { writable = true, as_of = "unknown" } end, { as = "array" })
-plan:on("after_start", function(ctx, vm) return ctx:step("dns", function() return vm.name .. " is known" end) end, { as = "dns" })
-return plan
-`)
 }
 
 // recipe rebuilds a world up to the moment of a kill.

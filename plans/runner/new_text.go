@@ -131,7 +131,8 @@ func (next *nextText) take(a *attempt) error {
 	if err != nil {
 		return invalid("params", "", fmt.Errorf("parameters: %w", err))
 	}
-	packed, err := pack(manifest{Plan: next.file, Libs: next.libs, Params: json.RawMessage(a.redact(string(params)))}, next.files())
+	a.textParams = json.RawMessage(a.redact(string(params)))
+	packed, err := pack(manifest{Plan: next.file, Libs: next.libs, Params: a.textParams}, next.files())
 	if err == nil {
 		err = a.run.SetSnapshot(packed)
 	}

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -24,6 +23,17 @@ type planText struct {
 	beside map[string][]byte // what else the run depends on: CA certificates and the inventory, by path
 	plan   *plans.Plan
 	params json.RawMessage // that the run goes on with; nil where those of its beginning count
+
+	// What was found out about it: a run of many VMs asks the same for each of them.
+	places map[string][]byte // Lua files by place
+	quoted names
+	same   map[sameAs]bool
+}
+
+// sameAs is a file of an older text.
+type sameAs struct {
+	older *planText
+	path  string
 }
 
 // loadText loads a plan beside the one that the attempt works with. What is wrong with it is shown to report, which may be nil.
@@ -34,7 +44,7 @@ func (a *attempt) loadText(t *engine.Task, file string, libs []string, readFile 
 	b := newAttempt(options)
 	b.readFile = readFile
 	err := b.load(t)
-	text := &planText{file: file, libs: libs, plan: b.plan, beside: map[string][]byte{}}
+	text := &planText{file: file, libs: libs, plan: b.plan, beside: map[string][]byte{}, same: map[sameAs]bool{}}
 	if b.runtime != nil {
 		text.lua = b.runtime.Files()
 	}
@@ -106,17 +116,25 @@ func (text *planText) place(path string) string {
 
 // byPlace are the Lua files of the text, by place.
 func (text *planText) byPlace() map[string][]byte {
-	files := map[string][]byte{}
-	for path, content := range text.lua {
-		files[text.place(path)] = content
+	if text.places == nil {
+		text.places = map[string][]byte{}
+		for path, content := range text.lua {
+			text.places[text.place(path)] = content
+		}
 	}
-	return files
+	return text.places
 }
 
 // sameFile tells whether a file of an older text is unchanged in this one.
 func (text *planText) sameFile(older *planText, path string) bool {
-	now, there := text.byPlace()[older.place(path)]
-	return there && bytes.Equal(now, older.lua[path])
+	key := sameAs{older, path}
+	same, known := text.same[key]
+	if !known {
+		now, there := text.byPlace()[older.place(path)]
+		same = there && bytes.Equal(now, older.lua[path])
+		text.same[key] = same
+	}
+	return same
 }
 
 // shown is how a file of the text is named to people.
@@ -131,46 +149,21 @@ func (text *planText) hook(point, handler string) *plans.Hook {
 	return &text.plan.Hooks[i]
 }
 
-// quotings are the ways in which Lua writes a name as a text.
-func quotings(name string) [][]byte {
-	return [][]byte{[]byte(`"` + name + `"`), []byte(`'` + name + `'`), []byte("[[" + name + "]]")}
+// names are the texts in quotes that the Lua files hold.
+func (text *planText) names() names {
+	if text.quoted.files == nil {
+		text.quoted = namesIn(text.lua)
+	}
+	return text.quoted
 }
 
 // holders are the Lua files in which a name stands as a text in quotes, sorted.
-func (text *planText) holders(name string) []string {
-	var files []string
-	for path, content := range text.lua {
-		for _, quoted := range quotings(name) {
-			if bytes.Contains(content, quoted) {
-				files = append(files, path)
-				break
-			}
-		}
-	}
-	slices.Sort(files)
-	return files
-}
+func (text *planText) holders(name string) []string { return text.names().files[name] }
 
 func (text *planText) holds(name string) bool { return len(text.holders(name)) > 0 }
 
 // renames tells whether a name stands in the text only as the older name of a step.
-func (text *planText) renames(name string) bool {
-	renamed := false
-	older := regexp.MustCompile(`\bwas\s*=\s*["']` + regexp.QuoteMeta(name) + `["']`)
-	for _, file := range text.holders(name) {
-		rest := older.ReplaceAll(text.lua[file], nil)
-		if len(rest) == len(text.lua[file]) {
-			return false
-		}
-		renamed = true
-		for _, quoted := range quotings(name) {
-			if bytes.Contains(rest, quoted) {
-				return false
-			}
-		}
-	}
-	return renamed
-}
+func (text *planText) renames(name string) bool { return text.names().renamed[name] }
 
 // changesTo is what another text means to a run that has this one.
 func (text *planText) changesTo(newer *planText) Edit {
@@ -179,6 +172,12 @@ func (text *planText) changesTo(newer *planText) Edit {
 	for _, path := range slices.Sorted(maps.Keys(newer.lua)) {
 		if lines := plans.LineDiff(string(before[newer.place(path)]), string(newer.lua[path])); len(lines) > 0 {
 			change.Files = append(change.Files, FileChange{Path: path, Lines: lines})
+		}
+	}
+	now := newer.byPlace()
+	for _, path := range slices.Sorted(maps.Keys(text.lua)) {
+		if _, there := now[text.place(path)]; !there && newer.plan != nil {
+			change.Files = append(change.Files, FileChange{Path: path, Lines: []string{"nothing requires it any more"}})
 		}
 	}
 	if newer.plan != nil {

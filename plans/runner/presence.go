@@ -49,11 +49,7 @@ func (a *attempt) appear() {
 	if a.DryRun || a.plan.NoEvents {
 		return
 	}
-	parent := a.hard
-	if parent == nil {
-		parent = context.Background()
-	}
-	ctx, cancel := context.WithCancel(parent)
+	ctx, cancel := context.WithCancel(a.hard) // the second Ctrl-C drops what is not shown yet
 	p := &presence{attempt: a, cancel: cancel, trouble: map[string]engine.Status{}}
 	for _, name := range siteOrder {
 		lock := a.siteLock(name)
@@ -120,14 +116,21 @@ func (p *presence) failed(ctx context.Context, kind, site string) func(error) {
 		p.mu.Unlock()
 		why := err.Error()
 		switch {
-		case ctx.Err() != nil && a.hard != nil && a.hard.Err() != nil:
+		case a.hard.Err() != nil:
 			why = "interrupted"
 		case ctx.Err() != nil && ending:
 			why = fmt.Sprintf("it took longer than %s after the end of the work", presenceLimit)
 		}
-		p.warn(site, fmt.Sprintf("the run could not be shown among the %s in the engine of %s: %s. The run itself is not touched by that", kind, site, why))
+		text := fmt.Sprintf("the run could not be shown among the %s in the engine of %s: %s. The run itself is not touched by that", kind, site, why)
+		if ovirt.HasCode(err, ovirt.CodeForbidden) {
+			text += fmt.Sprintf("; give its user there the role %s for the whole system, or the plan events = false", roles[kind])
+		}
+		p.warn(site, text)
 	}
 }
+
+// roles are the engine's own that permit to show runs, by kind of marks.
+var roles = map[string]string{"events": "ExternalEventsCreator", "tasks": "ExternalTasksCreator"}
 
 // warn says what the engine of a site does not show.
 func (p *presence) warn(site, text string) {

@@ -313,8 +313,8 @@ func TestPresenceIsBestEffort(t *testing.T) {
 		most   int      // requests of each kind
 		late   bool     // the end waits for it
 	}{
-		{"events are not permitted", lab.Fault{Path: events, Nth: 2, Status: 403, Detail: "[User is not authorized to perform this action.]"}, []string{"events"}, "not authorized", 1, false},
-		{"tasks are not permitted", lab.Fault{Path: jobs, Status: 403, Detail: "[User is not authorized to perform this action.]"}, []string{"tasks"}, "not authorized", 1, false},
+		{"events are not permitted", lab.Fault{Path: events, Nth: 2, Status: 403, Detail: "[User is not authorized to perform this action.]"}, []string{"events"}, "the role ExternalEventsCreator", 1, false},
+		{"tasks are not permitted", lab.Fault{Path: jobs, Status: 403, Detail: "[User is not authorized to perform this action.]"}, []string{"tasks"}, "the role ExternalTasksCreator", 1, false},
 		{"the engine's disk is full", lab.Fault{Path: events + "|" + jobs, Nth: 2, Status: 500, Detail: "[No space left on device]"}, []string{"events", "tasks"}, "No space left", 2, false},
 		{"steps fail", lab.Fault{Path: "/steps", Status: 500, Detail: "[Internal Engine Error]"}, []string{"tasks"}, "Internal Engine Error", 3, false},
 		{"no answer", lab.Fault{Path: events + "|" + jobs, Nth: 2, Delay: 24 * time.Hour}, []string{"events", "tasks"}, "given up after 2m0s: ", 2, true},
@@ -391,6 +391,51 @@ return plan
 	}
 	if len(r.Warnings) == 0 || !strings.Contains(r.Warnings[0], "it took longer than 30s after the end of the work") {
 		t.Errorf("warnings: %q", r.Warnings)
+	}
+}
+
+// TestInterruptIsShown: the first Ctrl-C leaves time to say that the run was interrupted; the second drops what is not said by then.
+func TestInterruptIsShown(t *testing.T) {
+	t.Parallel()
+	for _, twice := range []bool{false, true} {
+		p := newPair(t, 76, lab.TwoSitesOptions{VMs: 3})
+		p.lose()
+		var r *runner.Result
+		p.do(func(env engine.Env) {
+			soft, first := context.WithCancel(context.Background())
+			hard, second := context.WithCancel(context.Background())
+			defer first()
+			defer second()
+			p.afterEffect = func(int) {
+				if _, ranks := p.stages(); ranks == 1 {
+					first()
+					if twice {
+						second()
+					}
+				}
+			}
+			r = runner.Start(soft, hard, p.options(env, writable))
+		})
+		p.afterEffect = nil
+		expect(t, r, runner.ExitInterrupted)
+		s := p.look(plans.Secondary)
+		last := p.lines(s.events)[len(s.events)-1]
+		const want = "warning drrun run RUN: failover " + ofPlan + " from primary to secondary ended: interrupted, exit code 130"
+		if said := strings.HasPrefix(last, want); said == twice {
+			t.Errorf("interrupted twice %v: the last event is %q", twice, last)
+		}
+		if failed := strings.HasPrefix(s.tasks[0], "failed "); failed == twice {
+			t.Errorf("interrupted twice %v: the task is %q", twice, s.tasks[0])
+		}
+		if why := strings.Join(r.Warnings, "\n"); twice != strings.Contains(why, "in the engine of secondary: interrupted") {
+			t.Errorf("interrupted twice %v: warnings %q", twice, r.Warnings)
+		}
+		expect(t, p.resume(r.Run, nil), runner.ExitDone)
+		for _, task := range p.look(plans.Secondary).tasks {
+			if strings.HasPrefix(task, "started") {
+				t.Errorf("left open: %s", task)
+			}
+		}
 	}
 }
 

@@ -24,8 +24,8 @@ func (p *pair) preview(id string, change func(*runner.Options)) *runner.Preview 
 		}
 	})
 	expect(p.t, r, runner.ExitDone)
-	if shown == nil || len(r.Extra["preview"]) == 0 {
-		p.t.Fatal("no preview was shown")
+	if shown == nil || len(r.Extra["preview"]) == 0 || len(r.Requests) > 0 {
+		p.t.Fatalf("shown: %v; requests: %v", shown, r.Requests)
 	}
 	added := slices.DeleteFunc(p.disk.Files(), func(path string) bool { return slices.Contains(files, path) || strings.HasSuffix(path, "/lock") })
 	if len(p.allChanges()) != changes || p.read(p.newestJournal()) != journal || len(added) > 0 {
@@ -138,6 +138,35 @@ return plan
 				}
 			}
 		})
+	}
+}
+
+// TestPreviewNamesFiles tells which files of a plan changed, came and went, wherever the new text lies.
+func TestPreviewNamesFiles(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 9, lab.TwoSitesOptions{})
+	p.write("/site/lib/same.lua", "return {}")
+	p.write("/site/lib/gone.lua", "return {}")
+	p.write("/site/lib/other.lua", "return {}")
+	p.edit("return plan\n", `require "same" require "gone" require "other"
+plan:on("before_rank", function(ctx) error("not yet") end)
+return plan
+`)
+	p.lose()
+	r := p.failover(nil)
+	expect(t, r, runner.ExitStopped)
+	p.write("/new/plan.lua", strings.Replace(p.read("/site/plan.lua"), `require "gone"`, `require "came"`, 1))
+	p.write("/new/lib/same.lua", "return {}")
+	p.write("/new/lib/came.lua", "return {}")
+	p.write("/new/lib/other.lua", "return { 1 }")
+	preview := p.preview(r.Run, func(o *runner.Options) { o.NewText, o.PlanFile = true, "/new/plan.lua" })
+	var got []string
+	for _, file := range preview.Files {
+		got = append(got, file.Path+" "+file.Lines[len(file.Lines)-1])
+	}
+	want := []string{"/new/lib/came.lua + return {}", "/new/lib/other.lua + return { 1 }", `/new/plan.lua + require "same" require "came" require "other"`, "/site/lib/gone.lua nothing requires it any more"}
+	if !slices.Equal(got, want) {
+		t.Errorf("files\n%q\nwant\n%q", got, want)
 	}
 }
 
@@ -307,5 +336,33 @@ return plan
 	expect(t, p.resume(r.Run, nil), runner.ExitDone)
 	if !strings.Contains(p.read(p.journal()), `"text":"kept"`) {
 		t.Error("the library is not what the run began with")
+	}
+}
+
+// TestParamsOutliveAnEdit changes a parameter with another text, and edits that text at the terminal when it fails: the parameter stays.
+func TestParamsOutliveAnEdit(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 8, lab.TwoSitesOptions{})
+	p.edit("  storage_domains = {", "  params = { who = \"nobody\" },\n  storage_domains = {")
+	p.edit("return plan\n", `plan:on("before_rank", function(ctx) error("first") end)
+return plan
+`)
+	p.lose()
+	r := p.failover(nil)
+	expect(t, r, runner.ExitStopped)
+	p.edit(`error("first")`, `error("second")`)
+	who := &decisions{t: t, asks: []func(runner.Failure) string{func(runner.Failure) string {
+		p.edit(`error("second")`, `ctx:log("asked by " .. ctx.params.who)`)
+		return runner.DecideEdit
+	}}}
+	again := p.resume(r.Run, func(o *runner.Options) {
+		newText(o)
+		o.ParamOverrides, o.OnFailure = []string{"who=Ann"}, who.ask
+		a := answers{"resume_plan": "yes", "promote_storage": "writable,as_of=unknown", "confirm_source_down": confirmed}
+		o.Asker, o.CanAnswer = a, a.can
+	})
+	expect(t, again, runner.ExitDone)
+	if !strings.Contains(p.read(p.journal()), `"text":"asked by Ann"`) {
+		t.Error("the edit has lost the parameter")
 	}
 }

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -11,8 +10,8 @@ import (
 	"strings"
 
 	"drrun/engine"
+	"drrun/plans"
 	"drrun/plans/report"
-	"drrun/stdlib"
 )
 
 // reportPage is the file of a run's folder with the report for people.
@@ -25,7 +24,7 @@ func (a *attempt) reportWith() {
 	}
 	a.run.ReportWith(func(info *engine.RunInfo, document json.RawMessage) (map[string][]byte, error) {
 		model, err := report.Build(report.Input{
-			Run: info, Document: document, Texts: texts(info.Snapshots(a.Env, a.StateDir)), Next: NextCommands(info, false, a.StateArgument),
+			Run: info, Document: document, Texts: texts(info.Snapshots(a.Env, a.StateDir)), Next: OutlookOf(info, false).Commands(a.StateArgument),
 			Now: a.Env.Clock.Now(), Redact: a.redact,
 		})
 		if err != nil {
@@ -54,15 +53,71 @@ func ReportOf(env engine.Env, stateDir, id, stateArgument string) (report.Model,
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a run that was killed at its first attempt has none
 		return report.Model{}, err
 	}
-	in.Next = NextCommands(info, in.Held, stateArgument)
+	in.Next = OutlookOf(info, in.Held).Commands(stateArgument)
 	return report.Build(in)
+}
+
+// DocumentOf returns the result of the last attempt of a run on the disk: report.json where that attempt left it, else, where it was cut
+// off, what its journal tells: interrupted, with the fate of every object as far as it is known. id may be a unique prefix. The error is
+// that nothing can be told, or *engine.LockedError where a process works on the run: its result comes when it ends.
+func DocumentOf(env engine.Env, stateDir, id, stateArgument string) (json.RawMessage, error) {
+	info, err := engine.ReadRun(env, stateDir, id)
+	if info == nil {
+		return nil, err
+	}
+	var left struct{ Attempt int }
+	document, err := engine.Report(env, stateDir, info.ID)
+	if err == nil && json.Unmarshal(document, &left) == nil && left.Attempt == info.Attempts && info.Err == nil {
+		return document, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	holder, held, err := engine.Holder(env, stateDir, info.ID)
+	if err != nil {
+		return nil, err
+	}
+	if held {
+		return nil, &engine.LockedError{Run: info.ID, Holder: holder}
+	}
+	model, err := report.Build(report.Input{Run: info, Now: env.Clock.Now()})
+	if err != nil {
+		return nil, err
+	}
+	return json.MarshalIndent(cutOff(info, model, OutlookOf(info, false).Commands(stateArgument)), "", "  ")
+}
+
+// cutOff is the result of an attempt that did not live to give one.
+func cutOff(info *engine.RunInfo, model report.Model, next []report.Command) *Result {
+	r := &Result{
+		Schema: ResultSchema, Exit: ExitInterrupted, Status: StatusInterrupted, Run: info.ID, Attempt: info.Attempts, Plan: info.Head.Plan,
+		Action: info.Head.Action, Started: info.Resumed, Duration: model.Journal.Last.Sub(info.Resumed).Seconds(), Warnings: model.Warnings,
+		Requests: map[string]Counters{}, StorageDomains: []ObjectResult{}, VMs: []ObjectResult{}, Findings: []plans.Finding{},
+		Error: &ErrorResult{Code: "cut-off", Message: model.Headline.Sentence, State: model.Headline.Detail},
+	}
+	if info.Err != nil {
+		r.Error.Code, r.Error.Message = "journal", info.Err.Error()
+	}
+	for _, alert := range model.Alerts {
+		r.Verdicts = append(r.Verdicts, alert.Text)
+	}
+	if len(next) > 0 {
+		r.Error.Hint = next[0].Why + ": " + next[0].Line
+	}
+	if facts, err := factsOf(info.ID, info.Facts()); err == nil && facts != nil { // else it was cut before it had decided anything
+		if Undone(info) {
+			facts = facts.Reversed()
+		}
+		r.StorageDomains, r.VMs = boardOf(info.Board(), facts)
+	}
+	return r
 }
 
 // maxShown is up to how many bytes the text of a file is shown in a report.
 const maxShown = 2 << 20
 
-// texts names the files of the snapshots by the paths that they stand for. Of the text only Lua is shown: an inventory is data, and too
-// long to read.
+// texts names the files of the snapshots by the paths that they stand for. Of the text only the plan's own Lua is shown: drrun's
+// modules are drrun's, and an inventory is data, too long to read.
 func texts(files []engine.SnapshotFile) []report.Text {
 	paths := map[int]map[string]string{} // path by name in the snapshot, by attempt
 	for _, file := range files {
@@ -87,38 +142,10 @@ func texts(files []engine.SnapshotFile) []report.Text {
 		switch {
 		case file.Err != nil:
 			text.Problem = file.Err.Error()
-		case strings.HasSuffix(text.Path, ".lua") && len(file.Text) <= maxShown:
+		case strings.HasSuffix(text.Path, ".lua") && !strings.HasPrefix(file.Name, builtinFolder) && len(file.Text) <= maxShown:
 			text.Body = string(file.Text)
 		}
 		list = append(list, text)
 	}
 	return list
 }
-
-// NextCommands says what can be done with a run, the best first. held is set while a process works on it; stateArgument is what the
-// commands have behind them, see Options.StateArgument.
-func NextCommands(info *engine.RunInfo, held bool, stateArgument string) []report.Command {
-	command := func(verb string) string { return "drrun " + verb + " " + info.ID + stateArgument }
-	var broken *engine.JournalError
-	switch {
-	case held:
-		return []report.Command{{Why: "nothing, it runs"}}
-	case errors.As(info.Err, &broken):
-		return []report.Command{{Why: "it cannot be resumed with a damaged journal; see what the engines say", Line: "drrun status " + planFile(info) + stateArgument}}
-	case Undone(info) && info.Unfinished():
-		return []report.Command{{Why: "it is being undone, go on with that", Line: command("rollback")}}
-	case info.Unfinished():
-		list := []report.Command{{Why: "go on", Line: command("resume")}, {Why: "or close it as it is", Line: command("abort")}}
-		var facts stdlib.Facts
-		if json.Unmarshal(info.Facts(), &facts) == nil && facts.Planned && !passedPromotion(info) {
-			list = slices.Insert(list, 1, report.Command{Why: "or undo it, as long as its storage is not promoted", Line: command("rollback")})
-		}
-		return list
-	case info.Status == StatusPartial:
-		return []report.Command{{Why: "correct what is wrong with what is not up, then", Line: command("resume")}}
-	}
-	return []report.Command{{Why: "it has ended; where everything is now", Line: "drrun status " + planFile(info) + stateArgument}}
-}
-
-// planFile is the plan's file as it was given; a damaged journal may not tell it.
-func planFile(info *engine.RunInfo) string { return cmp.Or(info.Head.PlanFile, "PLAN.lua") }

@@ -112,7 +112,7 @@ func (p *pair) json(v any) []byte {
 // pageOf makes the page of a run with the plan's text.
 func (p *pair) pageOf(info *engine.RunInfo) []byte {
 	p.t.Helper()
-	model, err := report.Build(report.Input{Run: info, Next: runner.NextCommands(info, false, ""), Texts: []report.Text{{Attempt: 1, Path: "plan.lua", Body: p.read("/site/plan.lua")}}})
+	model, err := report.Build(report.Input{Run: info, Next: runner.OutlookOf(info, false).Commands(""), Texts: []report.Text{{Attempt: 1, Path: "plan.lua", Body: p.read("/site/plan.lua")}}})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package runner_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -213,7 +214,23 @@ func TestReportOfAKilledRun(t *testing.T) {
 					t.Errorf("the report does not say %q:\n%s", want, page)
 				}
 			}
+			p.do(func(env engine.Env) {
+				var r runner.Result
+				text, err := runner.DocumentOf(env, "/state", run, "")
+				if err != nil || json.Unmarshal(text, &r) != nil || r.Status != runner.StatusInterrupted || r.Error.Code != "cut-off" || r.Attempt != 1 || r.Error.Hint != "go on: drrun resume "+run {
+					t.Errorf("the document of a killed run: %s, %v", text, err)
+				}
+				if c.record > 2 && len(r.VMs) != 3 {
+					t.Errorf("VMs %+v", r.VMs)
+				}
+			})
 			expect(t, p.resume(run, nil), 0)
+			p.do(func(env engine.Env) {
+				text, err := runner.DocumentOf(env, "/state", run, "")
+				if err != nil || string(text) != p.read("/state/runs/"+run+"/report.json") {
+					t.Errorf("the document of a run that ended: %s, %v", text, err)
+				}
+			})
 			page = p.page(run)
 			for _, want := range []string{"is done: 3 VMs are up on secondary", "cut off: it has no end", "over 2 attempts, with the time between them"} {
 				if !strings.Contains(page, want) {
@@ -289,6 +306,10 @@ func TestReportOfARunningRun(t *testing.T) {
 		o.Observe = func(e engine.Event) {
 			if e.Kind == "stage" && e.Text == "boot rank 1" {
 				page = reportIn(t, env, run)
+				var running *engine.LockedError
+				if _, err := runner.DocumentOf(env, "/state", run, ""); !errors.As(err, &running) {
+					t.Errorf("the document of a running run: %v", err)
+				}
 			}
 		}
 	})
@@ -301,6 +322,24 @@ func TestReportOfARunningRun(t *testing.T) {
 	if strings.Contains(page, "drrun resume") {
 		t.Error("it offers to resume it")
 	}
+}
+
+// TestReportOfADryRun says that it was one, and claims nothing about VMs that were not started.
+func TestReportOfADryRun(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 10, lab.TwoSitesOptions{})
+	p.lose()
+	r := p.failover(func(o *runner.Options) { o.DryRun = true })
+	expect(t, r, 0)
+	if _, err := p.disk.ReadFile("/state/dry-runs/runs/" + r.Run + "/report.html"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a dry run leaves a report: %v", err)
+	}
+	p.do(func(env engine.Env) {
+		model, err := runner.ReportOf(env, "/state/dry-runs", r.Run, "")
+		if err != nil || !strings.Contains(model.Headline.Sentence, "was tried as a dry run: nothing was changed") || len(model.Figures)+len(model.Attention) > 0 {
+			t.Errorf("%+v %v %v %v", model.Headline, model.Figures, model.Attention, err)
+		}
+	})
 }
 
 // TestReportCannotBeWritten: the run has ended all the same, and says how to get the report.

@@ -87,6 +87,7 @@ func (a *attempt) useSnapshot(info *engine.RunInfo) error {
 		return refuse("snapshot", "", fmt.Errorf("run %s: %w", a.run.ID(), err))
 	}
 	a.PlanFile, a.LibDirs, a.readFile, a.textParams = described.Plan, described.Libs, readFile, described.Params
+	a.builtin = described.modules(snapshot)
 	a.Params, err = recordedParams(info, described.Params)
 	return err
 }

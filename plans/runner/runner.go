@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -138,6 +139,7 @@ type attempt struct {
 	facts    *stdlib.Facts // of the run, as soon as they are known
 	run      *engine.Run
 	readFile func(string) ([]byte, error)
+	builtin  fs.FS    // drrun's own Lua modules: of this program, or as a run has kept them
 	secrets  []string // revealed, for the text filter
 	// noSourceLogin is set when the source's secret could not be had: it is asked nothing that needs a login.
 	noSourceLogin bool
@@ -161,7 +163,7 @@ type attempt struct {
 }
 
 func newAttempt(o Options) *attempt {
-	a := &attempt{Options: o, history: o.StateDir, started: o.Env.Clock.Now(), readFile: o.Env.FS.ReadFile}
+	a := &attempt{Options: o, history: o.StateDir, started: o.Env.Clock.Now(), readFile: o.Env.FS.ReadFile, builtin: stdlib.Embedded()}
 	a.result = &Result{Schema: ResultSchema, Action: o.Action, Started: a.started,
 		StorageDomains: []ObjectResult{}, VMs: []ObjectResult{}, Findings: []plans.Finding{}, Requests: map[string]Counters{}}
 	a.result.Warnings = append(a.result.Warnings, o.Warnings...)
@@ -299,7 +301,7 @@ func (a *attempt) load(t *engine.Task) error {
 	folder := filepath.Dir(a.PlanFile)
 	a.runtime = lua.New(lua.Options{
 		Modules:  append([]lua.Module{plans.DR(plans.Options{Secrets: a.Secrets, ReadFile: a.readFile})}, stdlib.Modules()...),
-		Embedded: stdlib.Embedded(),
+		Embedded: a.builtin,
 		Path:     append([]string{folder, filepath.Join(folder, "lib")}, a.LibDirs...),
 		ReadFile: a.readFile,
 		Print: func(text string) {
@@ -816,7 +818,7 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
 		t.Release(func() { a.lookAgain(t.Ctx()) })
 	}
-	domains, vms := boardOf(a.run, a.session.Facts)
+	domains, vms := boardOf(a.run.Board(), a.session.Facts)
 	if err == nil {
 		_, err = a.session.RunHook(t, "after_run", subject, stdlib.Decoded(map[string]any{"status": statusOf(a.session.Facts.Action, domains, vms), "storage_domains": domains, "vms": vms}))
 	}

@@ -73,19 +73,6 @@ func simRun(t *testing.T, seed uint64) (p *pair, ends []string) {
 	return p, ends
 }
 
-// untilDone starts the failover, or resumes it, until it ends otherwise than stopped.
-func (p *pair) untilDone() *runner.Result {
-	p.t.Helper()
-	last := &runner.Result{}
-	for range 5 {
-		if last = p.untilEnd(); last.Status != "stopped" {
-			return last
-		}
-	}
-	p.t.Fatalf("no end after 5 attempts: %+v", last.Error)
-	return nil
-}
-
 // untilEnd makes one attempt: a start, a resume of the newest run where that did not end well, or nothing when all is done.
 func (p *pair) untilEnd() *runner.Result {
 	p.t.Helper()
@@ -112,6 +99,19 @@ func (p *pair) untilEnd() *runner.Result {
 		info.Exit = runs[0].Exit
 	}
 	return info
+}
+
+// untilDone goes on until it ends otherwise than stopped.
+func (p *pair) untilDone() *runner.Result {
+	p.t.Helper()
+	last := &runner.Result{}
+	for range 5 {
+		if last = p.untilEnd(); last.Status != runner.StatusStopped {
+			return last
+		}
+	}
+	p.t.Fatalf("no end after 5 attempts: %+v", last.Error)
+	return nil
 }
 
 func TestSimOneSeedOneTrace(t *testing.T) {

@@ -30,7 +30,7 @@ type pair struct {
 
 	beforeRequest func(site string, request *http.Request) // called before a request leaves
 	atRecord      func()                                   // called after each record of a journal, where count was called
-	afterHook     func()                                   // called after what a hook of countedHooks did outside of drrun, before drrun knows
+	afterHook     func()                                   // called after what a hook of crashHooks did outside of drrun, before drrun knows
 	hooks         *hookRuns                                // counts that; nil where the plan has other hooks
 	passed        passed
 	plannedStory  bool // the source takes part: the storage is promoted when the hook, or the question, says so
@@ -301,28 +301,6 @@ func (p *pair) labels() []string {
 	return held
 }
 
-// journal returns the path of the only run's journal.
-func (p *pair) journal() string {
-	for _, path := range p.disk.Files() {
-		if strings.HasSuffix(path, "journal.jsonl") {
-			return path
-		}
-	}
-	p.t.Fatal("no journal")
-	return ""
-}
-
-// newestJournal returns the journal of the newest run.
-func (p *pair) newestJournal() string {
-	newest := ""
-	for _, path := range p.disk.Files() {
-		if strings.HasSuffix(path, "journal.jsonl") && path > newest {
-			newest = path
-		}
-	}
-	return newest
-}
-
 // marks counts the requests that show runs in an engine: events, those of them that carry facts, and changes of tasks and steps.
 type marks struct{ lines, facts, tasks int }
 
@@ -355,4 +333,26 @@ func (p *pair) stages() (all, ranks int) {
 		}
 	}
 	return all, ranks
+}
+
+// journal returns the path of the only run's journal.
+func (p *pair) journal() string {
+	for _, path := range p.disk.Files() {
+		if strings.HasSuffix(path, "journal.jsonl") {
+			return path
+		}
+	}
+	p.t.Fatal("no journal")
+	return ""
+}
+
+// newestJournal returns the journal of the newest run.
+func (p *pair) newestJournal() string {
+	newest := ""
+	for _, path := range p.disk.Files() {
+		if strings.HasSuffix(path, "journal.jsonl") && path > newest {
+			newest = path
+		}
+	}
+	return newest
 }
