@@ -194,7 +194,7 @@ func TestReportOfAKilledRun(t *testing.T) {
 	}{
 		{"before its facts", 2, []string{"was cut off at", "attempt 1 has no end", "nothing was changed"}},
 		{"before its first change", 12, []string{"attempt 1 has no end; the last stage was ", "No object of the plan was changed."}},
-		{"in the middle", 46, []string{"attempt 1 has no end; the last stage was ", "NOT ISOLATED: do not power on the primary", "1 of 1 storage domain active", "no outcome recorded|attempt 1, without an end|cut off: it has no end"}},
+		{"in the middle", 70, []string{"attempt 1 has no end; the last stage was ", "NOT ISOLATED: do not power on the primary", "1 of 1 storage domain active", "no outcome recorded|attempt 1, without an end|cut off: it has no end"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
