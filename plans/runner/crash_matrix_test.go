@@ -91,7 +91,10 @@ func (m *crashMatrix) play(t *testing.T, begun time.Time) {
 	var mu sync.Mutex
 	resumed := map[crashPoint]passed{}
 	inParallel(t, "one kill", singles, func(t *testing.T, point crashPoint) {
-		after, _ := m.kill(t, point)
+		after, asked := m.kill(t, false, point)
+		if asked {
+			m.kill(t, true, point)
+		}
 		mu.Lock()
 		resumed[point] = after
 		mu.Unlock()
@@ -115,7 +118,7 @@ func (m *crashMatrix) play(t *testing.T, begun time.Time) {
 			mu.Unlock()
 			return
 		}
-		m.kill(t, pair[0], pair[1])
+		m.kill(t, false, pair[0], pair[1])
 	})
 	if late > 0 {
 		m.rows.of(m.name, m.world, secondKill).left = late
@@ -144,49 +147,46 @@ func (m *crashMatrix) pairs(singles []crashPoint, resumed map[crashPoint]passed)
 	return pairs
 }
 
-// kill plays the story with kills at these points, one after the other in as many attempts, and compares what is left. It returns what
-// the attempt after the first kill passed.
-func (m *crashMatrix) kill(t *testing.T, points ...crashPoint) (resumed passed, reached bool) {
+// nobodyThere is said of a kill that cut a hook of which a person is to be asked, when first nobody is there.
+const nobodyThere = ", nobody there to ask"
+
+// kill plays the story with kills at these points, one after the other in as many attempts, and compares what is left. With nobody it is
+// resumed once without anybody who answers before. It returns what the first resume passed, and whether a person is to be asked in it.
+func (m *crashMatrix) kill(t *testing.T, nobody bool, points ...crashPoint) (resumed passed, asks bool) {
 	p := m.ready(t, m.size, func(*lab.World) {})
 	defer p.world.Close()
-	written := m.kept(p)
+	written, row := m.kept(p), points[0].kind()
 	for i, point := range points {
 		died := p.arm(point)
 		r := m.goOn(p)
-		if i == 1 {
-			resumed = p.counted()
+		switch {
+		case !*died && i == 0:
+			t.Errorf("%s: it was over before: exit %d", point, r.Exit)
+			return resumed, false
+		case !*died: // the resume has fewer moments after this first kill: what it came to is compared all the same
+			row = ""
+		case i > 0:
+			row = secondKill
 		}
-		if !*died {
-			if i == 0 {
-				t.Errorf("%s: it was over before: exit %d", point, r.Exit)
-				return resumed, false
-			}
-			break // the resume has fewer moments after this first kill: what it came to is compared all the same
-		}
-		reached = i == len(points)-1
 		asked := m.killed(p)
-		if len(points) == 1 && len(asked) > 0 {
+		asks = asks || len(asked) > 0
+		if nobody {
+			row += nobodyThere
 			m.nobodyAnswers(p, asked)
 		}
 	}
 	p.disarm()
 	p.count()
 	r := m.untilEnd(p)
-	if len(points) == 1 {
-		resumed = p.counted()
-	}
-	row := points[0].kind()
-	if len(points) > 1 {
-		row = secondKill
-	}
+	resumed = p.counted()
 	different := m.differences(p, r, m.want, written)
 	for _, text := range different {
 		t.Errorf("killed %s: %s", words(points), text)
 	}
-	if reached || len(different) > 0 {
-		m.rows.add(len(different) > 0, m.name, m.world, row)
+	if row != "" {
+		m.rows.add(r.Exit == runner.ExitDone, len(different) > 0, m.name, m.world, row)
 	}
-	return resumed, reached
+	return resumed, asks
 }
 
 func words(points []crashPoint) string {

@@ -153,7 +153,7 @@ func (s crashStory) meet(t *testing.T, c faultCase, want outcome, rows *figures)
 	for _, text := range different {
 		t.Errorf("%s, after %d attempts (%s): %s", c, len(ends)+1, strings.Join(ends, "; "), text)
 	}
-	rows.addEnded(!atOnce, len(different) > 0, c.kind.name, s.name)
+	rows.add(!atOnce, len(different) > 0, c.kind.name, s.name)
 }
 
 // longest is how long so many attempts may take with a fault, in model time: time-outs of ten minutes and a host that boots.

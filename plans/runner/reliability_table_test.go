@@ -52,11 +52,8 @@ func (f *figures) row(key []string) *figure {
 	return r
 }
 
-// add counts one case that was resumed.
-func (f *figures) add(different bool, key ...string) { f.addEnded(true, different, key...) }
-
-// addEnded counts one case; resumed is false where the action reached its end without.
-func (f *figures) addEnded(resumed, different bool, key ...string) {
+// add counts one case, and whether it was resumed to its end.
+func (f *figures) add(resumed, different bool, key ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := f.row(key)
