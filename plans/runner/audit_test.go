@@ -31,7 +31,7 @@ func (p *pair) fingerprint() string {
 		lines = append(lines, "label "+label)
 	}
 	for _, violation := range view.Violations {
-		lines = append(lines, fmt.Sprintf("violation %+v", violation))
+		lines = append(lines, fmt.Sprintf("violation %s at %s of %s: %s", violation.Kind, violation.Site, violation.Subject, violation.Text))
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")

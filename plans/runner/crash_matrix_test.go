@@ -237,31 +237,33 @@ func (m *crashMatrix) nobodyAnswers(p *pair, asked []string) {
 	}
 }
 
-// chunk is how many cases one subtest plays: enough not to drown a reader in subtests, few enough to keep all cores busy at the end.
-const chunk = 16
+// chunks is in how many subtests cases are played at most: few enough not to drown a reader in them, many enough to keep all cores busy.
+const chunks = 60
 
-// inParallel plays cases in subtests of a chunk each, and returns when all are done. It begins no further chunk once many are wrong.
+// inParallel plays cases in subtests of several each, and returns when all are done. It begins no further one once many are wrong.
 func inParallel[T any](t *testing.T, name string, cases []T, play func(t *testing.T, one T)) {
 	var mu sync.Mutex
 	wrong := 0
+	size := 1 + len(cases)/chunks
 	t.Run(name, func(t *testing.T) {
-		for from := 0; from < len(cases); from += chunk {
-			part := cases[from:min(from+chunk, len(cases))]
+		for from := 0; from < len(cases); from += size {
+			part := cases[from:min(from+size, len(cases))]
 			t.Run(fmt.Sprintf("from %d", from+1), func(t *testing.T) {
 				t.Parallel()
-				mu.Lock()
-				many := wrong > 3
-				mu.Unlock()
-				if many {
-					return // what is wrong with those is to be seen first; the test has failed
-				}
 				for _, one := range part {
-					play(t, one)
-				}
-				if t.Failed() {
 					mu.Lock()
-					wrong++
+					many := wrong > 10
 					mu.Unlock()
+					if many {
+						return // what is wrong with those is to be seen first; the test has failed
+					}
+					failed := t.Failed()
+					play(t, one)
+					if t.Failed() && !failed {
+						mu.Lock()
+						wrong++
+						mu.Unlock()
+					}
 				}
 			})
 		}

@@ -115,7 +115,7 @@ func (s crashStory) ready(t *testing.T, size lab.TwoSitesOptions, change func(*l
 	p.world.Quiet = true
 	p.plannedStory = s.planned
 	p.marked()
-	p.generateOnce(size)
+	p.generateOnce(t, size)
 	p.edit("return plan\n", cmp.Or(s.hooks, crashHooks))
 	s.before(p)
 	p.plannedStory, p.hooks = s.planned, newHookRuns()
@@ -124,23 +124,30 @@ func (s crashStory) ready(t *testing.T, size lab.TwoSitesOptions, change func(*l
 }
 
 // generated are the plans of the matrices' worlds, with their inventories, by size.
-var generated sync.Map
+var (
+	generated   = map[lab.TwoSitesOptions]map[string]string{}
+	generatedMu sync.Mutex
+)
 
-// generateOnce gives the pair the plan of its world, which is the same text for each world of that size.
-func (p *pair) generateOnce(size lab.TwoSitesOptions) {
-	if known, ok := generated.Load(size); ok {
-		files := known.(map[string]string)
-		for _, path := range slices.Sorted(maps.Keys(files)) {
-			p.write(path, files[path])
+// generateOnce gives the pair the plan of its world, which is the same text for each world of that size. It is generated in a world of
+// its own, so that all others are alike.
+func (p *pair) generateOnce(t *testing.T, size lab.TwoSitesOptions) {
+	t.Helper()
+	generatedMu.Lock()
+	defer generatedMu.Unlock()
+	if generated[size] == nil {
+		first := barePair(t, matrixSeed, size, func(*lab.World) {})
+		defer first.world.Close()
+		first.marked()
+		first.generate(size)
+		generated[size] = map[string]string{}
+		for _, path := range []string{"/site/plan.lua", "/site/plan.inventory.json"} {
+			generated[size][path] = first.read(path)
 		}
-		return
 	}
-	p.generate(size)
-	files := map[string]string{}
-	for _, path := range []string{"/site/plan.lua", "/site/plan.inventory.json"} {
-		files[path] = p.read(path)
+	for _, path := range slices.Sorted(maps.Keys(generated[size])) {
+		p.write(path, generated[size][path])
 	}
-	generated.Store(size, files)
 }
 
 // goOn makes one attempt.
