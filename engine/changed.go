@@ -62,9 +62,9 @@ func (in *intent) may() bool {
 	return in.outcome == nil || in.outcome.OK || in.outcome.Unknown
 }
 
-// StepWas returns the key that the step with this key of a task had under an older name.
-func (r *Run) StepWas(t *Task, key, name string) string {
-	return "step:" + t.Path() + "/" + escapeKey(name) + key[strings.LastIndexByte(key, '#'):]
+// StepWas returns the key that a step, whose key is given, had under an older name.
+func StepWas(key, name string) string {
+	return key[:strings.LastIndexByte(key, '/')+1] + escapeKey(name) + key[strings.LastIndexByte(key, '#'):]
 }
 
 // Began tells whether a durable step whose key begins so was begun, in any attempt, whatever came of it.

@@ -79,9 +79,9 @@ func TestStepWas(t *testing.T) {
 		uses := func(name, was string) (values string) {
 			check(engine.NewScheduler(env).Run(background, background, "run", func(t *engine.Task) error {
 				for _, value := range []string{"a", "b"} {
-					d := engine.Durable{Key: r.StepKey(t, name)}
+					d := engine.Durable{Key: r.StepKey(t.Ctx(), t, name)}
 					if was != "" {
-						d.Was = r.StepWas(t, d.Key, was)
+						d.Was = engine.StepWas(d.Key, was)
 					}
 					values += string(must(r.Durable(background, d, func(context.Context, bool) (any, error) { return value, nil })))
 				}

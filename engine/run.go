@@ -352,18 +352,24 @@ func HookKey(point, handler string, s Subject) string {
 
 const hookPrefix = "hook:"
 
-// StepKey is the key of a durable step of a task: its path, the name of the step, and
-// how often that name was used at this path in this attempt. Each call counts. t may be nil.
-func (r *Run) StepKey(t *Task, name string) string {
-	path := ""
+// StepKey is the key of a durable step of a task: its place, its name, and how often that name was used there in this attempt. Each
+// call counts. The place is the task's path, or inside of a hook or another step that one's key, with the path of a task below it: a
+// resumed run passes over hooks that are recorded, and must not count their steps with those of the next one. t may be nil; ctx is that
+// of the call.
+func (r *Run) StepKey(ctx context.Context, t *Task, name string) string {
+	place := ""
 	if t != nil {
-		path = t.Path()
+		place = t.Path()
+	}
+	if outer, _ := ctx.Value(insideStep{}).(*stepFrame); outer != nil {
+		_, inside, _ := strings.Cut(outer.key, ":")
+		place = inside + strings.TrimPrefix(place, outer.task)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	use := path + "\x00" + name
+	use := place + "\x00" + name
 	r.uses[use]++
-	return "step:" + path + "/" + escapeKey(name) + "#" + strconv.Itoa(r.uses[use])
+	return "step:" + place + "/" + escapeKey(name) + "#" + strconv.Itoa(r.uses[use])
 }
 
 // Redo makes this attempt run the steps with these keys once more, whatever is recorded.
@@ -472,8 +478,10 @@ func (r *Run) decide(ctx context.Context, d Durable, digest string) (again strin
 	case redo:
 		return "redo", nil, nil
 	case s == nil && others > 0:
-		r.Note("step-args-changed", d.Subject, map[string]any{"key": d.Key, "digest": digest, "level": "warn",
-			"text": "the step is recorded with other arguments; with these it is a new step"})
+		if !strings.HasPrefix(d.Key, promptPrefix) { // another question is asked, and that is all
+			r.Note("step-args-changed", d.Subject, map[string]any{"key": d.Key, "digest": digest, "level": "warn",
+				"text": cmp.Or(d.Title, d.Key) + " is recorded with other arguments; with these it is a new step, and runs"})
+		}
 		return "", nil, nil
 	case s == nil:
 		return "", nil, nil
@@ -512,13 +520,14 @@ func (r *Run) decide(ctx context.Context, d Durable, digest string) (again strin
 
 type stepFrame struct {
 	key   string
+	task  string // path of the task that it runs in
 	outer *stepFrame
 	box   *timebox // nil without a time-out
 }
 
 func (r *Run) execute(ctx context.Context, d Durable, digest string, retried bool, fn func(context.Context, bool) (any, error)) (json.RawMessage, error) {
 	outer, _ := ctx.Value(insideStep{}).(*stepFrame)
-	frame := &stepFrame{key: d.Key, outer: outer}
+	frame := &stepFrame{key: d.Key, task: taskPath(ctx), outer: outer}
 	fnCtx := context.WithValue(ctx, insideStep{}, frame)
 	cancel := func() {}
 	if d.Timeout > 0 {

@@ -113,7 +113,7 @@ func TestDurable(t *testing.T) {
 			other := d
 			other.Args = M{"b": 2}
 			_ = must(r.Durable(background, other, c.fn))
-			if len(seen) != 1 || !strings.HasPrefix(seen[0], "warn the step is recorded with other arguments") || !slices.Contains(kinds(env, r), "note") {
+			if len(seen) != 1 || !strings.HasPrefix(seen[0], "warn k is recorded with other arguments") || !slices.Contains(kinds(env, r), "note") {
 				t.Errorf("seen %q", seen)
 			}
 			r = reopen(env, r)
@@ -511,14 +511,14 @@ func TestKeys(t *testing.T) {
 			for range 2 { // the same keys again after a join: the count goes on
 				for _, key := range []string{"db1", "app1"} {
 					if err := t.Join(t.Spawn(key, func(t *engine.Task) error {
-						got = append(got, r.StepKey(t, "dns"), r.StepKey(t, "dns"))
+						got = append(got, r.StepKey(t.Ctx(), t, "dns"), r.StepKey(t.Ctx(), t, "dns"))
 						return nil
 					})); err != nil {
 						return err
 					}
 				}
 			}
-			got = append(got, r.StepKey(t, "a/b"), r.StepKey(nil, "x"))
+			got = append(got, r.StepKey(t.Ctx(), t, "a/b"), r.StepKey(background, nil, "x"))
 			return nil
 		})
 		want := "step:failover/db1/dns#1 step:failover/db1/dns#2 step:failover/app1/dns#1 step:failover/app1/dns#2 " +

@@ -401,11 +401,11 @@ func stepFunc() lua.Func {
 				return nil, nil
 			}
 			step := engine.Durable{
-				Key: s.Run.StepKey(c.Task, c.String("name")), OnCut: "retry",
+				Key: s.Run.StepKey(c.Lua, c.Task, c.String("name")), OnCut: "retry",
 				Title: "step " + c.String("name"), Subject: engine.Subject{Kind: "step", Name: c.String("name")},
 			}
 			if was, ok := options["was"].(string); ok {
-				step.Was = s.Run.StepWas(c.Task, step.Key, was)
+				step.Was = engine.StepWas(step.Key, was)
 			}
 			if onCut, ok := options["on_cut"].(string); ok {
 				step.OnCut = onCut
@@ -506,7 +506,8 @@ func (s *Session) askUnless(c *lua.Call, question engine.Question, refuses strin
 	if s.Dry != nil {
 		return s.Dry.answer(question), nil
 	}
-	var args any
+	// Another question under the same name is another question: a hook may ask one for each of its subjects.
+	var args any = map[string]any{"text": question.Text, "choices": question.Choices, "needs": question.Fields}
 	if group, ok := promotionOf(question.Name); ok {
 		args = s.promotionArgs(group)
 	}

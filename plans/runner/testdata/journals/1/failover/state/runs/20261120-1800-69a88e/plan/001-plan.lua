@@ -3,7 +3,7 @@
 local dr = require "dr"
 
 local plan = dr.plan {
-  name = "Plan_Recovery",
+  name = "Plan_Recovery", events = false,
 
   -- The engines of the two sites. Passwords are not written here: drrun takes them from the environment
   -- (DRRUN_SECRET_PRIMARY_PASSWORD, or the file named by DRRUN_SECRET_PRIMARY_PASSWORD_FILE), else it asks.
