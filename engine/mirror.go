@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -51,33 +49,41 @@ func (e *MirrorError) Code() string {
 	return "mirror"
 }
 
-// WithMirror keeps a second copy of the run below another folder, which has patience, in model time, for each answer. CreateRun fails with a *MirrorError where the mirror cannot be
-// written. OpenRun first makes both places equal, whichever has more of the run; it fails where another process holds the mirror's
-// copy (*LockedError) or the two have diverged (*MirrorError), and goes on without a mirror that cannot be written.
-func WithMirror(dir string, patience time.Duration) Option {
-	return func(r *Run) { r.mirrorDir, r.patience = dir, patience }
+// Mirror is a second place for a run.
+type Mirror struct {
+	Dir string // laid out as a state folder; it must be there
+	// Patience is how long, in model time, the run waits for each of its answers; 0 waits as long as it takes.
+	Patience time.Duration
+	// Known tells that the folder had the run before. One that lacks it now is lost: a share that is not mounted looks like that, and
+	// to begin anew in its place would leave an old copy on the share.
+	Known bool
 }
+
+// WithMirror keeps a second copy of the run. CreateRun fails with a *MirrorError where it cannot be written. OpenRun first makes both
+// places equal, whichever has more of the run; it fails where another process holds the mirror's copy (*LockedError) or the two have
+// diverged (*MirrorError), and goes on without a mirror that cannot be used.
+func WithMirror(m Mirror) Option { return func(r *Run) { r.mirrorAt = m } }
 
 // Mirror returns the folder of the run's mirror and why it was lost; "" where the run has none.
 func (r *Run) Mirror() (dir string, lost error) {
 	if r.mirror == nil {
-		return r.mirrorDir, r.mirrorFailed
+		return r.mirrorAt.Dir, nil
 	}
-	r.mirror.mu.Lock()
-	defer r.mirror.mu.Unlock()
-	return r.mirrorDir, r.mirror.lost
+	return r.mirrorAt.Dir, r.mirror.isLost()
 }
 
 type mirror struct {
 	env    Env
-	limit  time.Duration // how long it may take to answer
-	dir    string        // of the run
-	onLost func(error)   // called once, without locks
+	ctx    context.Context // of who waits
+	at     Mirror
+	dir    string      // of the run
+	onLost func(error) // called once, without locks
 
 	mu      sync.Mutex
 	queue   []*mirrorJob
 	working bool
 	lost    error
+	closed  bool
 	unlock  func() error
 	file    File // the journal; touched by jobs only
 }
@@ -128,18 +134,36 @@ func (m *mirror) work() {
 	}
 }
 
-// await waits for a job, but not for longer than the limit.
+// await waits for a job, but not for longer than the mirror's patience.
 func (m *mirror) await(job *mirrorJob) error {
-	woken, err := m.env.Clock.Wait(context.Background(), m.limit, job.done)
+	limit := m.at.Patience
+	if limit <= 0 {
+		limit = -1
+	}
+	woken, err := m.env.Clock.Wait(m.ctx, limit, job.done)
 	switch {
 	case err != nil:
+		m.lose(err)
 		return err
 	case woken:
 		return job.err
 	}
-	err = fmt.Errorf("it did not answer for %s", m.limit)
+	err = fmt.Errorf("it did not answer for %s", limit)
 	m.lose(err)
 	return err
+}
+
+// ask runs a job and returns what it found. What a job finds that was given up is nobody's.
+func ask[T any](m *mirror, fn func() (T, error)) (found T, err error) {
+	var out T
+	job := m.do(func() (err error) {
+		out, err = fn()
+		return err
+	})
+	if err := m.await(job); err != nil {
+		return found, err
+	}
+	return out, nil
 }
 
 func (m *mirror) lose(err error) {
@@ -156,14 +180,25 @@ func (m *mirror) lose(err error) {
 	}
 }
 
-// tell sets who is told when the mirror is lost; nil tells nobody.
+// isLost returns why the mirror was lost, nil while it was not.
+func (m *mirror) isLost() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lost
+}
+
+// tell sets who is told when the mirror is lost, and tells of one that is lost already; nil tells nobody.
 func (m *mirror) tell(onLost func(error)) {
 	if m == nil {
 		return
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.onLost = onLost
+	lost := m.lost
+	m.mu.Unlock()
+	if lost != nil && onLost != nil {
+		onLost(lost)
+	}
 }
 
 // close gives the mirror's copy back.
@@ -174,7 +209,7 @@ func (m *mirror) close() {
 	m.tell(nil)
 	m.mu.Lock()
 	lost, unlock := m.lost, m.unlock
-	m.unlock = nil
+	m.unlock, m.closed = nil, true
 	m.mu.Unlock()
 	if unlock == nil {
 		return
@@ -193,6 +228,17 @@ func (m *mirror) close() {
 
 // take makes the run's folder in the mirror and locks it.
 func (m *mirror) take(holder string) error {
+	there := m.at.Dir
+	if m.at.Known {
+		there = m.dir
+	}
+	if entry, err := m.env.FS.Stat(there); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is not there; is the share mounted?", there)
+	} else if err != nil {
+		return err
+	} else if !entry.Dir {
+		return fmt.Errorf("%s is no folder", there)
+	}
 	if err := m.env.FS.MkdirAll(m.dir); err != nil {
 		return err
 	}
@@ -200,10 +246,19 @@ func (m *mirror) take(holder string) error {
 	if errors.Is(err, ErrLocked) {
 		return &LockedError{Run: filepath.Base(m.dir), Holder: string(now)}
 	}
+	if err != nil {
+		return err
+	}
 	m.mu.Lock()
-	m.unlock = unlock
+	late := m.closed
+	if !late {
+		m.unlock = unlock
+	}
 	m.mu.Unlock()
-	return err
+	if late { // nobody waits for it any more
+		return errors.Join(errors.New("it was given up"), unlock())
+	}
+	return nil
 }
 
 func (m *mirror) openJournal() (err error) {
@@ -224,15 +279,6 @@ func (m *mirror) append(lines []byte, sync bool) *mirrorJob {
 	})
 }
 
-// put writes a file of the run, with its folders.
-func (m *mirror) put(name string, data []byte) error {
-	path := filepath.Join(m.dir, name)
-	if err := m.env.FS.MkdirAll(filepath.Dir(path)); err != nil {
-		return err
-	}
-	return m.env.FS.WriteFile(path, data, 0o600)
-}
-
 // mirrorFiles puts files into a folder of the run in the mirror, where it has one.
 func (r *Run) mirrorFiles(folder string, files map[string][]byte) error {
 	if r.mirror == nil {
@@ -240,7 +286,7 @@ func (r *Run) mirrorFiles(folder string, files map[string][]byte) error {
 	}
 	return r.mirror.await(r.mirror.do(func() error {
 		for _, name := range slices.Sorted(maps.Keys(files)) {
-			if err := r.mirror.put(filepath.Join(folder, name), files[name]); err != nil {
+			if err := putBelow(r.env.FS, r.mirror.dir, filepath.Join(folder, name), files[name]); err != nil {
 				return err
 			}
 		}
@@ -250,12 +296,51 @@ func (r *Run) mirrorFiles(folder string, files map[string][]byte) error {
 
 // newMirror is the mirror of a run, not opened yet.
 func (r *Run) newMirror() *mirror {
-	return &mirror{env: r.env, limit: r.patience, dir: filepath.Join(runsDir(r.mirrorDir), r.id)}
+	return &mirror{env: r.env, ctx: context.Background(), at: r.mirrorAt, dir: filepath.Join(runsDir(r.mirrorAt.Dir), r.id)}
+}
+
+// toldLimit is how long, in model time, a step waits until the engines know that the mirror was lost.
+const toldLimit = 30 * time.Second
+
+// TellMirrorLoss makes tell say outside, where whoever takes the run over will look, that the run's mirror is an old copy. It is called at
+// once where the mirror is lost already. done is called when that is said, or cannot be: a step that begins after the loss waits for it,
+// since nothing but the journal knows that the step was done.
+func (r *Run) TellMirrorLoss(tell func(done func())) {
+	r.mu.Lock()
+	r.tellLoss = tell
+	r.mu.Unlock()
+	if _, lost := r.Mirror(); lost != nil {
+		r.sayMirrorLost()
+	}
+}
+
+func (r *Run) sayMirrorLost() {
+	r.mu.Lock()
+	tell := r.tellLoss
+	if tell == nil || r.lossTold != nil {
+		r.mu.Unlock()
+		return
+	}
+	told := make(chan struct{})
+	r.lossTold = told
+	r.mu.Unlock()
+	tell(sync.OnceFunc(func() { close(told) }))
+}
+
+// awaitLossTold waits until the loss of the mirror is said, where it is lost.
+func (r *Run) awaitLossTold(ctx context.Context) {
+	r.mu.Lock()
+	told := r.lossTold
+	r.mu.Unlock()
+	if told != nil {
+		_, _ = r.env.Clock.Wait(ctx, toldLimit, told) // best effort: a run does not stop for its mirror
+	}
 }
 
 // mirrorLost tells everybody that the run has no mirror any more.
 func (r *Run) mirrorLost(err error) {
-	r.Note(MirrorNote, Subject{Kind: "run", ID: r.id}, map[string]any{"dir": r.mirrorDir, "level": "warn", "text": LostMirrorText(r.mirrorDir, err)})
+	defer r.sayMirrorLost()
+	r.Note(MirrorNote, Subject{Kind: "run", ID: r.id}, map[string]any{"dir": r.mirrorAt.Dir, "level": "warn", "text": LostMirrorText(r.mirrorAt.Dir, err)})
 }
 
 // LostMirrorText says what it means that a mirror was lost.
@@ -265,7 +350,7 @@ func LostMirrorText(dir string, why error) string {
 
 // beginMirror makes the mirror of a new run.
 func (r *Run) beginMirror() error {
-	if r.mirrorDir == "" {
+	if r.mirrorAt.Dir == "" {
 		return nil
 	}
 	m := r.newMirror()
@@ -276,204 +361,8 @@ func (r *Run) beginMirror() error {
 		return m.openJournal()
 	})); err != nil {
 		m.close()
-		return &MirrorError{Dir: r.mirrorDir, Run: r.id, Err: err}
+		return &MirrorError{Dir: r.mirrorAt.Dir, Run: r.id, Err: err}
 	}
 	r.mirror = m
 	return nil
-}
-
-// joinMirror makes the mirror and the folder of a run that is being opened equal, whichever has more. A mirror that cannot be used is
-// remembered as lost.
-func (r *Run) joinMirror() error {
-	if r.mirrorDir == "" {
-		return nil
-	}
-	m := r.newMirror()
-	err := m.await(m.do(func() error {
-		if err := m.take(r.holder()); err != nil {
-			return err
-		}
-		if err := reconcile(r.env, r.dir, m.dir); err != nil {
-			return err
-		}
-		return m.openJournal()
-	}))
-	var diverged *MirrorError
-	switch {
-	case err == nil:
-		r.mirror = m
-		return nil
-	case errors.Is(err, ErrLocked):
-		return err
-	case errors.As(err, &diverged):
-		m.close()
-		diverged.Dir = r.mirrorDir
-		return err
-	}
-	m.close()
-	r.mirrorFailed = err
-	return nil
-}
-
-// reconcile makes two folders of one run equal: of two journals, one of which begins with the other, the longer one counts, and so
-// does one that the other has left with nothing but attempts that were refused. Each folder gets the snapshots that it lacks. Both are locked. Journals that differ match *MirrorError.
-func reconcile(env Env, here, there string) error {
-	own, err := wholeLines(env, journalPath(here))
-	if err != nil {
-		return err
-	}
-	theirs, err := wholeLines(env, journalPath(there))
-	if err != nil {
-		return err
-	}
-	from, to, longer, shorter := here, there, own, theirs
-	if len(theirs) > len(own) {
-		from, to, longer, shorter = there, here, theirs, own
-	}
-	if !bytes.HasPrefix(longer, shorter) {
-		same := commonRecords(longer, shorter)
-		switch {
-		case idle(shorter[same:]):
-		case idle(longer[same:]):
-			from, to, longer, shorter = to, from, shorter, longer
-		default:
-			return &MirrorError{Run: filepath.Base(here), Diverged: true,
-				Err: fmt.Errorf("they differ after record %d, and each goes on by itself", bytes.Count(shorter[:same], []byte{'\n'}))}
-		}
-		shorter = nil // it is replaced
-	}
-	if err := errors.Join(copySnapshots(env, from, to), copySnapshots(env, to, from)); err != nil {
-		return err
-	}
-	switch {
-	case bytes.Equal(longer, shorter):
-		return nil
-	case len(shorter) == 0:
-		return env.FS.WriteFile(journalPath(to), longer, 0o600)
-	}
-	file, err := env.FS.OpenAppend(journalPath(to))
-	if err != nil {
-		return err
-	}
-	if _, err = file.Write(longer[len(shorter):]); err == nil {
-		err = file.Sync()
-	}
-	return errors.Join(err, file.Close())
-}
-
-// wholeLines reads a journal and cuts off what follows its last newline; one that is missing is empty.
-func wholeLines(env Env, path string) ([]byte, error) {
-	data, err := env.FS.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	lines := data[:bytes.LastIndexByte(data, '\n')+1]
-	if err == nil && len(lines) < len(data) {
-		err = env.FS.Truncate(path, int64(len(lines)))
-	}
-	return lines, err
-}
-
-// commonRecords returns the size of the records that two journals have in common.
-func commonRecords(a, b []byte) int {
-	size := 0
-	for size < min(len(a), len(b)) {
-		end := size + bytes.IndexByte(a[size:], '\n') + 1
-		if !bytes.HasPrefix(b[size:], a[size:end]) {
-			break
-		}
-		size = end
-	}
-	return size
-}
-
-// idle tells whether records say nothing about the world: attempts that were refused.
-func idle(records []byte) bool {
-	for line := range bytes.Lines(records) {
-		switch recordKind(line) {
-		case kindAttempt, kindNote, kindStop, kindEnd:
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// copySnapshots copies the texts of a run that the other folder lacks. A text never changes once it is written.
-func copySnapshots(env Env, from, to string) error {
-	list, err := env.FS.ReadDir(from)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, entry := range list {
-		if entry.Dir && (entry.Name == "plan" || strings.HasPrefix(entry.Name, "plan-")) {
-			if err := copyMissing(env, filepath.Join(from, entry.Name), filepath.Join(to, entry.Name)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func copyMissing(env Env, from, to string) error {
-	list, err := env.FS.ReadDir(from)
-	if err != nil {
-		return err
-	}
-	if err := env.FS.MkdirAll(to); err != nil {
-		return err
-	}
-	for _, entry := range list {
-		source, dest := filepath.Join(from, entry.Name), filepath.Join(to, entry.Name)
-		if entry.Dir {
-			if err := copyMissing(env, source, dest); err != nil {
-				return err
-			}
-			continue
-		}
-		if there, err := env.FS.Stat(dest); err == nil && there.Size == entry.Size {
-			continue
-		}
-		data, err := env.FS.ReadFile(source)
-		if err != nil {
-			return err
-		}
-		if err := env.FS.WriteFile(dest, data, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Adopt brings a run from a mirror into a state folder, so that it can be opened there; id may be a unique prefix, and the full id is
-// returned. patience is WithMirror's. What the state folder has of the run already must be part of what the mirror has, or the other way round. The error
-// matches ErrNoRun, ErrLocked where a process works on the run, or is a *MirrorError.
-func Adopt(env Env, stateDir, mirrorDir, id string, patience time.Duration, by By) (string, error) {
-	full, err := resolve(env, mirrorDir, id)
-	if err != nil {
-		return "", &MirrorError{Dir: mirrorDir, Err: err}
-	}
-	r := newRun(env, filepath.Join(runsDir(stateDir), full), full, []Option{WithBy(by), WithMirror(mirrorDir, patience)})
-	if _, _, _, err := readJournal(env, journalPath(r.newMirror().dir)); err != nil {
-		return "", &MirrorError{Dir: mirrorDir, Run: full, Err: err}
-	}
-	if err := env.FS.MkdirAll(r.dir); err != nil {
-		return "", fmt.Errorf("take run %s over: %w", full, err)
-	}
-	if err := r.lock(); err != nil {
-		return "", fmt.Errorf("take run %s over: %w", full, err)
-	}
-	defer func() { _ = r.unlock() }() // it ends with the process at the latest
-	err = r.joinMirror()
-	r.mirror.close()
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("take run %s over: %w", full, err)
-	case r.mirrorFailed != nil:
-		return "", &MirrorError{Dir: mirrorDir, Run: full, Err: r.mirrorFailed}
-	}
-	return full, nil
 }

@@ -11,14 +11,14 @@ import (
 	"drrun/engine/sim"
 )
 
-const (
-	share    = "/share"
-	patience = 10 * time.Second
-)
+const share = "/share"
+
+var onShare = engine.Mirror{Dir: share, Patience: 10 * time.Second}
 
 func mirroredRun(env engine.Env) *engine.Run {
+	check(env.FS.MkdirAll(share))
 	return must(engine.CreateRun(env, state, engine.Head{Plan: "p", Action: "failover", Domains: []string{"d1"}, User: "root", Host: "dr1"},
-		map[string][]byte{"plan.lua": []byte("return 1")}, engine.WithMirror(share, patience)))
+		map[string][]byte{"plan.lua": []byte("return 1")}, engine.WithMirror(onShare)))
 }
 
 func mirrorOf(r *engine.Run) string { return share + "/runs/" + r.ID() + "/journal.jsonl" }
@@ -105,12 +105,12 @@ func TestMirrorIsLost(t *testing.T) {
 					if len(told) != 1 || !strings.Contains(told[0], "must not be taken over from there") {
 						t.Errorf("told %q", told)
 					}
-					if _, err := engine.Adopt(env, "/other", share, r.ID(), patience, engine.By{}); !errors.Is(err, engine.ErrLocked) {
+					if _, err := engine.Adopt(background, env, "/other", onShare, r.ID(), engine.By{}); !errors.Is(err, engine.ErrLocked) {
 						t.Errorf("another machine takes over what is still being worked on: %v", err)
 					}
 					w.Disk().Fault = nil
 					check(r.Close())
-					r = must(engine.OpenRun(env, state, r.ID(), engine.WithMirror(share, patience)))
+					r = must(engine.OpenRun(env, state, r.ID(), engine.WithMirror(onShare)))
 					if own, theirs := must(env.FS.ReadFile(journalOf(r))), must(env.FS.ReadFile(mirrorOf(r))); string(own) != string(theirs) {
 						t.Errorf("the mirror was not made whole:\n%s\n%s", own, theirs)
 					}
@@ -126,6 +126,7 @@ func TestMirrorIsNotThere(t *testing.T) {
 	for _, op := range []string{"mkdir", "lock", "open", "replace"} {
 		t.Run(op, func(t *testing.T) {
 			inWorld(t, 3, func(w *sim.World, env engine.Env) {
+				check(env.FS.MkdirAll(share))
 				old := newRun(env)
 				check(old.Close())
 				w.Disk().Fault = func(fop, path string) error {
@@ -135,14 +136,14 @@ func TestMirrorIsNotThere(t *testing.T) {
 					return nil
 				}
 				var wrong *engine.MirrorError
-				_, err := engine.CreateRun(env, state, engine.Head{}, map[string][]byte{"plan.lua": nil}, engine.WithMirror(share, patience))
+				_, err := engine.CreateRun(env, state, engine.Head{}, map[string][]byte{"plan.lua": nil}, engine.WithMirror(onShare))
 				if !errors.As(err, &wrong) || !errors.Is(err, syscall.EROFS) {
 					t.Errorf("a new run: %v", err)
 				}
 				if runs := must(engine.ListRuns(env, state)); len(runs) != 1 {
 					t.Errorf("it left a run: %+v", runs)
 				}
-				r := must(engine.OpenRun(env, state, old.ID(), engine.WithMirror(share, patience)))
+				r := must(engine.OpenRun(env, state, old.ID(), engine.WithMirror(onShare)))
 				if _, lost := r.Mirror(); !errors.Is(lost, syscall.EROFS) && op != "replace" {
 					t.Errorf("lost: %v", lost)
 				}
@@ -160,7 +161,10 @@ func TestTakeOver(t *testing.T) {
 	}
 	copyOf := func(env engine.Env, r *engine.Run, to string) { // of the journal
 		check(env.FS.MkdirAll(to + "/runs/" + r.ID()))
-		check(env.FS.WriteFile(to+"/runs/"+r.ID()+"/journal.jsonl", must(env.FS.ReadFile(journalOf(r))), 0o600))
+		check(env.FS.MkdirAll(to + "/runs/" + r.ID() + "/plan"))
+		for _, name := range []string{"plan/plan.lua", "journal.jsonl"} {
+			check(env.FS.WriteFile(to+"/runs/"+r.ID()+"/"+name, must(env.FS.ReadFile(r.Dir()+"/"+name)), 0o600))
+		}
 	}
 	cut := func(env engine.Env, path string, bytes int64) {
 		check(env.FS.Truncate(path, must(env.FS.Stat(path)).Size-bytes))
@@ -221,7 +225,7 @@ func TestTakeOver(t *testing.T) {
 				change(r)
 				check(r.Close())
 				tt.prepare(env, r)
-				id, err := engine.Adopt(env, "/other", share, r.ID()[:9], patience, engine.By{Host: "dr2"})
+				id, err := engine.Adopt(background, env, "/other", onShare, r.ID()[:9], engine.By{Host: "dr2"})
 				if tt.fails != "" {
 					var wrong *engine.MirrorError
 					if !errors.As(err, &wrong) || !strings.Contains(err.Error(), tt.fails) || wrong.Dir != share {
@@ -230,7 +234,7 @@ func TestTakeOver(t *testing.T) {
 					return
 				}
 				check(err)
-				other := must(engine.OpenRun(env, "/other", id, engine.WithMirror(share, patience)))
+				other := must(engine.OpenRun(env, "/other", id, engine.WithMirror(onShare)))
 				if files := must(other.Snapshot()); string(files["plan.lua"]) != "return 1" {
 					t.Errorf("snapshot %q", files)
 				}
@@ -243,7 +247,7 @@ func TestTakeOver(t *testing.T) {
 					}
 				}
 				// The machine that comes back learns of it.
-				back, err := engine.Adopt(env, state, share, id, patience, engine.By{Host: "dr1"})
+				back, err := engine.Adopt(background, env, state, onShare, id, engine.By{Host: "dr1"})
 				if tt.apart {
 					var wrong *engine.MirrorError
 					if !errors.As(err, &wrong) || !wrong.Diverged {

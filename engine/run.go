@@ -30,10 +30,11 @@ type Run struct {
 	begun   time.Time // of this attempt
 	events  *dispatcher
 
-	mirrorDir    string        // as asked for; "" for none
-	patience     time.Duration // for the mirror
-	mirror       *mirror       // nil where there is none, or it could not be opened
-	mirrorFailed error         // why it could not
+	opened   int64             // records that the journal had when it was opened
+	tellLoss func(done func()) // says that the mirror was lost; nil for nobody
+	lossTold chan struct{}     // closed when that is said; nil while there is nothing to say
+	mirrorAt Mirror            // as asked for
+	mirror   *mirror           // nil where there is none
 
 	signer ed25519.PrivateKey // nil seals nothing
 
@@ -443,6 +444,7 @@ func (r *Run) Durable(ctx context.Context, d Durable, fn func(ctx context.Contex
 		_ = r.commit(Record{Kind: kindResult, Result: &ResultRecord{Key: d.Key, Digest: digest, Error: "not run: " + err.Error()}})
 		return nil, fmt.Errorf("run step %s: %w", d.Key, err)
 	}
+	r.awaitLossTold(ctx)
 	r.emitStep(ctx, d, "info", "runs")
 	return r.execute(ctx, d, digest, again != "", fn)
 }
@@ -716,13 +718,27 @@ func (r *Run) Reached(op string, s Subject) bool {
 }
 
 // Knows tells whether a correlation id is one of the run's that the journal has, or none of the run's at all. One that it lacks was
-// sent by a process with a longer journal.
+// sent by a process with a longer journal. The one of LostMirrorMark counts records, of which the journal had enough when it was opened.
 func (r *Run) Knows(correlation string) bool {
 	number, own := strings.CutPrefix(correlation, r.id+"-")
-	n, err := strconv.Atoi(number)
+	records, lost := strings.CutPrefix(number, lostMirrorMark)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !own || err != nil || n <= r.lastID
+	known := int64(r.lastID)
+	if lost {
+		number, known = records, r.opened
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	return !own || err != nil || n <= known
+}
+
+const lostMirrorMark = "mirror-"
+
+// LostMirrorMark is the correlation id of an event that says that the run's mirror was lost: it names how many records the journal has
+// by now, which the copy in the mirror lacks. A run that is taken over from that copy finds it and does not go on (see Knows).
+func (r *Run) LostMirrorMark() string {
+	records, _ := r.journal.end()
+	return r.id + "-" + lostMirrorMark + strconv.FormatInt(records, 10)
 }
 
 // ReachedOrCut tells whether op was done to the subject, or may have been: an attempt was cut off there, which is not settled yet.

@@ -51,7 +51,7 @@ func (r *Run) store(folder string, files map[string][]byte) (map[string]string, 
 		digests[name] = hashLine(files[name])
 	}
 	if err := r.mirrorFiles(folder, files); err != nil && r.journal == nil { // later, a mirror that is lost is only told of
-		return nil, &MirrorError{Dir: r.mirrorDir, Run: r.id, Err: err}
+		return nil, &MirrorError{Dir: r.mirrorAt.Dir, Run: r.id, Err: err}
 	}
 	return digests, nil
 }

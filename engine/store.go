@@ -90,7 +90,6 @@ func (r *Run) create(head Head, snapshot map[string][]byte) error {
 	if err := r.openJournal(0); err != nil {
 		return err
 	}
-	r.mirror.tell(r.mirrorLost)
 	// The head rides with the attempt: one sync makes the run.
 	r.ride(Record{Kind: kindHead, Schema: Schema, Run: r.id, Head: &head})
 	return r.beginAttempt(1)
@@ -115,12 +114,10 @@ func (r *Run) openJournal(size int64) error {
 
 func (r *Run) beginAttempt(n int) error {
 	r.begun = r.env.Clock.Now()
-	if err := r.commit(Record{Kind: kindAttempt, Attempt: n, Version: r.by.Version, Host: r.by.Host, User: r.by.User, Mirror: r.mirrorDir}); err != nil {
+	if err := r.commit(Record{Kind: kindAttempt, Attempt: n, Version: r.by.Version, Host: r.by.Host, User: r.by.User, Mirror: r.mirrorAt.Dir}); err != nil {
 		return err
 	}
-	if r.mirrorFailed != nil {
-		r.mirrorLost(r.mirrorFailed)
-	}
+	r.mirror.tell(r.mirrorLost)
 	if reason, stopping := r.Stopping(); stopping { // a record before it could not be written at once
 		return fmt.Errorf("%w: %s", ErrStopping, reason)
 	}
@@ -246,10 +243,10 @@ func (r *Run) restore() error {
 	}
 	r.startJournal()
 	r.journal.n, r.journal.prev = int64(len(records)), prev
+	r.opened = int64(len(records))
 	if err := r.openJournal(size); err != nil {
 		return err
 	}
-	r.mirror.tell(r.mirrorLost)
 	return r.beginAttempt(r.attempt + 1)
 }
 

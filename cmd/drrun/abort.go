@@ -61,6 +61,9 @@ func runAbort(ctx context.Context, o abortOptions, inv *invocation) *runner.Resu
 	if problem != nil {
 		return problem.of([]string{"drrun", "abort"}).result()
 	}
+	if o.FromMirror, problem = mirrorPath("--from-mirror", o.FromMirror, state); problem != nil {
+		return problem.of([]string{"drrun", "abort"}).result()
+	}
 	signer, warning := inv.env.signer(inv.env.wall().FS)
 	result := runner.Abort(ctx, hard(ctx), runner.Options{
 		Env: inv.env.wall(), StateDir: state, StateArgument: stateArgument(o.State), LeaveAsIs: o.Leave, Signer: signer, Warnings: warning, FromMirror: o.FromMirror, Version: versionText(), Host: inv.env.Host, User: inv.env.User, Secrets: asker.resolver(), Speed: 1,

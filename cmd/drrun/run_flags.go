@@ -38,9 +38,24 @@ func runFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "yes", Usage: "answer plain questions with their default, yes or continue; never those about evidence or loss of data"},
 		&cli.BoolFlag{Name: "wait-for-answers", Usage: "without a terminal, let questions wait until somebody answers them with drrun answer"},
 		&cli.BoolFlag{Name: "break-lock", Usage: "replace the lock that a run on another machine left in the engines; you type its run id, or give --answer break_lock=RUN"},
-		&cli.StringFlag{Name: "mirror", Usage: "`DIR`, a second place for the run's journal, best on a share of the other site: a run can be taken over from there; default: $DRRUN_MIRROR"},
+		&cli.StringFlag{Name: "mirror", Usage: "`DIR`, a second place for the run's journal, best on a share of the other site: a run can be taken over from there; none keeps none; default: $DRRUN_MIRROR"},
 		stateFlag(), jsonFlag(),
 	}
+}
+
+// mirrorPath is the folder of a mirror as every folder may name it: the journal keeps it.
+func mirrorPath(flag, dir, state string) (string, *usageError) {
+	if dir == "" || dir == runner.NoMirror {
+		return dir, nil
+	}
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return "", usage("%s %s: %v", flag, dir, err)
+	}
+	if own, err := filepath.Abs(state); err == nil && own == path {
+		return "", usage("%s: %s is the state folder itself", flag, dir).hinted("give a folder in another place, best on a share of the other site")
+	}
+	return path, nil
 }
 
 // fromMirrorFlag is a flag of the commands that take up a run.
@@ -134,6 +149,12 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 	mirror := o.Mirror
 	if mirror == "" {
 		mirror, _ = inv.env.Getenv("DRRUN_MIRROR")
+	}
+	if mirror, problem = mirrorPath("--mirror", mirror, state); problem != nil {
+		return options, nil, problem
+	}
+	if o.FromMirror, problem = mirrorPath("--from-mirror", o.FromMirror, state); problem != nil {
+		return options, nil, problem
 	}
 	signer, warning := inv.env.signer(model.FS)
 	return runner.Options{

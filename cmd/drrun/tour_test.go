@@ -42,7 +42,7 @@ func newTour(t *testing.T, dir string) *tour {
 var (
 	shellLine    = regexp.MustCompile(`(?m)^(?: *<!-- in the lab: (.*) -->| {4,}(\S(?:.*\\\n)*.*))$`)
 	fromMirror   = regexp.MustCompile(` --from-mirror (\S+)`)
-	shellCommand = regexp.MustCompile(`^(?:drrun|source|cd|export|wait|kill|curl) `)
+	shellCommand = regexp.MustCompile(`^(?:drrun|source|cd|export|wait|kill|curl|mkdir) `)
 )
 
 // startLab is how a tour starts its lab: on free ports. It is ready when its first line is there, and ends with the script.

@@ -51,7 +51,8 @@ func Abort(soft, hard context.Context, o Options, id string) *Result {
 }
 
 func (a *attempt) abort(t *engine.Task, id string) error {
-	id, err := a.takeOver(id)
+	var err error
+	t.Release(func() { id, err = a.takeOver(t.Ctx(), id) })
 	if err != nil {
 		return err
 	}

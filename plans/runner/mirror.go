@@ -14,16 +14,16 @@ import (
 )
 
 // takeOver brings the run from the mirror that it is to be taken over from, if any, and returns its full id.
-func (a *attempt) takeOver(id string) (string, error) {
+func (a *attempt) takeOver(ctx context.Context, id string) (string, error) {
 	if a.FromMirror == "" {
-		return id, a.catchUp(id)
+		return id, a.catchUp(ctx, id)
 	}
 	if a.PreviewOnly { // nothing is written: it is read where it lies
 		a.StateDir, a.FromMirror = a.FromMirror, ""
 		return id, nil
 	}
 	a.Mirror = a.FromMirror
-	full, err := engine.Adopt(a.Env, a.StateDir, a.Mirror, id, a.mirrorPatience(), a.by())
+	full, err := engine.Adopt(ctx, a.Env, a.StateDir, engine.Mirror{Dir: a.Mirror}, id, a.by())
 	var mirror *engine.MirrorError
 	switch {
 	case err == nil:
@@ -41,7 +41,7 @@ func (a *attempt) takeOver(id string) (string, error) {
 
 // catchUp brings the run up to date from its mirror, where another machine may have gone on with it, before anything is decided by
 // its journal. A mirror that cannot be used is told of when the run is opened.
-func (a *attempt) catchUp(id string) error {
+func (a *attempt) catchUp(ctx context.Context, id string) error {
 	info, err := engine.LookAtRun(a.Env, a.StateDir, id)
 	if err != nil || a.PreviewOnly {
 		return nil // whoever opens it says so
@@ -49,10 +49,11 @@ func (a *attempt) catchUp(id string) error {
 	if a.Mirror == "" && info.By.Host == a.Host {
 		a.Mirror = info.Mirror
 	}
-	if a.Mirror == "" {
+	a.mirrorKnown = a.Mirror != "" && a.Mirror == info.Mirror && info.By.Host == a.Host
+	if a.Mirror == "" || a.Mirror == NoMirror {
 		return nil
 	}
-	_, err = engine.Adopt(a.Env, a.StateDir, a.Mirror, info.ID, a.mirrorPatience(), a.by())
+	_, err = engine.Adopt(ctx, a.Env, a.StateDir, a.mirror(), info.ID, a.by())
 	var mirror *engine.MirrorError
 	switch {
 	case errors.Is(err, engine.ErrLocked):
@@ -69,9 +70,12 @@ func (a *attempt) diverged(id string, err error) error {
 		fmt.Errorf("%w. Another machine went on with one of them; which one is true only the engines know", err))
 }
 
-// mirrorPatience is how long the run waits for its mirror: 10 seconds of the wall, also in a lab whose time runs faster than its disks.
-func (a *attempt) mirrorPatience() time.Duration {
-	return time.Duration(float64(10*time.Second) * max(a.Speed, 1))
+// NoMirror in Options.Mirror keeps no mirror, also where the attempt before had one.
+const NoMirror = "none"
+
+// mirror is the run's mirror. It is waited for by the wall's time, also in a lab whose time runs faster than its disks.
+func (a *attempt) mirror() engine.Mirror {
+	return engine.Mirror{Dir: a.Mirror, Patience: time.Duration(float64(10*time.Second) * max(a.Speed, 1)), Known: a.mirrorKnown}
 }
 
 func (a *attempt) by() engine.By {
@@ -81,8 +85,8 @@ func (a *attempt) by() engine.By {
 // engineOptions are how every run is made and opened.
 func (a *attempt) engineOptions() []engine.Option {
 	options := []engine.Option{engine.WithRedactor(a.redact), engine.WithBy(a.by())}
-	if a.Mirror != "" && !a.DryRun {
-		options = append(options, engine.WithMirror(a.Mirror, a.mirrorPatience()))
+	if a.Mirror != "" && a.Mirror != NoMirror && !a.DryRun {
+		options = append(options, engine.WithMirror(a.mirror()))
 	}
 	if a.Signer != nil && !a.DryRun {
 		options = append(options, engine.WithSigner(a.Signer))
@@ -102,6 +106,8 @@ func (a *attempt) openRun(info *engine.RunInfo) error {
 		return nil
 	case errors.As(err, &mirror) && mirror.Diverged:
 		return a.diverged(info.ID, err)
+	case errors.Is(err, engine.ErrLocked):
+		return refuse("locked", "drrun show "+info.ID+" tells where it stands", fmt.Errorf("open run %s: %w", info.ID, err))
 	}
 	return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
 }

@@ -270,3 +270,49 @@ func TestFirstMachineComesBack(t *testing.T) {
 		t.Error("something was changed")
 	}
 }
+
+// TestLostMirrorPromotesOnce: the mirror is lost right before the promotion, the machine dies when the promotion is recorded, and another
+// one tries to take the run over: it finds that its copy is old.
+func TestLostMirrorPromotesOnce(t *testing.T) {
+	for _, s := range crashStories()[:2] {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			p := s.ready(t, smallWorld, func(*lab.World) {})
+			defer p.world.Close()
+			const key = "hook:promote_storage/array/group/all"
+			p.disk.Fault = func(op, path string) error {
+				if (op == "write" || op == "sync") && strings.HasPrefix(path, share) && strings.Contains(p.read(p.newestJournal()), `"key":"`+key) {
+					return syscall.EIO
+				}
+				return nil
+			}
+			p.disk.OnAppend = func(path string, _ int) {
+				if !strings.HasPrefix(path, "/state/runs/") {
+					return
+				}
+				if strings.Contains(p.read(path), `"kind":"result","result":{"key":"`+key) {
+					p.disk.OnAppend = nil
+					p.loseState(false)
+					p.world.Group("drrun").Kill()
+				}
+			}
+			p.failover(func(o *runner.Options) {
+				o.Action, o.Planned, o.Mirror = s.action, s.planned, share
+				p.atHand(o)
+			})
+			p.disk.Fault = nil
+			var runs []engine.RunInfo
+			p.do(func(env engine.Env) { runs, _ = engine.ListRuns(env, share) })
+			if len(runs) != 1 {
+				t.Fatalf("%d runs in the mirror", len(runs))
+			}
+			r := p.resume(runs[0].ID, func(o *runner.Options) {
+				p.atHand(o)
+				elsewhere(o)
+			})
+			if p.hooks.ran[key] != 1 || r.Exit != runner.ExitRefused || r.Error.Code != "old-journal" {
+				t.Errorf("the promotion ran %d times; taken over: exit %d %+v", p.hooks.ran[key], r.Exit, r.Error)
+			}
+		})
+	}
+}

@@ -66,6 +66,7 @@ func (a *attempt) appear() {
 	p.task.add(p.task.begin(p.taskName()))
 	p.keepFacts()
 	a.run.Observe(p.observe)
+	a.run.TellMirrorLoss(p.sayMirrorLost)
 	for _, stream := range p.streams() {
 		a.Env.Go(func() { stream.run(ctx) })
 	}
@@ -161,6 +162,26 @@ func (p *presence) observe(e engine.Event) {
 		for _, list := range p.events {
 			list.bell.Ring()
 		}
+	}
+}
+
+// sayMirrorLost says in the engines that the mirror is an old copy from now on: whoever takes the run over from there finds that.
+func (p *presence) sayMirrorLost(done func()) {
+	a := p.attempt
+	dir, lost := a.run.Mirror()
+	spec := ovirt.EventSpec{
+		Severity: "warning", CorrelationID: a.run.LostMirrorMark(),
+		Description: shortened(a.redact("drrun run "+a.run.ID()+": "+engine.LostMirrorText(dir, lost)), longestEvent),
+	}
+	for _, list := range p.events {
+		say := list.post(spec)
+		list.add(func(ctx context.Context) error {
+			err := say(ctx)
+			if list.site == a.target { // the one that is asked at a takeover
+				done()
+			}
+			return err
+		})
 	}
 }
 

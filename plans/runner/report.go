@@ -95,13 +95,19 @@ func cutOff(info *engine.RunInfo, model report.Model, next []report.Command) *Re
 		Requests: map[string]Counters{}, StorageDomains: []ObjectResult{}, VMs: []ObjectResult{}, Findings: []plans.Finding{},
 		Error: &ErrorResult{Code: "cut-off", Message: model.Headline.Sentence, State: model.Headline.Detail},
 	}
+	if !info.Ended.IsZero() { // it ended, and its document could not be written or did not come along
+		r.Exit, r.Status, r.Error.Code = info.Exit, info.Status, "no-document"
+		if r.Exit == ExitDone {
+			r.Error = nil
+		}
+	}
 	if info.Err != nil {
-		r.Error.Code, r.Error.Message = "journal", info.Err.Error()
+		r.Error = &ErrorResult{Code: "journal", Message: info.Err.Error(), State: model.Headline.Detail}
 	}
 	for _, alert := range model.Alerts {
 		r.Verdicts = append(r.Verdicts, alert.Text)
 	}
-	if len(next) > 0 {
+	if len(next) > 0 && r.Error != nil {
 		r.Error.Hint = next[0].Why + ": " + next[0].Line
 	}
 	if facts, err := factsOf(info.ID, info.Facts()); err == nil && facts != nil { // else it was cut before it had decided anything

@@ -144,6 +144,7 @@ type attempt struct {
 	// noSourceLogin is set when the source's secret could not be had: it is asked nothing that needs a login.
 	noSourceLogin bool
 	recorded      *engine.RunInfo // what the journal of a run that is taken up says; nil as soon as nobody asks any more
+	mirrorKnown   bool            // the attempt before had the mirror, on this machine
 	tookOver      bool            // another machine made the attempt before
 	rollback      bool            // the run is undone: its target is the source and its source the target
 	confirmedBy   string          // whose word, and nothing else, some attempt of the run went by; "" for none
@@ -221,7 +222,7 @@ func (a *attempt) resume(soft, hard context.Context, id string) *Result {
 
 // takeUp works on a run that exists: prepare opens the sites and gives the session its facts.
 func (a *attempt) takeUp(soft, hard context.Context, id string, prepare func(context.Context) error) *Result {
-	id, err := a.takeOver(id)
+	id, err := a.takeOver(soft, id)
 	if err != nil {
 		return a.conclude(soft, err)
 	}

@@ -71,7 +71,7 @@ func Rollback(soft, hard context.Context, id string, o Options) *Result {
 	o.OnFailure = nil // a person who undoes a run decides by undoing it again, or not
 	a := newAttempt(o)
 	a.rollback, a.result.Action = true, "rollback"
-	id, err := a.takeOver(id)
+	id, err := a.takeOver(soft, id)
 	if err != nil {
 		return a.conclude(soft, err)
 	}

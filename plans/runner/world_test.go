@@ -105,6 +105,9 @@ func barePair(t testing.TB, seed uint64, options lab.TwoSitesOptions, change fun
 	sites := lab.TwoSites(options)
 	change(&sites)
 	world := sim.New(seed)
+	if err := world.Disk().MkdirAll(share); err != nil {
+		t.Fatal(err)
+	}
 	return &pair{t: t, world: world, lab: lab.New(sites, world.Clock(), seed), disk: world.Disk(), size: options}
 }
 
