@@ -70,6 +70,9 @@ type FS interface {
 	// process. When somebody else has it, err matches ErrLocked and holderNow is
 	// what they wrote.
 	Lock(path string, holder []byte) (unlock func() error, holderNow []byte, err error)
+	// Held tells whether somebody has the lock on a file, and what they wrote. It changes nothing and works where nothing can be written;
+	// for a moment it may keep others from taking the lock.
+	Held(path string) (holder []byte, held bool, err error)
 }
 
 // File is a file open for appending. Its methods are called by one goroutine at a time.

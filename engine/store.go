@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -135,6 +136,12 @@ func (r *Run) holder() string {
 
 func (r *Run) lock() error {
 	unlock, now, err := r.env.FS.Lock(lockPath(r.dir), []byte(r.holder()))
+	for try := 0; errors.Is(err, ErrLocked) && len(now) == 0 && try < 3; try++ { // somebody only looks whether it is held
+		if _, waitErr := r.env.Clock.Wait(context.Background(), time.Second, nil); waitErr != nil {
+			return waitErr
+		}
+		unlock, now, err = r.env.FS.Lock(lockPath(r.dir), []byte(r.holder()))
+	}
 	if errors.Is(err, ErrLocked) {
 		return &LockedError{Run: r.id, Holder: string(now)}
 	}
@@ -147,14 +154,11 @@ func (r *Run) lock() error {
 
 // Holder tells whether a process works on a run (its full id), and what that says about itself.
 func Holder(env Env, stateDir, id string) (holder string, held bool, err error) {
-	unlock, now, err := env.FS.Lock(lockPath(filepath.Join(runsDir(stateDir), id)), []byte("drrun looks whether it is held"))
-	switch {
-	case errors.Is(err, ErrLocked):
-		return string(now), true, nil
-	case err != nil:
+	now, held, err := env.FS.Held(lockPath(filepath.Join(runsDir(stateDir), id)))
+	if err != nil {
 		return "", false, fmt.Errorf("see whether run %s is being worked on: %w", id, err)
 	}
-	return "", false, unlock()
+	return string(now), held, nil
 }
 
 // resolve finds the run with an id or a unique prefix of one.

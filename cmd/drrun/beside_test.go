@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -49,6 +50,10 @@ func kills(ts *testscript.TestScript, neg bool, args []string) {
 	b := labOf(ts).beside
 	ts.Check(b.command.Process.Kill())
 	_ = b.command.Wait() // it was killed
+}
+
+func hangsUp(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(labOf(ts).beside.command.Process.Signal(syscall.SIGHUP))
 }
 
 func ends(ts *testscript.TestScript, neg bool, args []string) {

@@ -38,6 +38,8 @@ type Env struct {
 	SaveTerminal func() (restore func())
 	// Signals delivers interrupts until its stop function is called; nil delivers none.
 	Signals func() (signals <-chan os.Signal, stop func())
+	// Persist makes the process survive the end of its terminal, and of whoever reads what it prints; nil does nothing.
+	Persist func()
 	// Exit ends the process at once; nil makes the third interrupt do nothing.
 	Exit func(code int)
 	// Near tells whether this machine is on the network of a host.
@@ -53,7 +55,7 @@ func SystemEnv() Env {
 	env := Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Engine: engine.SystemEnvSince, Watch: watchFolders, Getenv: os.LookupEnv,
 		IsTerminal: isTerminal, Width: terminalWidth, ReadSecret: readSecret, SaveTerminal: saveTerminal,
-		Signals: interrupts, Exit: os.Exit, Near: nearHost, Executable: os.Executable, Environ: os.Environ,
+		Signals: interrupts, Persist: persist, Exit: os.Exit, Near: nearHost, Executable: os.Executable, Environ: os.Environ,
 	}
 	// Both are labels for people; a machine that has none is no reason to refuse.
 	env.Host, _ = os.Hostname()

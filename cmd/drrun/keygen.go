@@ -102,8 +102,11 @@ func writeKeys(files engine.FS, private, public string) (ed25519.PublicKey, erro
 	if err := files.MkdirAll(filepath.Dir(private)); err != nil {
 		return nil, err
 	}
-	if err := files.WriteFile(public, pem.EncodeToMemory(&pem.Block{Type: publicKeyBlock, Bytes: openDER}), 0o644); err != nil {
+	if err := files.WriteFile(private, pem.EncodeToMemory(&pem.Block{Type: privateKeyBlock, Bytes: secretDER}), 0o600); err != nil {
 		return nil, err
 	}
-	return open, files.WriteFile(private, pem.EncodeToMemory(&pem.Block{Type: privateKeyBlock, Bytes: secretDER}), 0o600)
+	if err := files.WriteFile(public, pem.EncodeToMemory(&pem.Block{Type: publicKeyBlock, Bytes: openDER}), 0o644); err != nil {
+		return nil, errors.Join(err, files.Remove(private)) // half a pair would keep the next one from being made
+	}
+	return open, nil
 }

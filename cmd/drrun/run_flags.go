@@ -133,6 +133,9 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 	}
 	asker.wait = o.WaitForAnswers
 	inv.running.Store(true)
+	if inv.env.Persist != nil {
+		inv.env.Persist()
+	}
 	shown := newProgress(inv.screen, model, speed)
 	shown.attended, shown.state = inv.env.interactive(), o.State
 	inv.human = func(r *runner.Result) {
@@ -172,7 +175,7 @@ var resumeCommand = regexp.MustCompile(`drrun (?:resume|history|rollback|abort|a
 
 // located adds --state to the commands that a hint names, where the state folder is not the one that they would look in.
 func located(r *runner.Result, o runOptions) *runner.Result {
-	if r.Error != nil && o.State != "" && r.Error.Code != "locked" { // whoever has the lock keeps its run elsewhere
+	if r.Error != nil && o.State != "" && r.Error.Code != "locked" && !strings.Contains(r.Error.Hint, "--state ") { // whoever has the lock keeps its run elsewhere
 		r.Error.Hint = resumeCommand.ReplaceAllString(r.Error.Hint, "$0 --state "+strings.ReplaceAll(shellWord(o.State), "$", "$$"))
 	}
 	return r

@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 //	starts ARGS…                    starts drrun beside the script
 //	says TEXT                       reads its stderr until a line holds TEXT
 //	kills                           kills it
+//	hangs-up                        takes its terminal away
 //	ends CODE                       waits for its end, like exits
 //	edit FILE OLD NEW               replaces a text in a file, which must be there
 //	changing N                      that many changing requests reached the engines since the last look
@@ -69,7 +70,7 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"lab": startScriptLab, "exits": exits, "interrupted": interruptedScript, "starts": starts, "says": says, "kills": kills, "ends": ends, "edit": edit, "changing": changing, "effects": effects,
+			"lab": startScriptLab, "exits": exits, "interrupted": interruptedScript, "starts": starts, "says": says, "kills": kills, "hangs-up": hangsUp, "ends": ends, "edit": edit, "changing": changing, "effects": effects,
 			"world": worldScript, "home": homeScript, "counters": countersScript, "kept": keptScript, "nothing-there": nothingThere, "no-secrets": noSecrets,
 		},
 	})

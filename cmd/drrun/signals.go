@@ -71,6 +71,10 @@ func (inv *invocation) say(text string) {
 	}
 }
 
+// persist keeps a run going when the terminal is gone (a lost SSH session), and when nobody reads its output any more: it can be looked
+// at, and answered, from another terminal.
+func persist() { signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE) }
+
 // interrupts listens for Ctrl-C and for the polite way to end a process.
 func interrupts() (<-chan os.Signal, func()) {
 	signals := make(chan os.Signal, 3)

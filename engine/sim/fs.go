@@ -327,6 +327,17 @@ func (f *FS) lock(path string, holder []byte, g *Group) (func() error, []byte, e
 	}, nil, nil
 }
 
+// Held implements engine.FS.
+func (f *FS) Held(path string) ([]byte, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	path = filepath.Clean(path)
+	if f.locks[path] == nil {
+		return nil, false, nil
+	}
+	return slices.Clone(f.files[path].data), true, nil
+}
+
 // handle is a file open for appending.
 type handle struct {
 	disk   *FS
