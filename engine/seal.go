@@ -94,7 +94,12 @@ const (
 
 // Verification is what became of a run's journal since it was written.
 type Verification struct {
-	State   string `json:"state"` // one of the Verified constants
+	State string `json:"state"`         // one of the Verified constants
+	Run   string `json:"run,omitempty"` // id of the run, as its head says
+	// Attempt is the last one, and Ended how it ended, "" where it has no end: an older copy of the whole folder, with the seal of then,
+	// cannot be told from the present one but by these.
+	Attempt int    `json:"attempt"`
+	Ended   string `json:"ended,omitempty"`
 	Records int64  `json:"records"`
 	// Record is the first that cannot be trusted, from 1, where the state is broken; 0 where it is a file beside the journal.
 	Record      int64  `json:"record,omitempty"`
@@ -144,6 +149,16 @@ func (v *verifier) broken(record int64, file, format string, args ...any) {
 }
 
 func (v *verifier) journal(data []byte) {
+	defer func() {
+		info := RunInfo{}
+		for i := range v.records {
+			info.add(&v.records[i])
+		}
+		v.Attempt, v.Ended = info.Attempts, info.Status
+		if len(v.records) > 0 {
+			v.Run = v.records[0].Run
+		}
+	}()
 	var wrong *JournalError
 	var err error
 	if v.records, _, v.Last, err = decode(data); errors.As(err, &wrong) {

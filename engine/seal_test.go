@@ -158,6 +158,22 @@ func TestVerifySeal(t *testing.T) {
 		{"trusted", func(engine.Env, *engine.Run) {}, []ed25519.PublicKey{publicOf(other), publicOf(key)}, "sealed", "all 8 records"},
 		{"nobody says whom to trust", func(engine.Env, *engine.Run) {}, nil, "open", "which key to trust is not known"},
 		{"another key", func(engine.Env, *engine.Run) {}, []ed25519.PublicKey{publicOf(other)}, "broken", "none of the trusted ones"},
+		{"a whole older copy", func(env engine.Env, r *engine.Run) { // which is what it was: the attempt tells it apart
+			kept := map[string][]byte{}
+			for _, name := range []string{"journal.jsonl", "seal.json", "report.json"} {
+				kept[name] = must(env.FS.ReadFile(r.Dir() + "/" + name))
+			}
+			check(must(engine.OpenRun(env, state, r.ID(), engine.WithSigner(key))).End("done", 0, nil))
+			if v := must(engine.Verify(env, r.Dir(), publicOf(key))); v.Attempt != 2 || v.Ended != "done" {
+				t.Errorf("attempt %d, %s", v.Attempt, v.Ended)
+			}
+			for name, text := range kept {
+				check(env.FS.WriteFile(r.Dir()+"/"+name, text, 0o600))
+			}
+			if v := must(engine.Verify(env, r.Dir(), publicOf(key))); v.Attempt != 1 {
+				t.Errorf("attempt %d", v.Attempt)
+			}
+		}, []ed25519.PublicKey{publicOf(key)}, "sealed", "all 8 records"},
 		{"it is gone", func(env engine.Env, r *engine.Run) { check(env.FS.Remove(r.Dir() + "/seal.json")) }, []ed25519.PublicKey{publicOf(key)}, "open", "it has no seal"},
 		{"it is no seal", func(env engine.Env, r *engine.Run) {
 			check(env.FS.WriteFile(r.Dir()+"/seal.json", []byte("{}"), 0o600))

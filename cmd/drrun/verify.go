@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -24,10 +25,12 @@ type verifyOptions struct {
 
 const verifyHelp = `Tells whether the journal of a run, the plan's text and the report are as drrun wrote them. It asks no engine and changes nothing.
 
-  sealed              signed by a trusted key: every edit would have been detected
+  sealed              signed by a trusted key: every edit would have been detected. Compare the attempt that it names with what you know:
+                      a whole older copy, with the seal of then, is sealed too
   open                no trusted key signed all of it. A change, removal or reordering inside would have been detected; an end that was
                       cut off or extended would not, nor a journal whose chain was computed anew
-  broken at record N  it was changed, or is damaged, from that record on
+  broken at record N  it was changed, or is damaged, from that record on; broken: FILE, where it is a report or the seal, also one by
+                      a key that is not trusted
 
 Keys that are trusted: those of --key, else signing.pub beside the key that seals runs here (drrun keygen), else that key itself.
 Exit code 0: sealed or open; 3: broken, and with --sealed also open.
@@ -73,7 +76,7 @@ func runVerify(o verifyOptions, inv *invocation) *runner.Result {
 	if err != nil {
 		return failure(runner.ExitInvalid, runner.StatusInvalid, "no-run", err, "drrun history lists the runs; a folder must hold a journal.jsonl")
 	}
-	id := filepath.Base(dir)
+	id := cmp.Or(found.Run, filepath.Base(dir))
 	if !o.JSON {
 		inv.screen.out(verificationText(id, found))
 	}
@@ -160,7 +163,7 @@ func stateWords(v engine.Verification) string {
 func verificationText(id string, v engine.Verification) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "run %s: %s\n  %s\n", id, stateWords(v), v.Reason)
-	rows := [][2]string{{"records", fmt.Sprint(v.Records)}, {"last", v.Last}, {"key", v.Fingerprint}}
+	rows := [][2]string{{"records", fmt.Sprint(v.Records)}, {"attempt", fmt.Sprintf("%d, %s", v.Attempt, cmp.Or(v.Ended, "without an end"))}, {"last", v.Last}, {"key", v.Fingerprint}}
 	for _, row := range rows {
 		if row[1] != "" {
 			fmt.Fprintf(&b, "  %-8s %s\n", row[0], row[1])

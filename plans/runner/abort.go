@@ -85,7 +85,9 @@ func (a *attempt) abort(t *engine.Task, id string) error {
 		a.result.StorageDomains, a.result.VMs = boardOf(run.Board(), a.facts)
 	}
 	if len(run.LockTokens()) > 0 {
-		a.giveBackLocks(t, info)
+		if err := a.giveBackLocks(t, info); err != nil {
+			return err
+		}
 	}
 	if t.Ctx().Err() != nil {
 		return context.Cause(t.Ctx())
@@ -117,8 +119,9 @@ func (a *attempt) reached() string {
 }
 
 // giveBackLocks takes the run's locks out of the engines, by the plan that the run began with. What fails is a warning: the run is closed
-// all the same, and the locks that are left can be replaced.
-func (a *attempt) giveBackLocks(t *engine.Task, info *engine.RunInfo) {
+// all the same, and the locks that are left can be replaced. The error says that this is an old copy of the run: what it says was reached is
+// not so, and its locks may be those of a process that works on.
+func (a *attempt) giveBackLocks(t *engine.Task, info *engine.RunInfo) error {
 	left := func(err error) {
 		for _, lock := range a.run.LockTokens() {
 			a.warn(fmt.Sprintf("the run's lock %s of storage domain %s may be left in the engine of %s: %v", lock.Token, lock.Domain, lock.Site, err))
@@ -126,16 +129,17 @@ func (a *attempt) giveBackLocks(t *engine.Task, info *engine.RunInfo) {
 	}
 	if err := a.useSnapshot(info); err != nil {
 		left(err)
-		return
+		return nil
 	}
 	action := a.Action
 	err := a.load(t)
 	if err != nil {
 		a.result.Findings = []plans.Finding{}
 		left(err)
-		return
+		return nil
 	}
 	a.Action = action
+	var old error
 	t.Release(func() {
 		ctx := t.Ctx()
 		for _, name := range []string{info.Head.Source, info.Head.Target} {
@@ -158,12 +162,20 @@ func (a *attempt) giveBackLocks(t *engine.Task, info *engine.RunInfo) {
 			a.opened = append(a.opened, site)
 		}
 		a.source, a.target, a.opened = a.opened[0], a.opened[1], nil
+		if a.tookOver && a.siteLocks[info.Head.Target].reach() {
+			var known *failure
+			if behind := a.refuseBehind(ctx); errors.As(behind, &known) && known.code == oldJournal {
+				old = behind
+				return
+			}
+		}
 		a.releaseLocks(ctx)
 		a.disappear(ctx)
 	})
 	if err != nil {
 		left(err)
 	}
+	return old
 }
 
 // closeSites ends the sessions of all sites that were opened.

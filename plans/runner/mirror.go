@@ -161,15 +161,17 @@ func (a *attempt) refuseBehind(ctx context.Context) error {
 		}
 		for _, event := range events {
 			if !a.run.Knows(event.CorrelationID) {
-				return a.oldJournal(site, event)
+				return a.refuseOld(site, event)
 			}
 		}
 	}
 	return nil
 }
 
-func (a *attempt) oldJournal(site *ovirt.Site, event ovirt.Event) error {
-	return &failure{exit: ExitRefused, status: StatusRefused, code: "old-journal", asItIs: true,
+const oldJournal = "old-journal"
+
+func (a *attempt) refuseOld(site *ovirt.Site, event ovirt.Event) error {
+	return &failure{exit: ExitRefused, status: StatusRefused, code: oldJournal, asItIs: true,
 		hint: "go on from the state folder that has the rest, or from its mirror: drrun resume " + a.run.ID() + " --from-mirror DIR. Where both are lost, drrun status " + a.PlanFile +
 			" shows what is where, and a new action with --break-lock begins anew",
 		err: fmt.Errorf("run %s cannot go on from here: its journal is an old copy. The engine of %s has seen the change %s of this run (%s), and the journal ends before it",

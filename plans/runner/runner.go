@@ -581,7 +581,7 @@ func (a *attempt) gatherChecked(ctx context.Context) (*stdlib.Facts, error) {
 	}
 	a.survey, facts.Quarantine = survey, a.Quarantine
 	if err = a.recallMoves(facts, survey); err != nil {
-		return nil, refuse("state", "", err)
+		return nil, refuse("state", "drrun history names the runs of the state folder. One whose journal is damaged: drrun show RUN tells what is left of it; then move its folder out of "+filepath.Join(a.StateDir, "runs"), err)
 	}
 	return facts, nil
 }
