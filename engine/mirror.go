@@ -18,11 +18,8 @@ import (
 // with a run when this one is gone. Every record is in both places before it counts.
 //
 // A mirror must never hold up a failover. What is written there is written by a goroutine of its own, and one that fails, or that does
-// not answer for mirrorLimit, is lost: the run goes on without it and says so. Its lock is kept, so that nobody takes the run over
+// not answer in time, is lost: the run goes on without it and says so. Its lock is kept, so that nobody takes the run over
 // while it is being worked on.
-
-// mirrorLimit is how long, in model time, a run waits for its mirror.
-const mirrorLimit = 10 * time.Second
 
 // MirrorNote is the kind of the journal's note about a mirror that was lost.
 const MirrorNote = "mirror-lost"
@@ -54,10 +51,12 @@ func (e *MirrorError) Code() string {
 	return "mirror"
 }
 
-// WithMirror keeps a second copy of the run below another folder. CreateRun fails with a *MirrorError where the mirror cannot be
+// WithMirror keeps a second copy of the run below another folder, which has patience, in model time, for each answer. CreateRun fails with a *MirrorError where the mirror cannot be
 // written. OpenRun first makes both places equal, whichever has more of the run; it fails where another process holds the mirror's
 // copy (*LockedError) or the two have diverged (*MirrorError), and goes on without a mirror that cannot be written.
-func WithMirror(dir string) Option { return func(r *Run) { r.mirrorDir = dir } }
+func WithMirror(dir string, patience time.Duration) Option {
+	return func(r *Run) { r.mirrorDir, r.patience = dir, patience }
+}
 
 // Mirror returns the folder of the run's mirror and why it was lost; "" where the run has none.
 func (r *Run) Mirror() (dir string, lost error) {
@@ -71,9 +70,9 @@ func (r *Run) Mirror() (dir string, lost error) {
 
 type mirror struct {
 	env    Env
-	root   string
-	dir    string      // of the run
-	onLost func(error) // called once, without locks
+	limit  time.Duration // how long it may take to answer
+	dir    string        // of the run
+	onLost func(error)   // called once, without locks
 
 	mu      sync.Mutex
 	queue   []*mirrorJob
@@ -131,14 +130,14 @@ func (m *mirror) work() {
 
 // await waits for a job, but not for longer than the limit.
 func (m *mirror) await(job *mirrorJob) error {
-	woken, err := m.env.Clock.Wait(context.Background(), mirrorLimit, job.done)
+	woken, err := m.env.Clock.Wait(context.Background(), m.limit, job.done)
 	switch {
 	case err != nil:
 		return err
 	case woken:
 		return job.err
 	}
-	err = fmt.Errorf("it did not answer for %s", mirrorLimit)
+	err = fmt.Errorf("it did not answer for %s", m.limit)
 	m.lose(err)
 	return err
 }
@@ -251,7 +250,7 @@ func (r *Run) mirrorFiles(folder string, files map[string][]byte) error {
 
 // newMirror is the mirror of a run, not opened yet.
 func (r *Run) newMirror() *mirror {
-	return &mirror{env: r.env, root: r.mirrorDir, dir: filepath.Join(runsDir(r.mirrorDir), r.id)}
+	return &mirror{env: r.env, limit: r.patience, dir: filepath.Join(runsDir(r.mirrorDir), r.id)}
 }
 
 // mirrorLost tells everybody that the run has no mirror any more.
@@ -450,14 +449,14 @@ func copyMissing(env Env, from, to string) error {
 }
 
 // Adopt brings a run from a mirror into a state folder, so that it can be opened there; id may be a unique prefix, and the full id is
-// returned. What the state folder has of the run already must be part of what the mirror has, or the other way round. The error
+// returned. patience is WithMirror's. What the state folder has of the run already must be part of what the mirror has, or the other way round. The error
 // matches ErrNoRun, ErrLocked where a process works on the run, or is a *MirrorError.
-func Adopt(env Env, stateDir, mirrorDir, id string, by By) (string, error) {
+func Adopt(env Env, stateDir, mirrorDir, id string, patience time.Duration, by By) (string, error) {
 	full, err := resolve(env, mirrorDir, id)
 	if err != nil {
 		return "", &MirrorError{Dir: mirrorDir, Err: err}
 	}
-	r := newRun(env, filepath.Join(runsDir(stateDir), full), full, []Option{WithBy(by), WithMirror(mirrorDir)})
+	r := newRun(env, filepath.Join(runsDir(stateDir), full), full, []Option{WithBy(by), WithMirror(mirrorDir, patience)})
 	if _, _, _, err := readJournal(env, journalPath(r.newMirror().dir)); err != nil {
 		return "", &MirrorError{Dir: mirrorDir, Run: full, Err: err}
 	}

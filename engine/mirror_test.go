@@ -11,11 +11,14 @@ import (
 	"drrun/engine/sim"
 )
 
-const share = "/share"
+const (
+	share    = "/share"
+	patience = 10 * time.Second
+)
 
 func mirroredRun(env engine.Env) *engine.Run {
 	return must(engine.CreateRun(env, state, engine.Head{Plan: "p", Action: "failover", Domains: []string{"d1"}, User: "root", Host: "dr1"},
-		map[string][]byte{"plan.lua": []byte("return 1")}, engine.WithMirror(share)))
+		map[string][]byte{"plan.lua": []byte("return 1")}, engine.WithMirror(share, patience)))
 }
 
 func mirrorOf(r *engine.Run) string { return share + "/runs/" + r.ID() + "/journal.jsonl" }
@@ -102,12 +105,12 @@ func TestMirrorIsLost(t *testing.T) {
 					if len(told) != 1 || !strings.Contains(told[0], "must not be taken over from there") {
 						t.Errorf("told %q", told)
 					}
-					if _, err := engine.Adopt(env, "/other", share, r.ID(), engine.By{}); !errors.Is(err, engine.ErrLocked) {
+					if _, err := engine.Adopt(env, "/other", share, r.ID(), patience, engine.By{}); !errors.Is(err, engine.ErrLocked) {
 						t.Errorf("another machine takes over what is still being worked on: %v", err)
 					}
 					w.Disk().Fault = nil
 					check(r.Close())
-					r = must(engine.OpenRun(env, state, r.ID(), engine.WithMirror(share)))
+					r = must(engine.OpenRun(env, state, r.ID(), engine.WithMirror(share, patience)))
 					if own, theirs := must(env.FS.ReadFile(journalOf(r))), must(env.FS.ReadFile(mirrorOf(r))); string(own) != string(theirs) {
 						t.Errorf("the mirror was not made whole:\n%s\n%s", own, theirs)
 					}
@@ -132,14 +135,14 @@ func TestMirrorIsNotThere(t *testing.T) {
 					return nil
 				}
 				var wrong *engine.MirrorError
-				_, err := engine.CreateRun(env, state, engine.Head{}, map[string][]byte{"plan.lua": nil}, engine.WithMirror(share))
+				_, err := engine.CreateRun(env, state, engine.Head{}, map[string][]byte{"plan.lua": nil}, engine.WithMirror(share, patience))
 				if !errors.As(err, &wrong) || !errors.Is(err, syscall.EROFS) {
 					t.Errorf("a new run: %v", err)
 				}
 				if runs := must(engine.ListRuns(env, state)); len(runs) != 1 {
 					t.Errorf("it left a run: %+v", runs)
 				}
-				r := must(engine.OpenRun(env, state, old.ID(), engine.WithMirror(share)))
+				r := must(engine.OpenRun(env, state, old.ID(), engine.WithMirror(share, patience)))
 				if _, lost := r.Mirror(); !errors.Is(lost, syscall.EROFS) && op != "replace" {
 					t.Errorf("lost: %v", lost)
 				}
@@ -218,7 +221,7 @@ func TestTakeOver(t *testing.T) {
 				change(r)
 				check(r.Close())
 				tt.prepare(env, r)
-				id, err := engine.Adopt(env, "/other", share, r.ID()[:9], engine.By{Host: "dr2"})
+				id, err := engine.Adopt(env, "/other", share, r.ID()[:9], patience, engine.By{Host: "dr2"})
 				if tt.fails != "" {
 					var wrong *engine.MirrorError
 					if !errors.As(err, &wrong) || !strings.Contains(err.Error(), tt.fails) || wrong.Dir != share {
@@ -227,7 +230,7 @@ func TestTakeOver(t *testing.T) {
 					return
 				}
 				check(err)
-				other := must(engine.OpenRun(env, "/other", id, engine.WithMirror(share)))
+				other := must(engine.OpenRun(env, "/other", id, engine.WithMirror(share, patience)))
 				if files := must(other.Snapshot()); string(files["plan.lua"]) != "return 1" {
 					t.Errorf("snapshot %q", files)
 				}
@@ -240,7 +243,7 @@ func TestTakeOver(t *testing.T) {
 					}
 				}
 				// The machine that comes back learns of it.
-				back, err := engine.Adopt(env, state, share, id, engine.By{Host: "dr1"})
+				back, err := engine.Adopt(env, state, share, id, patience, engine.By{Host: "dr1"})
 				if tt.apart {
 					var wrong *engine.MirrorError
 					if !errors.As(err, &wrong) || !wrong.Diverged {

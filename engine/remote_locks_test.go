@@ -253,7 +253,7 @@ func TestRemoteLocksOfASiteInTrouble(t *testing.T) {
 // TestTakenOverLocks: a run that is taken over gets locks of its own, so that a process that still works on it finds out and stops.
 func TestTakenOverLocks(t *testing.T) {
 	inWorld(t, 4, func(_ *sim.World, env engine.Env) {
-		r := must(engine.CreateRun(env, state, engine.Head{Host: "dr1"}, nil, engine.WithMirror(share)))
+		r := must(engine.CreateRun(env, state, engine.Head{Host: "dr1"}, nil, engine.WithMirror(share, patience)))
 		table := &lockTable{site: "secondary", must: true, held: map[string]string{}, calls: new([]string)}
 		domains := []engine.Subject{{ID: "d1"}, {ID: "d2"}}
 		first := engine.NewRemoteLocks(r, domains, []engine.RemoteLock{table}, func(string) {})
@@ -264,7 +264,7 @@ func TestTakenOverLocks(t *testing.T) {
 			check(env.FS.MkdirAll("/copy/runs/" + r.ID()))
 			check(env.FS.WriteFile("/copy/runs/"+r.ID()+"/"+name, must(env.FS.ReadFile(share+"/runs/"+r.ID()+"/"+name)), 0o600))
 		}
-		id := must(engine.Adopt(env, "/other", "/copy", r.ID(), engine.By{Host: "dr2"}))
+		id := must(engine.Adopt(env, "/other", "/copy", r.ID(), patience, engine.By{Host: "dr2"}))
 		other := must(engine.OpenRun(env, "/other", id, engine.WithBy(engine.By{Host: "dr2"})))
 		second := engine.NewRemoteLocks(other, domains, []engine.RemoteLock{table}, func(string) {})
 		second.Renew()

@@ -30,9 +30,10 @@ type Run struct {
 	begun   time.Time // of this attempt
 	events  *dispatcher
 
-	mirrorDir    string  // as asked for; "" for none
-	mirror       *mirror // nil where there is none, or it could not be opened
-	mirrorFailed error   // why it could not
+	mirrorDir    string        // as asked for; "" for none
+	patience     time.Duration // for the mirror
+	mirror       *mirror       // nil where there is none, or it could not be opened
+	mirrorFailed error         // why it could not
 
 	signer ed25519.PrivateKey // nil seals nothing
 

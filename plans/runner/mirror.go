@@ -23,7 +23,7 @@ func (a *attempt) takeOver(id string) (string, error) {
 		return id, nil
 	}
 	a.Mirror = a.FromMirror
-	full, err := engine.Adopt(a.Env, a.StateDir, a.Mirror, id, a.by())
+	full, err := engine.Adopt(a.Env, a.StateDir, a.Mirror, id, a.mirrorPatience(), a.by())
 	var mirror *engine.MirrorError
 	switch {
 	case err == nil:
@@ -52,7 +52,7 @@ func (a *attempt) catchUp(id string) error {
 	if a.Mirror == "" {
 		return nil
 	}
-	_, err = engine.Adopt(a.Env, a.StateDir, a.Mirror, info.ID, a.by())
+	_, err = engine.Adopt(a.Env, a.StateDir, a.Mirror, info.ID, a.mirrorPatience(), a.by())
 	var mirror *engine.MirrorError
 	switch {
 	case errors.Is(err, engine.ErrLocked):
@@ -69,6 +69,11 @@ func (a *attempt) diverged(id string, err error) error {
 		fmt.Errorf("%w. Another machine went on with one of them; which one is true only the engines know", err))
 }
 
+// mirrorPatience is how long the run waits for its mirror: 10 seconds of the wall, also in a lab whose time runs faster than its disks.
+func (a *attempt) mirrorPatience() time.Duration {
+	return time.Duration(float64(10*time.Second) * max(a.Speed, 1))
+}
+
 func (a *attempt) by() engine.By {
 	return engine.By{Version: a.Version, Host: a.Host, User: a.User}
 }
@@ -77,7 +82,7 @@ func (a *attempt) by() engine.By {
 func (a *attempt) engineOptions() []engine.Option {
 	options := []engine.Option{engine.WithRedactor(a.redact), engine.WithBy(a.by())}
 	if a.Mirror != "" && !a.DryRun {
-		options = append(options, engine.WithMirror(a.Mirror))
+		options = append(options, engine.WithMirror(a.Mirror, a.mirrorPatience()))
 	}
 	if a.Signer != nil && !a.DryRun {
 		options = append(options, engine.WithSigner(a.Signer))
