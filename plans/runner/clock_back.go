@@ -30,7 +30,8 @@ func (a *attempt) neverBefore(runs ...engine.RunInfo) {
 	a.started = clock.Now()
 	a.result.Started = a.started
 	if behind >= worthAWarning {
-		a.warn(fmt.Sprintf("the clock of this machine is %s behind what run %s recorded at %s: it was set back, or another machine's is ahead; times go on from there. Set the clocks right before you compare them with those of the array",
+		a.warn(fmt.Sprintf("the clock of this machine is %s behind what run %s recorded at %s: it was set back, or that of another machine is ahead; the times of this run go on from there. "+
+			"Until the clocks agree, answer the question for the copy with in_sync where the array says so: a time of the array would be too early",
 			behind.Round(time.Second), by, last.UTC().Format(time.RFC3339)))
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 var (
 	crashMode  = flag.String("crash", "sample", "crash points: sample, or all of them with all pairs of two kills")
+	crashSize  = flag.Int("crash-points", 30, "how many single kills a sample of each of the three ways has on which the VMs move, and so many fifths pairs; other actions have two fifths of the kills")
 	crashWorld = flag.Int("world", 0, "VMs of the crash matrix's world, 3 or 60; 0 means 3, and with -crash all both")
 	crashSeed  = flag.Uint64("crash-seed", 1, "order in which pairs of kills are played, and which ones are sampled")
 	crashFor   = flag.Duration("crash-for", 0, "begin no pair of kills later than that after the start; 0 means no limit")
@@ -86,7 +87,10 @@ func (m *crashMatrix) play(t *testing.T, begun time.Time) {
 	case m.size == largeWorld:
 		singles = n.spread(largePoints)
 	case *crashMode != "all":
-		singles = n.spread(map[bool]int{true: 30, false: 12}[m.main])
+		singles = n.spread(*crashSize)
+		if !m.main {
+			singles = n.spread(*crashSize * 2 / 5)
+		}
 	}
 	var mu sync.Mutex
 	resumed := map[crashPoint]passed{}
@@ -106,7 +110,7 @@ func (m *crashMatrix) play(t *testing.T, begun time.Time) {
 	limit := len(pairs)
 	switch {
 	case *crashMode != "all":
-		limit = 6
+		limit = *crashSize / 5
 	case !m.main:
 		limit = 200
 	}

@@ -56,7 +56,7 @@ func late(r *sentRequest) time.Duration {
 
 // faultKinds are all kinds of the matrix.
 func faultKinds() []faultKind {
-	any := func(crashStory, *sentRequest) bool { return true }
+	each := func(crashStory, *sentRequest) bool { return true }
 	changing := func(_ crashStory, r *sentRequest) bool { return r.changing }
 	// locked is what an engine says whose object another command of its own is working on.
 	locked := func(_ crashStory, r *sentRequest) bool {
@@ -70,19 +70,19 @@ func faultKinds() []faultKind {
 	}
 	const body = "<html><head><title>Service Unavailable</title></head><body><h1>Service Unavailable</h1></body></html>"
 	return []faultKind{
-		{name: "500 of the engine", meets: any, inject: answers(lab.Fault{Status: 500, Reason: "Operation Failed", Detail: "[Internal Engine Error]"})},
-		{name: "502 with a page of the web server", meets: any, inject: answers(lab.Fault{Status: 502, HTML: true, Detail: body})},
-		{name: "503 without a body", meets: any, inject: answers(lab.Fault{Status: 503})},
-		{name: "503 with a page of the web server", meets: any, inject: answers(lab.Fault{Status: 503, HTML: true})},
+		{name: "500 of the engine", meets: each, inject: answers(lab.Fault{Status: 500, Reason: "Operation Failed", Detail: "[Internal Engine Error]"})},
+		{name: "502 with a page of the web server", meets: each, inject: answers(lab.Fault{Status: 502, HTML: true, Detail: body})},
+		{name: "503 without a body", meets: each, inject: answers(lab.Fault{Status: 503})},
+		{name: "503 with a page of the web server", meets: each, inject: answers(lab.Fault{Status: 503, HTML: true})},
 		{name: "409: the object is locked", meets: locked, inject: answers(lab.Fault{Status: 409, Reason: "Operation Failed",
 			Detail: "[Cannot perform the operation. Related operation is currently in progress. Please try again later.]"})},
-		{name: "reset before the effect", meets: any, inject: answers(lab.Fault{Reset: "before"})},
-		{name: "reset after the effect", meets: any, inject: answers(lab.Fault{Reset: "after"})},
-		{name: "the answer breaks off", meets: any, inject: answers(lab.Fault{Truncate: true})},
-		{name: "the answer comes after the time-out", meets: any, inject: func(p *pair, _ crashStory, at moment) func() bool {
+		{name: "reset before the effect", meets: each, inject: answers(lab.Fault{Reset: "before"})},
+		{name: "reset after the effect", meets: each, inject: answers(lab.Fault{Reset: "after"})},
+		{name: "the answer breaks off", meets: each, inject: answers(lab.Fault{Truncate: true})},
+		{name: "the answer comes after the time-out", meets: each, inject: func(p *pair, _ crashStory, at moment) func() bool {
 			return p.meet(at.request.rule(lab.Fault{Delay: late(at.request)}))
 		}},
-		{name: "the engine restarts and forgets its tokens", meets: any, inject: answers(lab.Fault{Restart: true}), undoes: true},
+		{name: "the engine restarts and forgets its tokens", meets: each, inject: answers(lab.Fault{Restart: true}), undoes: true},
 		{name: "the SPM drops out during the import", meets: importing, inject: hostDown(true), after: powerOn, undoes: true},
 		{name: "another host drops out during the import", meets: importing, inject: hostDown(false), after: powerOn, undoes: true},
 		{name: "the clock is set back an hour", meets: changing, inject: clockBack},
