@@ -39,7 +39,7 @@ func (p *pair) fingerprint() string {
 
 // audit holds the lab's log against the journals: every changing request has its intent, once, and every intent that was not
 // settled as without effect has its request. No VM is started twice.
-func (p *pair) audit(env engine.Env) []string { return p.auditOf(env, "/state") }
+func (p *pair) audit(env engine.Env) []string { return p.auditOf(env, p.state()) }
 
 // auditOf is audit with the runs of another state folder.
 func (p *pair) auditOf(env engine.Env, stateDir string) []string {

@@ -208,7 +208,7 @@ func (s crashStory) killed(p *pair) (asked []string) {
 		return nil
 	}
 	p.do(func(env engine.Env) {
-		info, err := engine.ReadRun(env, "/state", newest.ID)
+		info, err := engine.ReadRun(env, p.state(), newest.ID)
 		if err != nil {
 			p.t.Error(err)
 			return

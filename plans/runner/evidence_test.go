@@ -176,7 +176,7 @@ func cannotStart(t *testing.T, p *pair, r *runner.Result, words string) {
 func (p *pair) runs() (runs []engine.RunInfo) {
 	p.do(func(env engine.Env) {
 		var err error
-		if runs, err = engine.ListRuns(env, "/state"); err != nil {
+		if runs, err = engine.ListRuns(env, p.state()); err != nil {
 			p.t.Error(err)
 		}
 	})

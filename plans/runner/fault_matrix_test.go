@@ -137,7 +137,7 @@ func (s crashStory) meet(t *testing.T, c faultCase, want outcome, rows *figures)
 		p.wait(3 * time.Minute) // until a person comes, and an engine that restarts is back
 		r = s.goOn(p)
 	}
-	p.hooks.wrong = nil // a hook that failed is run again
+	p.hooks.wrong = s.tooOften(p) // a hook that failed is run again
 	if c.kind.after != nil {
 		c.kind.after(p, s)
 	}
@@ -236,4 +236,43 @@ func (p *pair) runIDs() (ids []string) {
 		}
 	}
 	return slices.Compact(ids)
+}
+
+// tooOften names the hooks that ran more often than their records say: once, and again for each failure that is recorded, and for each
+// time that they were begun and no outcome was recorded.
+func (s crashStory) tooOften(p *pair) (wrong []string) {
+	newest := p.newestOf(s.action)
+	if newest == nil {
+		return nil
+	}
+	allowed, begun := map[string]int{}, map[string]bool{}
+	p.do(func(env engine.Env) {
+		info, err := engine.ReadRun(env, p.state(), newest.ID)
+		if err != nil {
+			p.t.Error(err)
+		}
+		for _, record := range info.Records {
+			switch {
+			case record.Step != nil && record.Step.Digest != "":
+				key := hookKey(record.Step.Key)
+				if begun[key] {
+					allowed[key]++
+				}
+				begun[key] = true
+			case record.Result != nil:
+				key := hookKey(record.Result.Key)
+				begun[key] = false
+				if !record.Result.OK {
+					allowed[key]++
+				}
+			}
+		}
+	})
+	for key, ran := range p.hooks.ran {
+		if ran > 1+allowed[key] {
+			wrong = append(wrong, fmt.Sprintf("%s ran %d times, and its records allow %d", key, ran, 1+allowed[key]))
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
 }

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -35,7 +36,8 @@ type pair struct {
 	passed        passed
 	plannedStory  bool // the source takes part: the storage is promoted when the hook, or the question, says so
 
-	audited int // changing requests that the audit takes for granted
+	moved   string // the state folder of another machine, where one took the runs over
+	audited int    // changing requests that the audit takes for granted
 
 	story int // violations that were there before drrun did anything: an old site that comes back runs its stale VMs
 }
@@ -216,7 +218,7 @@ func (p *pair) options(env engine.Env, a answers) runner.Options {
 		"DRRUN_SECRET_PRIMARY_PASSWORD": lab.PrimaryPassword, "DRRUN_SECRET_SECONDARY_PASSWORD": lab.SecondaryPassword,
 	}
 	return runner.Options{
-		Env: env, PlanFile: "/site/plan.lua", Action: "failover", StateDir: "/state", Asker: a, CanAnswer: a.can, Speed: 1,
+		Env: env, PlanFile: "/site/plan.lua", Action: "failover", StateDir: p.state(), Asker: a, CanAnswer: a.can, Speed: 1,
 		ConfirmSourceDown: confirmed, Version: "test", Host: "host", User: "user",
 		Secrets:   plans.SecretResolver{Env: func(name string) (string, bool) { v, ok := secrets[name]; return v, ok }, ReadFile: p.disk.ReadFile},
 		Transport: func(string) http.RoundTripper { return wire{p} },
@@ -348,6 +350,9 @@ func (p *pair) journal() string {
 	p.t.Fatal("no journal")
 	return ""
 }
+
+// state is the state folder of the machine that works now.
+func (p *pair) state() string { return cmp.Or(p.moved, "/state") }
 
 // newestJournal returns the journal of the newest run.
 func (p *pair) newestJournal() string {
