@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -67,48 +68,68 @@ func (f firstEffect) RoundTrip(request *http.Request) (*http.Response, error) {
 	return f.RoundTripper.RoundTrip(request)
 }
 
-// BenchmarkResumeLongJournal resumes a run that was cut before its first start, with a journal of 50,000 records, and prints how long it
-// takes by the wall from the call to the first new effect.
-func BenchmarkResumeLongJournal(b *testing.B) {
-	const records = 50_000
-	for b.Loop() {
-		b.StopTimer()
-		p := newPair(b, 5, lab.TwoSitesOptions{})
-		p.lose()
-		p.afterEffect = func(int) {
-			if strings.Contains(p.read(p.newestJournal()), `"op":"vm.register"`) {
-				p.afterEffect = nil
-				p.world.Group("drrun").Kill()
-			}
+// longJournal is how many records the journal of a long run has.
+const longJournal = 50_000
+
+// firstEffectOf resumes a run that was cut before its first start, with a long journal, and returns how long it takes by the wall from the
+// call to the first new effect.
+func firstEffectOf(t testing.TB) time.Duration {
+	p := newPair(t, 5, lab.TwoSitesOptions{})
+	defer p.world.Close()
+	p.lose()
+	p.afterEffect = func(int) {
+		if strings.Contains(p.read(p.newestJournal()), `"op":"vm.register"`) {
+			p.afterEffect = nil
+			p.world.Group("drrun").Kill()
 		}
-		p.failover(nil)
-		run := p.runs()[0]
-		p.do(func(env engine.Env) {
-			r, err := engine.OpenRun(env, "/state", run.ID)
-			if err != nil {
-				b.Fatal(err)
-			}
-			for i := bytes.Count([]byte(p.read(p.newestJournal())), []byte("\n")); i < records-1; i++ {
-				r.Note("seen", engine.Subject{Kind: "vm", Site: "secondary", ID: "id", Name: "db1"}, map[string]any{"i": i, "text": "a verdict of usual length, such as one about a boot condition"})
-			}
-			if err := r.Close(); err != nil {
-				b.Fatal(err)
-			}
-		})
-		var first time.Time
-		b.StartTimer()
-		begun := time.Now()
-		p.resume(run.ID, func(o *runner.Options) {
-			transport := o.Transport
-			o.Transport = func(site string) http.RoundTripper { return firstEffect{transport(site), &first} }
-		})
-		b.StopTimer()
-		if first.IsZero() {
-			b.Fatal("nothing was started")
-		}
-		b.ReportMetric(first.Sub(begun).Seconds(), "s-to-first-effect")
-		b.ReportMetric(records, "records")
-		p.world.Close()
-		b.StartTimer()
 	}
+	p.failover(nil)
+	run := p.runs()[0]
+	p.do(func(env engine.Env) {
+		r, err := engine.OpenRun(env, "/state", run.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := bytes.Count([]byte(p.read(p.newestJournal())), []byte("\n")); i < longJournal-1; i++ {
+			r.Note("seen", engine.Subject{Kind: "vm", Site: "secondary", ID: "id", Name: "db1"}, map[string]any{"i": i, "text": "a verdict of usual length, such as one about a boot condition"})
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	var first time.Time
+	runtime.GC() // what was made up to here is not the resume's
+	begun := time.Now()
+	p.resume(run.ID, func(o *runner.Options) {
+		transport := o.Transport
+		o.Transport = func(site string) http.RoundTripper { return firstEffect{transport(site), &first} }
+	})
+	if first.IsZero() {
+		t.Fatal("nothing was started")
+	}
+	return first.Sub(begun)
+}
+
+// TestLongJournalIsResumedInTime: with 50,000 records, the first new effect comes within a second. A machine that does much else at the
+// same time gets several tries.
+func TestLongJournalIsResumedInTime(t *testing.T) {
+	const limit, tries = time.Second, 10
+	best := time.Hour
+	for range tries {
+		if best = min(best, firstEffectOf(t)); best <= limit {
+			t.Logf("%d records: first effect after %s", longJournal, best.Round(time.Millisecond))
+			return
+		}
+	}
+	t.Errorf("%d records: first effect after %s, at best of %d", longJournal, best, tries)
+}
+
+// BenchmarkResumeLongJournal prints how long the first new effect takes with a journal of 50,000 records.
+func BenchmarkResumeLongJournal(b *testing.B) {
+	var all time.Duration
+	for b.Loop() {
+		all += firstEffectOf(b)
+	}
+	b.ReportMetric(all.Seconds()/float64(b.N), "s-to-first-effect")
+	b.ReportMetric(longJournal, "records")
 }
