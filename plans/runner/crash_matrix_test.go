@@ -16,7 +16,8 @@ import (
 
 var (
 	crashMode  = flag.String("crash", "sample", "crash points: sample, or all of them with all pairs of two kills")
-	crashSize  = flag.Int("crash-points", 30, "how many single kills a sample of each of the three ways has on which the VMs move, and so many fifths pairs; other actions have two fifths of the kills")
+	crashSize  = flag.Int("crash-points", 30, "how many single kills a sample of each of the three ways has on which the VMs move; other actions have two fifths of that")
+	crashPairs = flag.Int("crash-pairs", 6, "how many pairs of kills a sample has")
 	crashWorld = flag.Int("world", 0, "VMs of the crash matrix's world, 3 or 60; 0 means 3, and with -crash all both")
 	crashSeed  = flag.Uint64("crash-seed", 1, "order in which pairs of kills are played, and which ones are sampled")
 	crashFor   = flag.Duration("crash-for", 0, "begin no pair of kills later than that after the start; 0 means no limit")
@@ -110,7 +111,7 @@ func (m *crashMatrix) play(t *testing.T, begun time.Time) {
 	limit := len(pairs)
 	switch {
 	case *crashMode != "all":
-		limit = *crashSize / 5
+		limit = *crashPairs
 	case !m.main:
 		limit = 200
 	}

@@ -157,6 +157,7 @@ func (a *attempt) prepareResume(ctx context.Context) error {
 	a.next.tell(a)
 	a.beginRedo()
 	a.recall()
+	a.run.SettleRepeated()
 	if err := a.lockEngines(ctx); err != nil {
 		return err
 	}
