@@ -67,7 +67,7 @@ func runStatus(ctx context.Context, o reading, inv *invocation) *runner.Result {
 	}
 	result := runner.Status(ctx, hard(ctx), options)
 	if result.Pair != nil && o.State != "" {
-		result.Pair.Next = resumeCommand.ReplaceAllString(result.Pair.Next, "$0 --state "+strings.ReplaceAll(shellWord(o.State), "$", "$$"))
+		result.Pair.Next = runner.Located(result.Pair.Next, stateArgument(o.State))
 	}
 	if !inv.json {
 		inv.screen.out(findingsText(result.Findings) + pairText(result.Pair))

@@ -97,6 +97,8 @@ func (a *attempt) abort(t *engine.Task, id string) error {
 		a.result.Warnings = append(a.result.Warnings, a.session.Warnings()...)
 	}
 	a.result.Exit, a.result.Status, a.result.Attempt = ExitDone, StatusDone, run.Attempt()
+	a.clean()
+	a.noteEnding()
 	err = run.End(StatusAborted, ExitDone, a.result)
 	if errors.Is(err, engine.ErrEndLost) {
 		return refuse("journal", "the state folder must be writable: "+a.StateDir, err)

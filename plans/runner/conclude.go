@@ -14,6 +14,7 @@ import (
 	"drrun/lua"
 	"drrun/ovirt"
 	"drrun/plans"
+	"drrun/plans/report"
 	"drrun/stdlib"
 )
 
@@ -41,10 +42,7 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 		r.Exit, r.Status = ExitDone, StatusDone
 	default:
 		r.Exit, r.Status = ExitPartial, StatusPartial
-		r.Error = &ErrorResult{Code: "partial", Message: a.unfinishedObjects(skipped), Hint: "correct what is wrong with them, then: drrun resume " + r.Run}
-		if a.rollback {
-			r.Error.Hint = "correct what is wrong with them, then: " + a.nextCommand()
-		}
+		r.Error = &ErrorResult{Code: "partial", Message: a.unfinishedObjects(skipped), Hint: "correct what is wrong with them, then: " + a.nextCommand()}
 	}
 	ended := a.endedAs()
 	if ended != StatusStopped && ended != StatusInterrupted { // else they keep other machines away until it is resumed
@@ -82,6 +80,7 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 // what it is unless nothing else was wrong. A report that cannot be written can be made from the journal at any time.
 func (a *attempt) endRun(ended string) {
 	r := a.result
+	a.noteEnding()
 	err := a.run.End(ended, r.Exit, r)
 	switch {
 	case errors.Is(err, engine.ErrEndLost):
@@ -93,6 +92,12 @@ func (a *attempt) endRun(ended string) {
 	case err != nil:
 		a.warn(a.reportLost(err))
 	}
+}
+
+// noteEnding journals what the attempt came to, with the end that follows: the next attempt replaces the report of this one.
+func (a *attempt) noteEnding() {
+	ending := report.Ending{Rollback: a.rollback, Failure: (*report.Failure)(a.result.Error), Verdicts: a.result.Verdicts}
+	a.run.Note(report.EndingNote, engine.Subject{Kind: "run", ID: a.run.ID()}, ending)
 }
 
 // reportLost says what a report that could not be written means.
@@ -170,6 +175,9 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 	}
 	if r.Status == StatusStopped || r.Status == StatusInterrupted && a.run != nil || r.Status == StatusInternal && a.changed() {
 		next := a.nextCommand()
+		if strings.Contains(r.Error.Hint, confirmFlag) && !strings.Contains(next, confirmFlag) {
+			next += confirmAnew
+		}
 		var inPlan *lua.Diagnostic
 		if r.Status == StatusInterrupted && !a.changed() {
 			r.Error.Hint = "nothing was changed: start it anew when you are ready"
@@ -277,6 +285,7 @@ func (a *attempt) unfinishedObjects(skipped []string) string {
 // verdicts adds the sentences that an operator must not miss.
 func (a *attempt) verdicts() {
 	r := a.result
+	a.settleReliance()
 	if a.confirmedBy != "" && a.changed() && a.facts != nil {
 		again := a.session != nil && a.session.Gate != nil && a.session.Gate.Contradicted()
 		r.Verdicts = append(r.Verdicts, stdlib.NotIsolatedVerdict(a.facts.Source, a.confirmedBy, again))

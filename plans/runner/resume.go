@@ -8,6 +8,7 @@ import (
 
 	"drrun/engine"
 	"drrun/internal/sabotage"
+	"drrun/plans/report"
 	"drrun/stdlib"
 )
 
@@ -61,7 +62,7 @@ func (a *attempt) mayGoOn(info *engine.RunInfo) error {
 
 // reopen opens the journal of an interrupted run, whose locks the attempt has, and makes its snapshot the plan to load.
 func (a *attempt) reopen(info *engine.RunInfo) error {
-	a.confirmedBy = confirmedBy(info)
+	a.confirmedBy = report.RelianceOf(info).By()
 	if err := a.openRun(info); err != nil {
 		return err
 	}
@@ -112,21 +113,6 @@ func finished(info *engine.RunInfo) error {
 		hint = "it changed nothing; start anew: drrun " + info.Head.Action + " " + info.Head.PlanFile
 	}
 	return refuse("finished-run", hint, fmt.Errorf("run %s has ended (%s): there is nothing to resume", info.ID, info.Status))
-}
-
-// confirmedBy returns whose word earlier attempts of a run went by, "" when they had better evidence.
-func confirmedBy(info *engine.RunInfo) string {
-	name := ""
-	for _, record := range info.Records {
-		if record.Note != evidenceNote {
-			continue
-		}
-		var verdict stdlib.Verdict
-		if json.Unmarshal(record.Data, &verdict) == nil && verdict.Ground == stdlib.GroundConfirmed && verdict.Confirmation != nil {
-			name = verdict.Confirmation.Name
-		}
-	}
-	return name
 }
 
 // prepareResume opens the sites and gives the session the facts that the run began with.

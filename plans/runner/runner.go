@@ -146,7 +146,8 @@ type attempt struct {
 	recorded      *engine.RunInfo // what the journal of a run that is taken up says; nil as soon as nobody asks any more
 	tookOver      bool            // another machine made the attempt before
 	rollback      bool            // the run is undone: its target is the source and its source the target
-	confirmedBy   string          // whose word, and nothing else, some attempt of the run went by; "" for none
+	reliance      reliance
+	confirmedBy   string // on whose word, and nothing else, some attempt of the run started VMs; "" for none
 	unlock        func()
 	locks         *engineLocks         // in the engines of the sites; nil before there is a run, and in a dry run
 	siteLocks     map[string]*siteLock // by site
@@ -768,9 +769,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	s.Gate = stdlib.NewGate(a.Env.Clock, facts.Source, s.Tick, a.look(facts), func(verdict stdlib.Verdict) {
 		a.run.Note(evidenceNote, subject, verdict)
 		a.result.Evidence = &verdict
-		if verdict.Ground == stdlib.GroundConfirmed {
-			a.confirmedBy = verdict.Confirmation.Name
-		}
+		a.relyOn(verdict)
 	})
 	a.run.SetAsker(a.Asker)
 	a.run.WaitForAnswers(a.WaitForAnswers)
