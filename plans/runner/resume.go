@@ -8,6 +8,7 @@ import (
 
 	"drrun/engine"
 	"drrun/internal/sabotage"
+	"drrun/ovirt"
 	"drrun/plans/report"
 	"drrun/stdlib"
 )
@@ -177,7 +178,11 @@ func (a *attempt) recall() {
 	info := a.recorded
 	a.recorded = nil // a long journal takes much memory
 	statuses := map[string]string{}
+	failures := map[string]string{}
 	for _, record := range info.Records {
+		if record.Mark != nil {
+			recallFailure(failures, record.Mark)
+		}
 		if record.Subject == nil {
 			continue
 		}
@@ -194,4 +199,16 @@ func (a *attempt) recall() {
 		}
 	}
 	a.session.RestoreOVFStatus(statuses)
+	a.session.RestoreFailures(failures)
+}
+
+// recallFailure keeps why a VM failed until it was seen to be better.
+func recallFailure(failures map[string]string, mark *engine.Status) {
+	switch {
+	case mark.Subject.Kind != ovirt.KindVM:
+	case mark.State == stdlib.StateFailed && mark.Error != "":
+		failures[mark.Subject.ID] = mark.Error
+	case mark.State == stdlib.StateStarting || mark.State == stdlib.StateUp:
+		delete(failures, mark.Subject.ID)
+	}
 }
