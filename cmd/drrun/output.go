@@ -178,7 +178,7 @@ func outcomeWords(status string, exit int) string {
 	case runner.StatusDone:
 		return "done"
 	case runner.StatusPartial:
-		return "finished, not everything is up"
+		return "finished in part"
 	case runner.StatusStopped:
 		return "stopped, can be resumed"
 	case runner.StatusInterrupted:

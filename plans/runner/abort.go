@@ -68,7 +68,7 @@ func (a *attempt) abort(t *engine.Task, id string) error {
 		return refuse("journal", "move the run's folder out of "+a.StateDir+" when you have looked at it", fmt.Errorf("read the journal of run %s: %w", info.ID, info.Err))
 	}
 	if !info.Unfinished() {
-		return finished(info)
+		return finished(info, "close")
 	}
 	if err := a.lock(info.Head.Domains); err != nil {
 		return err

@@ -63,11 +63,8 @@ func (o *Outlook) Learn(rec *engine.Record) {
 
 // Commands are the commands that lead on, the best first; stateArgument is what they have behind them, see Options.StateArgument.
 func (o Outlook) Commands(stateArgument string) []report.Command {
-	command := func(verb string) string { return "drrun " + verb + " " + o.Run + stateArgument }
-	resume := command("resume")
-	if o.onWord {
-		resume += confirmAnew
-	}
+	command := func(verb string) string { return o.command(verb, stateArgument) }
+	resume := o.GoOn(stateArgument)
 	status := "drrun status " + cmp.Or(o.PlanFile, "PLAN.lua") + stateArgument // a damaged journal may not tell the plan's file
 	switch {
 	case o.Held:
@@ -85,6 +82,21 @@ func (o Outlook) Commands(stateArgument string) []report.Command {
 		return o.after(stateArgument, report.Command{Why: "correct what is wrong with what is not up, then", Line: resume})
 	}
 	return []report.Command{{Why: "it has ended; where everything is now", Line: status}}
+}
+
+func (o Outlook) command(verb, stateArgument string) string {
+	return "drrun " + verb + " " + o.Run + stateArgument
+}
+
+// GoOn is the command that goes on with a run that can be: a rollback of one that is being undone, else a resume.
+func (o Outlook) GoOn(stateArgument string) string {
+	switch {
+	case o.undone:
+		return o.command("rollback", stateArgument)
+	case o.onWord:
+		return o.command("resume", stateArgument) + confirmAnew
+	}
+	return o.command("resume", stateArgument)
 }
 
 // confirmAnew is what a resume needs where the run went by a person's word: a word counts for one attempt.

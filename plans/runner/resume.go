@@ -52,7 +52,11 @@ func (a *attempt) mayGoOn(info *engine.RunInfo) error {
 	case info.Err != nil:
 		return refuse("journal", "", fmt.Errorf("read the journal of run %s: %w", info.ID, info.Err))
 	case !resumable(info):
-		return finished(info)
+		verb := "resume"
+		if a.rollback {
+			verb = "undo"
+		}
+		return finished(info, verb)
 	case info.Head.API != stdlib.API:
 		return refuse("other-version", "go on with drrun "+cmp.Or(info.Head.Version, "of the version that began it")+", or close the run with: drrun abort "+info.ID,
 			fmt.Errorf("run %s was begun by drrun %s, whose primitives have the number %d; this is drrun %s with the number %d, which would not find done what is done",
@@ -108,12 +112,13 @@ func factsOf(run string, recorded json.RawMessage) (*stdlib.Facts, error) {
 
 func resumable(info *engine.RunInfo) bool { return info.Unfinished() || info.Status == StatusPartial }
 
-func finished(info *engine.RunInfo) error {
+// finished refuses to take up a run that has ended; verb is what was to be done with it.
+func finished(info *engine.RunInfo, verb string) error {
 	hint := ""
 	if info.Status == StatusRefused {
 		hint = "it changed nothing; start anew: drrun " + info.Head.Action + " " + info.Head.PlanFile
 	}
-	return refuse("finished-run", hint, fmt.Errorf("run %s has ended (%s): there is nothing to resume", info.ID, info.Status))
+	return refuse("finished-run", hint, fmt.Errorf("run %s has ended (%s): there is nothing to %s", info.ID, info.Status, verb))
 }
 
 // prepareResume opens the sites and gives the session the facts that the run began with.

@@ -672,7 +672,7 @@ func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
 		if name := "promote_storage:" + domain.Group; !a.canAnswer(name) {
 			hint := "make the copy writable at the array, then add: --answer 'promote_storage=writable,as_of=TIME' (or as_of=unknown)"
 			if facts.Planned {
-				hint = "run it on a terminal: the copy is made writable in the middle of it, when " + facts.Source + " has let go; or give the plan a hook promote_storage"
+				hint = "the copy is made writable in the middle of it, when " + facts.Source + " has let go: run it on a terminal, or with --wait-for-answers and drrun answer from another one; or give the plan a hook promote_storage"
 			}
 			return refuse("needs-answer", hint,
 				fmt.Errorf("the plan has no hook promote_storage, and nobody can be asked whether the storage of group %q is writable on site %s", domain.Group, facts.Target))
