@@ -275,7 +275,9 @@ func TestReportOfADamagedRun(t *testing.T) {
 	lines[50] = strings.Replace(lines[50], `"time":"2`, `"time":"3`, 1)
 	p.write(journal, strings.Join(lines, ""))
 	page := p.reportNow(r.Run)
-	for _, want := range []string{"The journal of this run is DAMAGED", "record 52: its hash of record 51 does not fit", "nfs_ds", "drrun status /site/plan.lua", "51 records"} {
+	for _, want := range []string{"The journal of this run is DAMAGED", "record 52: its hash of record 51 does not fit", "nfs_ds", "drrun status /site/plan.lua", "51 records",
+		`<dt>VMs up</dt><dd class="neutral">unknown</dd><dd class="note">0 of 3 up to record 51; what came after cannot be read</dd>`,
+		`<dt>Recovery time (RTO)</dt><dd class="neutral">unknown</dd>`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the report does not say %q", want)
 		}
