@@ -12,8 +12,10 @@ import (
 	"testing"
 
 	"drrun/engine"
+	"drrun/ovirt"
 	"drrun/ovirt/lab"
 	"drrun/plans/runner"
+	"drrun/stdlib"
 )
 
 func (p *pair) fail(rules ...lab.Fault) {
@@ -44,8 +46,20 @@ func TestVMDoesNotBoot(t *testing.T) {
 	// It was started by this run and is down: a finding, and no second start, in no attempt. Why it went down stays its reason.
 	const reason = "Lost connection with qemu process"
 	for range 2 {
-		again := p.resume(r.Run, nil)
+		up := 0 // of what the resume is told to begin with
+		again := p.resume(r.Run, func(o *runner.Options) {
+			o.Began = func(_ string, total runner.Totals) {
+				for _, status := range total.Board {
+					if status.Subject.Kind == ovirt.KindVM && status.State == stdlib.StateUp {
+						up++
+					}
+				}
+			}
+		})
 		expect(t, again, 4)
+		if up != 2 {
+			t.Errorf("it begins with %d VMs up", up)
+		}
 		if two := vm(t, again, "vm2"); two.Status != "failed" || !strings.Contains(two.Error, reason) || strings.Count(two.Error, "a run starts no VM twice") != 1 || strings.Contains(two.Error, "not sent") {
 			t.Errorf("vm2 %+v", two)
 		}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -99,8 +100,11 @@ type Options struct {
 	User     string
 }
 
-// Totals says how much a run has before it.
-type Totals struct{ StorageDomains, VMs int }
+// Totals says how much a run has before it, and what earlier attempts have reached of it.
+type Totals struct {
+	StorageDomains, VMs int
+	Board               []engine.Status // of the target's objects
+}
 
 // failure is an error that already knows how the action ends.
 type failure struct {
@@ -777,7 +781,8 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 		a.run.Observe(a.Observe)
 	}
 	if a.Began != nil {
-		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs)})
+		board := slices.Collect(maps.Values(targetStates(a.run.Board(), facts)))
+		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs), Board: board})
 	}
 	a.session = s
 	s.Begin()
