@@ -9,14 +9,14 @@ import (
 	"path/filepath"
 )
 
-// Follower reads the journal of a run while another process may be writing it, each record once. It verifies nothing, so that a glance at
-// a long run costs little: ReadRun does.
+// Follower reads the journal of a run while another process may be writing it, each record once. It checks that they follow each
+// other, also those that it passes over and does not decode: damage is found at the record behind it.
 type Follower struct {
 	env   Env
 	run   string
 	path  string
 	size  int64 // bytes read, up to the end of a line
-	lines int64
+	links chain
 	skip  map[string]bool
 }
 
@@ -27,7 +27,7 @@ func Follow(env Env, stateDir, id string, skip ...string) (*Follower, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Follower{env: env, run: run, path: journalPath(filepath.Join(runsDir(stateDir), run)), skip: map[string]bool{}}
+	f := &Follower{env: env, run: run, path: journalPath(filepath.Join(runsDir(stateDir), run)), links: newChain(), skip: map[string]bool{}}
 	for _, kind := range skip {
 		f.skip[kind] = true
 	}
@@ -46,7 +46,7 @@ type tailReader interface {
 }
 
 // Next returns the whole records that were written since the last Next; none is no error, nor is a journal that is not there yet. The
-// error is a *JournalError where a line is no record; the records before it are returned.
+// error is a *JournalError where a line is no record, or does not follow those before it; the records before it are returned.
 func (f *Follower) Next() ([]Record, error) {
 	text, err := f.rest()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -61,18 +61,25 @@ func (f *Follower) Next() ([]Record, error) {
 		end := bytes.IndexByte(text, '\n')
 		line := text[:end]
 		text = text[end+1:]
-		f.lines++
+		refuse := func(reason string) ([]Record, error) {
+			return records, &JournalError{Path: f.path, Record: f.links.n + 1, Reason: reason}
+		}
 		f.size += int64(end) + 1
 		if f.skip[recordKind(line)] && len(text) > 0 {
+			if wrong := f.links.breaks(linkOf(line)); wrong != "" {
+				return refuse(wrong)
+			}
+			f.links.add(line)
 			continue
 		}
 		var rec Record
 		if err := json.Unmarshal(line, &rec); err != nil {
-			return records, &JournalError{Path: f.path, Record: f.lines, Reason: "it is no JSON record: " + err.Error()}
+			return refuse("it is no JSON record: " + err.Error())
 		}
-		if !rec.complete() {
-			return records, &JournalError{Path: f.path, Record: f.lines, Reason: fmt.Sprintf("it is of kind %q and lacks what that kind has, or the kind is unknown", rec.Kind)}
+		if wrong := f.links.refuses(&rec); wrong != "" {
+			return refuse(wrong)
 		}
+		f.links.add(line)
 		records = append(records, rec)
 	}
 	return records, nil

@@ -81,3 +81,40 @@ func TestFollow(t *testing.T) {
 		})
 	}
 }
+
+// TestFollowFindsDamage: a changed byte is found at the record behind it, a record that is gone at the next, whether they are decoded or not.
+func TestFollowFindsDamage(t *testing.T) {
+	for name, c := range map[string]struct {
+		damage func(lines []string) []string
+		record int64
+	}{
+		"a changed note":            {func(l []string) []string { l[2] = strings.Replace(l[2], "boot", "bOot", 1); return l }, 4},
+		"a changed quiet record":    {func(l []string) []string { l[3] = strings.Replace(l[3], "vm.start", "vm.stopp", 1); return l }, 5},
+		"a quiet record is gone":    {func(l []string) []string { return slices.Delete(l, 3, 4) }, 4},
+		"a note is gone":            {func(l []string) []string { return slices.Delete(l, 2, 3) }, 3},
+		"a quiet record is rubbish": {func(l []string) []string { l[3] = `{"kind":"intent"}`; return l }, 4},
+		"two in another order":      {func(l []string) []string { l[2], l[3] = l[3], l[2]; return l }, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, 4, func(_ *sim.World, env engine.Env) {
+				r := newRun(env)
+				r.Note("stage", engine.Subject{}, map[string]string{"text": "boot"})
+				must(r.Begin(background, engine.Intent{Op: "vm.start"})).Done(engine.Outcome{OK: true})
+				r.Note("stage", engine.Subject{}, map[string]string{"text": "verify"})
+				check(r.Close())
+				lines := strings.SplitAfter(string(must(env.FS.ReadFile(journalOf(r)))), "\n")
+				check(env.FS.WriteFile(journalOf(r), []byte(strings.Join(c.damage(lines), "")), 0o600))
+				f := must(engine.Follow(env, state, r.ID(), engine.QuietKinds...))
+				_, err := f.Next()
+				var broken *engine.JournalError
+				if !errors.As(err, &broken) || broken.Record != c.record {
+					t.Errorf("%v; want it at record %d", err, c.record)
+				}
+				_, _, decoded := engine.DecodeJournal(must(env.FS.ReadFile(journalOf(r))))
+				if !errors.As(decoded, &broken) || broken.Record != c.record {
+					t.Errorf("reading it whole: %v", decoded)
+				}
+			})
+		})
+	}
+}

@@ -192,42 +192,26 @@ func DecodeJournal(data []byte) (records []Record, size int64, err error) {
 
 // decode also returns what the next record has as prev.
 func decode(data []byte) (records []Record, size int64, prev string, err error) {
-	prev = noPrev
+	links := newChain()
 	rest := data
 	records = make([]Record, 0, bytes.Count(data, []byte{'\n'}))
 	for {
 		end := bytes.IndexByte(rest, '\n')
 		if end < 0 {
-			return records, size, prev, nil
+			return records, size, links.prev, nil
 		}
 		line := rest[:end]
-		n := int64(len(records)) + 1
-		refuse := func(format string, args ...any) ([]Record, int64, string, error) {
-			return records, size, prev, &JournalError{Record: n, Reason: fmt.Sprintf(format, args...)}
+		refuse := func(reason string) ([]Record, int64, string, error) {
+			return records, size, links.prev, &JournalError{Record: links.n + 1, Reason: reason}
 		}
 		var r Record
 		if err := json.Unmarshal(line, &r); err != nil {
-			return refuse("it is no JSON record: %v", err)
+			return refuse("it is no JSON record: " + err.Error())
 		}
-		switch {
-		case n == 1 && r.Kind == kindHead && r.Schema != Schema:
-			by := ""
-			if r.Head != nil && r.Head.Version != "" {
-				by = "; continue it with drrun " + r.Head.Version
-			}
-			return refuse("the journal has the schema %q, this drrun reads %q%s", r.Schema, Schema, by)
-		case n == 1 && r.Kind != kindHead:
-			return refuse("it is of kind %q, the first record must be a head", r.Kind)
-		case n > 1 && r.Kind == kindHead:
-			return refuse("it is a second head")
-		case r.N != n:
-			return refuse("it has the number %d: records are missing or out of order", r.N)
-		case r.Prev != prev:
-			return refuse("its hash of record %d does not fit: one of the two was changed", n-1)
-		case !r.complete():
-			return refuse("it is of kind %q and lacks what that kind has, or the kind is unknown", r.Kind)
+		if wrong := links.refuses(&r); wrong != "" {
+			return refuse(wrong)
 		}
-		prev = hashLine(line)
+		links.add(line)
 		records = append(records, r)
 		size += int64(end) + 1
 		rest = rest[end+1:]

@@ -152,17 +152,7 @@ func contextMethods() []lua.Func {
 			Doc:    "Names the stage that the run is in, for progress and report. Raises lock-lost, and stops the run, when a storage domain's lock in an engine is not the run's any more (invariant I4).",
 			Params: []lua.Param{{Name: "name", Type: lua.String, Positional: true, Doc: "The stage."}},
 			Run: func(c *lua.Call) (any, error) {
-				s := session(c)
-				if s.Dry != nil {
-					s.Dry.enter(c.String("name"))
-				}
-				if s.Locks != nil && c.Task.Local(observing{}) == nil {
-					if err := s.Locks.Verify(c.Ctx); err != nil {
-						return nil, lockFault(c, err)
-					}
-				}
-				s.Run.Note("stage", engine.Subject{}, map[string]any{"text": c.String("name")})
-				return nil, nil
+				return nil, enterStage(c, c.String("name"))
 			},
 		},
 		stepFunc(),
@@ -264,10 +254,7 @@ func contextMethods() []lua.Func {
 			Name: "await_leases", Effect: lua.Observes,
 			Doc: "Waits until leases on the storage that lost hosts of the source may still hold have expired: lease_expiry of the plan after the source fell silent. Does nothing where the source has released its storage.",
 			Run: func(c *lua.Call) (any, error) {
-				if err := session(c).awaitLeases(c.Task.Ctx()); err != nil {
-					return nil, describe(c, err)
-				}
-				return nil, nil
+				return nil, leaseStages(c)
 			},
 		},
 		{

@@ -52,6 +52,8 @@ type Session struct {
 	settled map[string]bool // VMs that this attempt is done with, by id
 	changed chan struct{}   // closed and replaced whenever settled grows
 	ovfRan  map[string]string
+	// failedBefore is why VMs failed in earlier attempts, by id.
+	failedBefore map[string]string
 	// released says of each storage domain of a planned move how the source let go of it, by id.
 	released map[string]release
 	marks    map[string]string           // VM with this run's mark in its comment, by storage domain, as this attempt has set it

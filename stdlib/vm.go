@@ -248,14 +248,6 @@ func (v *vmRef) repairNICs(ctx context.Context, found []ovirt.NIC) error {
 	return nil
 }
 
-// WentDownError says that a VM which this run had started is down again.
-type WentDownError struct{ VM, Site string }
-
-// Error says what was found and why nothing is done about it.
-func (e *WentDownError) Error() string {
-	return fmt.Sprintf("VM %q on %s was started by this run and is down now; it is not started again, because only you can know why it stopped", e.VM, e.Site)
-}
-
 func (v *vmRef) start(ctx context.Context, timeout time.Duration) (ovirt.StartResult, error) {
 	s := v.site.session
 	if s.Dry != nil {
@@ -287,7 +279,7 @@ func (v *vmRef) start(ctx context.Context, timeout time.Duration) (ovirt.StartRe
 		Timeout: timeout,
 		MayStart: func(ctx context.Context) error {
 			if reachedBefore && !sabotage.On(sabotage.StartRepeated) {
-				return &WentDownError{VM: v.fact.Name, Site: v.site.Name}
+				return &WentDownError{VM: v.fact.Name, Site: v.site.Name, First: s.whyFailed(v.fact.ID)}
 			}
 			if task != nil && task.Ctx().Err() != nil { // it waited for its turn meanwhile
 				return fmt.Errorf("%w: %w", engine.ErrStopping, context.Cause(task.Ctx()))
@@ -299,6 +291,10 @@ func (v *vmRef) start(ctx context.Context, timeout time.Duration) (ovirt.StartRe
 			return nil
 		},
 	})
+	var down *WentDownError
+	if errors.As(err, &down) { // the client's words about a request that was not sent would hide the reason
+		return result, down
+	}
 	if err != nil {
 		return result, err
 	}

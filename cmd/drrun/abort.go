@@ -57,16 +57,20 @@ func runAbort(ctx context.Context, o abortOptions, inv *invocation) *runner.Resu
 	if problem != nil {
 		return problem.of([]string{"drrun", "abort"}).result()
 	}
-	asker, problem := newAsker(inv, inv.env.wall(), nil, false)
+	model, speed, problem := inv.env.model() // the time of a run in a lab is the lab's
 	if problem != nil {
 		return problem.of([]string{"drrun", "abort"}).result()
 	}
 	if o.FromMirror, problem = mirrorPath("--from-mirror", o.FromMirror, state); problem != nil {
 		return problem.of([]string{"drrun", "abort"}).result()
 	}
-	signer, warning := inv.env.signer(inv.env.wall().FS)
+	asker, problem := newAsker(inv, model, nil, false)
+	if problem != nil {
+		return problem.of([]string{"drrun", "abort"}).result()
+	}
+	signer, warning := inv.env.signer(model.FS)
 	result := runner.Abort(ctx, hard(ctx), runner.Options{
-		Env: inv.env.wall(), StateDir: state, StateArgument: stateArgument(o.State), LeaveAsIs: o.Leave, Signer: signer, Warnings: warning, FromMirror: o.FromMirror, Version: versionText(), Host: inv.env.Host, User: inv.env.User, Secrets: asker.resolver(), Speed: 1,
+		Env: model, StateDir: state, StateArgument: stateArgument(o.State), LeaveAsIs: o.Leave, Signer: signer, Warnings: warning, FromMirror: o.FromMirror, Version: versionText(), Host: inv.env.Host, User: inv.env.User, Secrets: asker.resolver(), Speed: speed,
 	}, o.Run)
 	if !o.JSON && result.Error == nil {
 		inv.screen.out(fmt.Sprintln(strings.Join(append(result.Verdicts, warned(result.Warnings)...), "\n")))

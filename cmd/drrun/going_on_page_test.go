@@ -41,7 +41,7 @@ func TestGoingOnPage(t *testing.T) {
 	out := tour.run()
 	for _, want := range []string{
 		"waits for 1 answer", "SKIPPED: done, and not done again", "interrupted, can be resumed", "stopped, can be resumed",
-		"its function is the same, other lines of plan.lua have changed", "failover of Plan_Recovery: finished, not everything is up", "prompt promote_storage:all",
+		"its function is the same, other lines of plan.lua have changed", "failover of Plan_Recovery: finished in part", "prompt promote_storage:all",
 		"repeats prompt:promote_storage:all", "failover of Plan_Recovery: done", "rollback of Plan_Recovery: done", "can-be-undone",
 	} {
 		if !strings.Contains(out, want) {

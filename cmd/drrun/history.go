@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -72,10 +74,16 @@ func runHistory(o historyOptions, inv *invocation) *runner.Result {
 	for i, run := range runs {
 		entries[i] = entryOf(model, state, o.State, run)
 	}
-	if !o.JSON {
-		inv.screen.out(historyText(entries, state))
+	result := done("history")
+	noRuns := "no runs in " + state
+	if _, err := model.FS.Stat(state); o.State != "" && errors.Is(err, fs.ErrNotExist) {
+		noRuns = "no runs: there is no folder " + state
+		result.Warnings = append(result.Warnings, noRuns)
 	}
-	return withExtra(done("history"), "runs", entries)
+	if !o.JSON {
+		inv.screen.out(historyText(entries, noRuns))
+	}
+	return withExtra(result, "runs", entries)
 }
 
 func entryOf(model engine.Env, state, flag string, run engine.RunInfo) historyEntry {
@@ -86,9 +94,6 @@ func entryOf(model engine.Env, state, flag string, run engine.RunInfo) historyEn
 	if !run.Ended.IsZero() {
 		entry.Exit = &run.Exit
 	}
-	if entry.Unfinished || run.Status == runner.StatusPartial {
-		entry.Resume = "drrun resume " + run.ID + stateArgument(flag)
-	}
 	full, err := engine.ReadRun(model, state, run.ID)
 	if err != nil {
 		entry.Error = err.Error()
@@ -96,6 +101,8 @@ func entryOf(model engine.Env, state, flag string, run engine.RunInfo) historyEn
 	}
 	if full.Err != nil {
 		entry.Error = full.Err.Error()
+	} else if entry.Unfinished || run.Status == runner.StatusPartial {
+		entry.Resume = runner.OutlookOf(full, false).GoOn(stateArgument(flag))
 	}
 	var facts stdlib.Facts
 	if json.Unmarshal(full.Facts(), &facts) == nil { // a run that was cut before its facts has none
@@ -109,12 +116,12 @@ func entryOf(model engine.Env, state, flag string, run engine.RunInfo) historyEn
 	return entry
 }
 
-func historyText(entries []historyEntry, state string) string {
+func historyText(entries []historyEntry, noRuns string) string {
 	if len(entries) == 0 {
-		return "no runs in " + state + "\n"
+		return noRuns + "\n"
 	}
 	rows := [][]string{{"RUN", "PLAN", "ACTION", "STARTED (UTC)", "OUTCOME", "VMS UP"}}
-	var open []string
+	var open, damaged []string
 	for _, e := range entries {
 		exit := 0
 		if e.Exit != nil {
@@ -122,7 +129,8 @@ func historyText(entries []historyEntry, state string) string {
 		}
 		outcome := outcomeWords(e.Status, exit)
 		if e.Error != "" {
-			outcome = "unreadable: " + e.Error
+			outcome = "damaged"
+			damaged = append(damaged, "  "+e.Run+": "+e.Error)
 		}
 		rows = append(rows, []string{e.Run, e.Plan, e.Action, e.Started.UTC().Format("2006-01-02 15:04:05"), outcome, fmt.Sprintf("%d of %d", e.Up, e.VMs)})
 		if e.Resume != "" {
@@ -133,6 +141,9 @@ func historyText(entries []historyEntry, state string) string {
 	writeTable(&b, "", rows)
 	if len(open) > 0 {
 		b.WriteString("\nnot finished; go on with:\n" + strings.Join(open, "\n") + "\n")
+	}
+	if len(damaged) > 0 {
+		b.WriteString("\ndamaged; drrun show RUN tells what the journal holds before that place:\n" + strings.Join(damaged, "\n") + "\n")
 	}
 	return b.String()
 }

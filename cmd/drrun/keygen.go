@@ -61,6 +61,10 @@ func runKeygen(o keygenOptions, inv *invocation) *runner.Result {
 	if dir == "" {
 		return usage("there is no place for keys: HOME is not set").hinted("drrun keygen -o DIR").of([]string{"drrun", "keygen"}).result()
 	}
+	dir, err := filepath.Abs(dir) // the key is named to a shell that may be elsewhere
+	if err != nil {
+		return failure(runner.ExitRefused, runner.StatusRefused, "key", fmt.Errorf("make keys in %s: %w", o.Out, err), "give the whole path: drrun keygen -o /DIR")
+	}
 	files := inv.env.wall().FS
 	private, public := filepath.Join(dir, privateKeyName), filepath.Join(dir, publicKeyName)
 	for _, path := range []string{private, public} {

@@ -55,13 +55,17 @@ func writeDocument(w io.Writer, r *runner.Result) {
 
 // writeError writes why something was not done: what was attempted, where, what the engine said, how things stand and what to do.
 func writeError(w io.Writer, r *runner.Result) {
-	e := r.Error
-	if e == nil {
-		return
+	if r.Error != nil {
+		_, _ = io.WriteString(w, failureText(report.Failure(*r.Error))) // a closed pipe: there is nobody left to tell
 	}
-	fmt.Fprintf(w, "error: %s [%s]\n", strings.ReplaceAll(e.Message, "\n", "\n       "), e.Code)
+}
+
+// failureText is what writeError writes.
+func failureText(e report.Failure) string {
+	var w strings.Builder
+	fmt.Fprintf(&w, "error: %s [%s]\n", strings.ReplaceAll(e.Message, "\n", "\n       "), e.Code)
 	if e.Source != "" {
-		fmt.Fprintln(w, e.Source)
+		fmt.Fprintln(&w, e.Source)
 	}
 	if e.Site != "" || e.Object != "" {
 		place := []string{}
@@ -71,14 +75,37 @@ func writeError(w io.Writer, r *runner.Result) {
 		if e.Object != "" && e.Object != e.Site {
 			place = append(place, e.Object)
 		}
-		fmt.Fprintf(w, "  where: %s\n", strings.Join(place, ", "))
+		fmt.Fprintf(&w, "  where: %s\n", strings.Join(place, ", "))
 	}
 	if e.State != "" {
-		fmt.Fprintf(w, "  now:   %s\n", e.State)
+		fmt.Fprintf(&w, "  now:   %s\n", e.State)
 	}
 	if e.Hint != "" {
-		fmt.Fprintf(w, "  next:  %s\n", e.Hint)
+		fmt.Fprintf(&w, "  next:  %s\n", e.Hint)
 	}
+	return w.String()
+}
+
+// endedWords says how an attempt ended. One that was refused leaves the run as it was, and so with the status of the attempt before it.
+func endedWords(status string, exit int, ending report.Ending) string {
+	words := outcomeWords(status, exit)
+	if exit == runner.ExitRefused && status == runner.StatusStopped {
+		words = "refused, it changed nothing; the run can be gone on with"
+	}
+	if ending.Rollback {
+		words = "rollback: " + words
+	}
+	return fmt.Sprintf("%s (exit code %d)", words, exit)
+}
+
+// reasonText says why an attempt ended as it did, "" where nothing went wrong. What is to be done stands below, with the next commands.
+func reasonText(ending report.Ending) string {
+	if ending.Failure == nil {
+		return ""
+	}
+	failed := *ending.Failure
+	failed.Hint = ""
+	return strings.TrimRight(failureText(failed), "\n")
 }
 
 // writeRun writes the end of a run for people: what became of every object, the verdicts, the error, and where the run lies.
@@ -151,7 +178,7 @@ func outcomeWords(status string, exit int) string {
 	case runner.StatusDone:
 		return "done"
 	case runner.StatusPartial:
-		return "finished, not everything is up"
+		return "finished in part"
 	case runner.StatusStopped:
 		return "stopped, can be resumed"
 	case runner.StatusInterrupted:

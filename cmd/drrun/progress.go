@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/ovirt"
 	"drrun/plans"
 	"drrun/plans/runner"
 	"drrun/stdlib"
@@ -37,9 +38,10 @@ type progress struct {
 	stage    string
 	domains  map[string]engine.Status // by id
 	vms      map[string]engine.Status
-	waiting  map[string]bool // VMs that are up and whose boot condition is being waited for
-	leaving  leaving         // what the source was asked to let go of
-	evidence string          // the last verdict shown
+	reached  map[string]engine.Status // by earlier attempts; what this one marks goes before
+	waiting  map[string]bool          // VMs that are up and whose boot condition is being waited for
+	leaving  leaving                  // what the source was asked to let go of
+	evidence string                   // the last verdict shown
 	stop     chan struct{}
 	stopped  chan struct{}
 }
@@ -47,7 +49,7 @@ type progress struct {
 func newProgress(s *screen, env engine.Env, speed float64) *progress {
 	p := &progress{
 		screen: s, clock: env.Clock, speed: speed, started: env.Clock.Now(),
-		domains: map[string]engine.Status{}, vms: map[string]engine.Status{}, waiting: map[string]bool{},
+		domains: map[string]engine.Status{}, vms: map[string]engine.Status{}, reached: map[string]engine.Status{}, waiting: map[string]bool{},
 	}
 	if s.terminal {
 		p.stop, p.stopped = make(chan struct{}), make(chan struct{})
@@ -89,6 +91,9 @@ func (p *progress) began(run string, totals runner.Totals) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.totals, p.run = totals, run
+	for _, status := range totals.Board {
+		p.reached[status.Subject.ID] = status
+	}
 	p.say(p.clock.Now(), fmt.Sprintf("run %s: %s, %s", run, count(totals.StorageDomains, "storage domain"), count(totals.VMs, "VM")))
 }
 
@@ -265,20 +270,14 @@ func (p *progress) redraw() {
 	if !p.screen.terminal || p.totals.VMs == 0 && p.stage == "" {
 		return
 	}
-	states := map[string]int{}
-	for _, status := range p.vms {
-		states[status.State]++
-	}
+	states := p.counted(ovirt.KindVM, p.vms)
 	var parts []string
 	for _, state := range stdlib.States {
 		if states[state] > 0 {
 			parts = append(parts, strconv.Itoa(states[state])+" "+state)
 		}
 	}
-	domains := map[string]int{}
-	for _, status := range p.domains {
-		domains[status.State]++
-	}
+	domains := p.counted(ovirt.KindStorageDomain, p.domains)
 	storage := fmt.Sprintf("storage domains %d/%d active", domains[stdlib.StateActive], p.totals.StorageDomains)
 	for _, state := range []string{stdlib.StateReleased, stdlib.StateLeft} {
 		if domains[state] > 0 {
@@ -293,6 +292,20 @@ func (p *progress) redraw() {
 		lines = append(lines, "        waiting for "+waits)
 	}
 	p.screen.show(lines)
+}
+
+// counted counts the objects of a kind by their states: as this attempt marked them, else as earlier ones left them.
+func (p *progress) counted(kind string, marked map[string]engine.Status) map[string]int {
+	counts := map[string]int{}
+	for _, status := range marked {
+		counts[status.State]++
+	}
+	for id, status := range p.reached {
+		if _, again := marked[id]; !again && status.Subject.Kind == kind {
+			counts[status.State]++
+		}
+	}
+	return counts
 }
 
 // waits says what is being waited for, as far as it is known.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"regexp"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -171,12 +169,10 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 	}, shown.end, nil
 }
 
-var resumeCommand = regexp.MustCompile(`drrun (?:resume|history|rollback|abort|answer|show)\b(?: [0-9][0-9A-Za-z-]*)?`)
-
 // located adds --state to the commands that a hint names, where the state folder is not the one that they would look in.
 func located(r *runner.Result, o runOptions) *runner.Result {
 	if r.Error != nil && o.State != "" && r.Error.Code != "locked" && !strings.Contains(r.Error.Hint, "--state ") { // whoever has the lock keeps its run elsewhere
-		r.Error.Hint = resumeCommand.ReplaceAllString(r.Error.Hint, "$0 --state "+strings.ReplaceAll(shellWord(o.State), "$", "$$"))
+		r.Error.Hint = runner.Located(r.Error.Hint, stateArgument(o.State))
 	}
 	return r
 }

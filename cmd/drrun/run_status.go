@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 
 // runStatusOptions are what drrun status is told of a run.
 type runStatusOptions struct {
-	Run   string // "" means the newest that is being worked on
+	Run   string // "" means the newest that is being worked on, or where none is, the newest that is unfinished
 	Watch bool
 	State string
 	JSON  bool
@@ -39,12 +40,12 @@ func statusOfRun(ctx context.Context, o runStatusOptions, inv *invocation) *runn
 		return problem.of([]string{"drrun", "status"}).result()
 	}
 	if o.Run == "" {
-		newest, err := newestHeld(model, state)
+		newest, err := newestOpen(model, state)
 		if err != nil {
 			return failure(runner.ExitRefused, runner.StatusRefused, "state", err, "the state folder must be readable: "+state)
 		}
 		if newest == "" {
-			return located(failure(runner.ExitRefused, runner.StatusRefused, "not-running", errors.New("nobody works on a run of "+state+" now"),
+			return located(failure(runner.ExitRefused, runner.StatusRefused, "not-running", errors.New("no run of "+state+" is being worked on or unfinished"),
 				"drrun history lists the runs; drrun status PLAN.lua shows where everything is"), runOptions{State: o.State})
 		}
 		o.Run = newest
@@ -60,6 +61,10 @@ func statusOfRun(ctx context.Context, o runStatusOptions, inv *invocation) *runn
 	if w.standing.Attempt == 0 && !w.standing.Running && w.standing.Broken == "" {
 		return failure(runner.ExitRefused, runner.StatusRefused, "journal", fmt.Errorf("run %s was cut off while it was being made, before it could change anything", w.standing.Run), "its folder can be removed: "+w.follower.Dir())
 	}
+	var idle []string
+	if o.Watch && !w.standing.Running {
+		idle = []string{"nobody works on run " + w.standing.Run + ": there is nothing to watch"}
+	}
 	if o.Watch && w.standing.Running {
 		if err := w.watch(ctx, inv); err != nil {
 			return interrupted(ctx, failure(runner.ExitRefused, runner.StatusRefused, "state", err, "the state folder must be readable: "+state))
@@ -67,17 +72,22 @@ func statusOfRun(ctx context.Context, o runStatusOptions, inv *invocation) *runn
 	}
 	result := done("status")
 	result.Run, result.Plan = w.standing.Run, w.standing.Plan
+	result.Warnings = append(result.Warnings, idle...)
 	if w.standing.Broken != "" {
 		result.Warnings = append(result.Warnings, w.standing.Broken)
 	}
 	if !o.JSON {
+		for _, line := range idle {
+			inv.screen.out(line + "\n")
+		}
 		inv.screen.out(w.standing.text())
 	}
 	return withExtra(result, "standing", w.standing)
 }
 
-// newestHeld returns the newest run that a process works on, "" where there is none.
-func newestHeld(model engine.Env, state string) (string, error) {
+// newestOpen returns the newest run that a process works on, or where there is none, the newest that is unfinished; "" for neither.
+func newestOpen(model engine.Env, state string) (string, error) {
+	unfinished := ""
 	runs, err := engine.ListRuns(model, state)
 	if err != nil {
 		return "", err
@@ -89,8 +99,9 @@ func newestHeld(model engine.Env, state string) (string, error) {
 		if _, held, err := engine.Holder(model, state, run.ID); err != nil || held {
 			return run.ID, err
 		}
+		unfinished = cmp.Or(unfinished, run.ID)
 	}
-	return "", nil
+	return unfinished, nil
 }
 
 // watcher follows a run.

@@ -126,6 +126,9 @@ func (s story) text(now time.Time) string {
 	}
 	s.attempts(&b, now)
 	s.board(&b)
+	if verdicts := report.Verdicts(s.info); len(verdicts) > 0 {
+		b.WriteString("\n" + strings.Join(verdicts, "\n") + "\n")
+	}
 	b.WriteString("\n" + outlookText(runner.OutlookOf(s.info, s.held), s.open, s.state, now))
 	if len(s.open) == 0 {
 		b.WriteString("report: " + s.report + "\n")
@@ -148,6 +151,7 @@ type chapter struct {
 	lines   []string
 	stages  [][]string
 	stage   time.Time // when the last stage began
+	ending  report.Ending
 }
 
 func (c *chapter) say(at time.Time, text string) {
@@ -190,7 +194,12 @@ func (s story) attempts(b *strings.Builder, now time.Time) {
 		case c == nil: // the head
 		case rec.Kind == "end":
 			c.over(rec.Time)
-			c.outcome = fmt.Sprintf("%s (exit code %d), %s", outcomeWords(rec.Status, *rec.Exit), *rec.Exit, span(rec.Time.Sub(c.begun)))
+			c.outcome = fmt.Sprintf("%s, %s", endedWords(rec.Status, *rec.Exit, c.ending), span(rec.Time.Sub(c.begun)))
+		case e.Kind == report.EndingNote:
+			c.ending, _ = report.EndingOf(&rec)
+			if why := reasonText(c.ending); why != "" {
+				c.say(rec.Time, why)
+			}
 		case e.Kind == "stage":
 			c.over(rec.Time)
 			c.stage = rec.Time

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/plans/report"
 	"drrun/plans/runner"
 	"drrun/stdlib"
 )
@@ -46,6 +47,8 @@ type standing struct {
 	Activity   time.Time             `json:"activity"` // time of the last record
 	Errors     int                   `json:"errors"`   // of this attempt
 	Warnings   int                   `json:"warnings"`
+	Reason     *report.Failure       `json:"reason,omitempty"` // why the attempt ended otherwise than done
+	Verdicts   []string              `json:"verdicts,omitempty"`
 	LastError  string                `json:"last_error,omitempty"`
 	Questions  []engine.OpenQuestion `json:"questions"`
 	Broken     string                `json:"broken,omitempty"` // why the journal cannot be read on
@@ -54,6 +57,9 @@ type standing struct {
 	facts  *stdlib.Facts
 	states map[string]engine.Status // by id
 	learnt runner.Outlook
+	ending report.Ending // of the attempt
+	trust  report.Reliance
+	left   string // the site that the run leaves: the source, or where it is undone the target
 	words  *progress
 	replay *engine.Replayer
 }
@@ -84,9 +90,11 @@ func (s *standing) observe(rec engine.Record) string {
 	e := s.replay.Event(rec)
 	s.Activity = rec.Time
 	s.learnt.Learn(&rec)
+	s.trust.Learn(&rec)
 	switch rec.Kind {
 	case "head":
 		s.Action, s.Plan, s.PlanFile, s.Source, s.Target = rec.Head.Action, rec.Head.Plan, rec.Head.PlanFile, rec.Head.Source, rec.Head.Target
+		s.left = s.Source
 		return ""
 	case "facts":
 		facts := &stdlib.Facts{}
@@ -97,12 +105,18 @@ func (s *standing) observe(rec engine.Record) string {
 	case "attempt":
 		s.Attempt, s.Began, s.By, s.words = rec.Attempt, rec.Time, someone(rec.User, rec.Host), newWords()
 		s.Status, s.Exit, s.Ended, s.Stage, s.Errors, s.Warnings, s.LastError, s.Evidence = "", nil, time.Time{}, "", 0, 0, "", nil
+		s.ending = report.Ending{}
 		return s.tell(rec.Time, fmt.Sprintf("attempt %d by %s", s.Attempt, s.By))
 	case "end":
 		s.Status, s.Exit, s.Ended = rec.Status, rec.Exit, rec.Time
 		return s.tell(rec.Time, outcomeWords(rec.Status, *rec.Exit))
 	}
 	switch e.Kind {
+	case "rollback":
+		s.left = s.Target
+	case report.EndingNote:
+		s.ending, _ = report.EndingOf(&rec)
+		return ""
 	case "stage":
 		s.Stage, s.StageSince = e.Text, rec.Time
 	case "evidence":
@@ -146,6 +160,10 @@ func (s *standing) at(now time.Time, running bool, holder string, open []engine.
 	}
 	s.Elapsed = max(end.Sub(s.Began), 0).Seconds()
 	s.count()
+	s.Reason, s.Verdicts = s.ending.Failure, s.ending.Verdicts
+	if by := s.trust.By(); s.Exit == nil && by != "" { // else the attempt has said it
+		s.Verdicts = []string{stdlib.NotIsolatedVerdict(s.left, by, s.trust.AnswersAgain())}
+	}
 	outlook := s.learnt
 	outlook.Run, outlook.PlanFile, outlook.Status, outlook.Held, outlook.Damaged = s.Run, s.PlanFile, s.Status, running, s.Broken != ""
 	outlook.Unfinished = engine.RunInfo{Ended: s.Ended, Status: s.Status}.Unfinished()
@@ -203,7 +221,10 @@ func (s *standing) text() string {
 	case s.Exit == nil:
 		fmt.Fprintf(&b, "  attempt %d was cut off after %s: it has no end, and nobody works on it\n", s.Attempt, elapsed)
 	default:
-		fmt.Fprintf(&b, "  attempt %d: %s (exit code %d), %s, %s ago\n", s.Attempt, outcomeWords(s.Status, *s.Exit), *s.Exit, elapsed, s.ago(s.Ended))
+		fmt.Fprintf(&b, "  attempt %d: %s, %s, %s ago\n", s.Attempt, endedWords(s.Status, *s.Exit, s.ending), elapsed, s.ago(s.Ended))
+	}
+	if why := reasonText(s.ending); why != "" && s.Exit != nil {
+		b.WriteString("  " + strings.ReplaceAll(why, "\n", "\n  ") + "\n")
 	}
 	if s.Stage != "" && s.Exit == nil {
 		fmt.Fprintf(&b, "  stage: %s, since %s\n", s.Stage, s.ago(s.StageSince))
@@ -226,6 +247,9 @@ func (s *standing) text() string {
 		b.WriteString(text + "\n")
 	}
 	s.tables(&b)
+	if len(s.Verdicts) > 0 {
+		b.WriteString("\n" + strings.Join(s.Verdicts, "\n") + "\n")
+	}
 	b.WriteString("\n" + s.Next)
 	return b.String()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -26,11 +27,12 @@ func longRun(t testing.TB, id string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
+	n, prev := 0, strings.Repeat("0", 64)
 	write := func(rec engine.Record) {
 		n++
-		rec.N, rec.Prev, rec.Time = int64(n), strings.Repeat("f", 64), time.Date(2026, 11, 20, 3, 12, 0, 0, time.UTC).Add(time.Duration(n)*time.Millisecond)
+		rec.N, rec.Prev, rec.Time = int64(n), prev, time.Date(2026, 11, 20, 3, 12, 0, 0, time.UTC).Add(time.Duration(n)*time.Millisecond)
 		text, err := json.Marshal(rec)
+		prev = fmt.Sprintf("%x", sha256.Sum256(text))
 		if err == nil {
 			_, err = file.Write(append(text, '\n'))
 		}

@@ -20,7 +20,8 @@ A run that is unfinished on these storage domains comes first: the next command 
 
 Of a run: shows where it stands now, from another terminal while it runs: its stage, how many VMs of each rank are up, what is
 not well, how old the evidence is, what it asks and how to answer, and what is next. It reads the journal and asks no engine. RUN is
-the id or the beginning of it; without an argument it is the newest run that is being worked on. A file of that name goes before a run.
+the id or the beginning of it; without an argument it is the newest run that is being worked on, or where none is, the newest that is
+unfinished. A file of that name goes before a run.
 
 With --watch it goes on until nobody works on the run any more: on a terminal it redraws, elsewhere it writes a line for each change.
 
@@ -67,7 +68,7 @@ func runStatus(ctx context.Context, o reading, inv *invocation) *runner.Result {
 	}
 	result := runner.Status(ctx, hard(ctx), options)
 	if result.Pair != nil && o.State != "" {
-		result.Pair.Next = resumeCommand.ReplaceAllString(result.Pair.Next, "$0 --state "+strings.ReplaceAll(shellWord(o.State), "$", "$$"))
+		result.Pair.Next = runner.Located(result.Pair.Next, stateArgument(o.State))
 	}
 	if !inv.json {
 		inv.screen.out(findingsText(result.Findings) + pairText(result.Pair))

@@ -14,8 +14,8 @@ func (h *history) alerts(d document) []Alert {
 	says := func(prefix string) bool {
 		return slices.ContainsFunc(texts, func(text string) bool { return strings.HasPrefix(text, prefix) })
 	}
-	if by, again := h.trusted(); by != "" && h.facts != nil && h.info.Changed() && !says(stdlib.NotIsolated) {
-		texts = append(texts, stdlib.NotIsolatedVerdict(h.facts.Source, by, again))
+	if by := h.reliance.By(); by != "" && h.facts != nil && h.info.Changed() && !says(stdlib.NotIsolated) {
+		texts = append(texts, stdlib.NotIsolatedVerdict(h.facts.Source, by, h.reliance.AnswersAgain()))
 	}
 	for _, verdict := range h.verdicts {
 		if !slices.Contains(texts, verdict.text) {
@@ -50,7 +50,7 @@ func (h *history) duties() []Command {
 		return nil
 	}
 	var list []Command
-	if by, _ := h.trusted(); by != "" {
+	if h.reliance.By() != "" {
 		list = append(list, Command{Why: fmt.Sprintf("keep the hosts of %s powered off, or their old storage out of their reach, until nothing can write to the old copies", h.facts.Source)})
 	}
 	for _, verdict := range h.verdicts {

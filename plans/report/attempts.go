@@ -29,6 +29,15 @@ func (h *history) attemptRows(in *Input) []Attempt {
 		default:
 			row.Cut, row.Outcome = true, fmt.Sprintf("cut off: it has no end; its last record is of %s", stamp(a.to))
 		}
+		if a.ending != nil && a.ended != nil {
+			row.Rollback = a.ending.Rollback
+			if f := a.ending.Failure; f != nil {
+				row.Reason = fmt.Sprintf("%s [%s]", f.Message, f.Code)
+			}
+		}
+		if row.Rollback {
+			row.Outcome = "rollback: " + row.Outcome
+		}
 		rows = append(rows, row)
 	}
 	return rows

@@ -37,6 +37,9 @@ func Build(in Input) (Model, error) {
 	}
 	if d.DryRun == nil { // else every VM and storage domain is as it was
 		m.Figures = h.figures(vms, domains)
+		if in.Run.Err != nil {
+			m.Figures = unknownSince(m.Figures, len(in.Run.Records))
+		}
 		m.Attention, m.MoreAttention = attention(vms)
 	}
 	redactStrings(&m, in.Redact)

@@ -26,7 +26,8 @@ type history struct {
 	vms      map[string]*trace    // by id
 	domains  map[string]*trace
 	released map[string]time.Time // of storage domains, by id
-	notes    []engine.Record      // of persons and warnings, in order
+	reliance *Reliance
+	notes    []engine.Record // of persons and warnings, in order
 	undone   bool
 }
 
@@ -37,6 +38,7 @@ type era struct {
 	from, to time.Time
 	record   engine.Record // that began it
 	ended    *engine.Record
+	ending   *Ending // of an attempt; nil where it was cut off before it could tell
 }
 
 // stepRun is one run of a durable step.
@@ -115,7 +117,7 @@ func (t *trace) last(state string) time.Time {
 // read puts the records of a run in order. now ends what still runs.
 func read(info *engine.RunInfo, running bool, now time.Time) *history {
 	h := &history{
-		info: info, promoted: map[string]promotion{}, vms: map[string]*trace{}, domains: map[string]*trace{}, released: map[string]time.Time{},
+		info: info, reliance: RelianceOf(info), promoted: map[string]promotion{}, vms: map[string]*trace{}, domains: map[string]*trace{}, released: map[string]time.Time{},
 	}
 	var facts stdlib.Facts
 	if json.Unmarshal(info.Facts(), &facts) == nil { // none: it was cut before it had decided anything
@@ -275,6 +277,10 @@ func (h *history) note(rec *engine.Record) {
 		if json.Unmarshal(rec.Data, &r) == nil {
 			h.released[subject] = r.At
 		}
+	case EndingNote:
+		if ending, ok := EndingOf(rec); ok && len(h.attempts) > 0 {
+			h.attempts[len(h.attempts)-1].ending = &ending
+		}
 	case "rollback":
 		h.undone = true
 		h.notes = append(h.notes, *rec)
@@ -327,18 +333,4 @@ func (h *history) silentSince() time.Time {
 		}
 	}
 	return since
-}
-
-// trusted returns whose word, and nothing else, something of the run went by, and whether the source has answered since.
-func (h *history) trusted() (by string, answersAgain bool) {
-	for _, l := range h.looks {
-		if c := l.verdict.Confirmation; c != nil && l.verdict.Holds && l.verdict.Ground == stdlib.GroundConfirmed {
-			by = c.Name
-		}
-	}
-	if n := len(h.looks); by != "" && n > 0 {
-		last := h.looks[n-1].verdict
-		answersAgain = last.Answers && !last.Holds
-	}
-	return by, answersAgain
 }

@@ -72,15 +72,15 @@ type Finding struct {
 	Line     int    `json:"line"`
 }
 
-// Failure is why the last attempt ended otherwise than done.
+// Failure is why an attempt ended otherwise than done.
 type Failure struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
-	Site    string `json:"site"`
-	Object  string `json:"object"`
-	Source  string `json:"source"`
-	State   string `json:"state"`
-	Hint    string `json:"hint"`
+	Site    string `json:"site,omitempty"`
+	Object  string `json:"object,omitempty"`
+	Source  string `json:"source,omitempty"` // the line of the plan or library that it came from, with a caret below
+	State   string `json:"state,omitempty"`  // what state things were in then
+	Hint    string `json:"hint,omitempty"`   // what to do next
 }
 
 // latest returns the document where it is the result of the attempt that the journal ends with, else an empty one: an attempt that was

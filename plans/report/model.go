@@ -107,6 +107,8 @@ type Attempt struct {
 	Outcome             string
 	Exit                string
 	Cut, Running        bool
+	Rollback            bool   // it was to undo the run
+	Reason              string // why it ended otherwise than done; "" where it did not, or could not tell
 	Took                string
 }
 

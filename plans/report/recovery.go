@@ -83,6 +83,16 @@ func (h *history) figures(vms []VM, domains []Domain) []Figure {
 		Figure{Name: "Storage domains " + domainState, Value: fmt.Sprintf("%d of %d", active, len(domains)), Note: "on " + h.facts.Target, Tone: whole(active, len(domains))})
 }
 
+// unknownSince says of the figures of a damaged journal that they are those of its last readable record, not how things stand.
+func unknownSince(figures []Figure, record int) []Figure {
+	for i := range figures {
+		f := &figures[i]
+		f.Note = fmt.Sprintf("%s up to record %d; what came after cannot be read", f.Value, record)
+		f.Value, f.Tone = "unknown", Neutral
+	}
+	return figures
+}
+
 func whole(got, wanted int) Tone {
 	if got == wanted {
 		return Good

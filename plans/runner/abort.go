@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"drrun/engine"
 	"drrun/ovirt"
 	"drrun/plans"
+	"drrun/plans/report"
+	"drrun/stdlib"
 )
 
 // StatusAborted is how a run ends that was closed by drrun abort. It is the status of the run, not of a command.
@@ -65,7 +69,7 @@ func (a *attempt) abort(t *engine.Task, id string) error {
 		return refuse("journal", "move the run's folder out of "+a.StateDir+" when you have looked at it", fmt.Errorf("read the journal of run %s: %w", info.ID, info.Err))
 	}
 	if !info.Unfinished() {
-		return finished(info)
+		return finished(info, "close")
 	}
 	if err := a.lock(info.Head.Domains); err != nil {
 		return err
@@ -96,10 +100,13 @@ func (a *attempt) abort(t *engine.Task, id string) error {
 	if leaves != "" {
 		a.result.Verdicts = append(a.result.Verdicts, leaves)
 	}
+	a.result.Verdicts = append(a.result.Verdicts, a.openWork(info)...)
 	if a.session != nil {
 		a.result.Warnings = append(a.result.Warnings, a.session.Warnings()...)
 	}
 	a.result.Exit, a.result.Status, a.result.Attempt = ExitDone, StatusDone, run.Attempt()
+	a.clean()
+	a.noteEnding()
 	err = run.End(StatusAborted, ExitDone, a.result)
 	if errors.Is(err, engine.ErrEndLost) {
 		return refuse("journal", "the state folder must be writable: "+a.StateDir, err)
@@ -116,6 +123,57 @@ func (a *attempt) reached() string {
 		return "it had changed nothing"
 	}
 	return a.boardText()
+}
+
+// openWork is what a run that is closed in the middle leaves for persons to do at its target, and to keep from doing at its source. What a
+// run that was being undone leaves, it leaves at its source.
+func (a *attempt) openWork(info *engine.RunInfo) []string {
+	if a.facts == nil || Undone(info) || a.facts.Action == plans.ActionClean || !a.changed() {
+		return nil
+	}
+	var texts []string
+	reliance := report.RelianceOf(info)
+	if by := reliance.By(); by != "" {
+		texts = append(texts, stdlib.NotIsolatedVerdict(a.facts.Source, by, reliance.AnswersAgain()))
+	}
+	registered, absent, arrived := 0, 0, false
+	for _, vm := range a.result.VMs {
+		switch vm.Status {
+		case stdlib.StateRegistered:
+			registered++
+		case stdlib.StatePending, stdlib.StateStopped, stdlib.StateMissing, stdlib.StateQuarantined:
+			absent++
+		}
+	}
+	for _, domain := range a.result.StorageDomains {
+		arrived = arrived || domain.Status == stdlib.StateActive
+	}
+	if !arrived {
+		return texts
+	}
+	if registered > 0 {
+		texts = append(texts, fmt.Sprintf("%d of %d VMs are registered on %s and not started: start them in its engine, in the order of their ranks, when you know that they do not run at %s",
+			registered, len(a.result.VMs), a.facts.Target, a.facts.Source))
+	}
+	if absent > 0 {
+		texts = append(texts, fmt.Sprintf("%d of %d VMs are not registered on %s: register them there from the storage domains, under \"VM Import\"", absent, len(a.result.VMs), a.facts.Target))
+	}
+	if registered+absent > 0 && !a.facts.Planned {
+		command := "drrun " + info.Head.Action + " " + info.Head.PlanFile
+		if info.Head.Action == plans.ActionFailback {
+			command += " --unplanned"
+		}
+		texts = append(texts, "or let a new run do it, which leaves what runs as it is: "+command+confirmAnew)
+	}
+	if !readyToReturn(info) {
+		texts = append(texts, fmt.Sprintf("reverse replication: NOT ready: until it runs from %s to %s, what is on %s has no copy", a.facts.Target, a.facts.Source, a.facts.Target))
+	}
+	return texts
+}
+
+// readyToReturn tells whether the run has said that the reverse replication runs.
+func readyToReturn(info *engine.RunInfo) bool {
+	return slices.ContainsFunc(report.Verdicts(info), func(text string) bool { return strings.HasPrefix(text, "reverse replication: ready") })
 }
 
 // giveBackLocks takes the run's locks out of the engines, by the plan that the run began with. What fails is a warning: the run is closed

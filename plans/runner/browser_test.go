@@ -58,7 +58,7 @@ var browserStories = []struct {
 	}, []string{"not everything is as it should be: vm2 is failed", "VMs that are not as they should be", "drrun resume "}},
 	{"killed", lab.TwoSitesOptions{}, func(p *pair) string {
 		p.lose()
-		return p.killedAt(46)
+		return p.killedAt(92)
 	}, []string{"attempt 1 has no end", "drrun resume ", "NOT ISOLATED"}},
 	{"hostile", lab.TwoSitesOptions{}, func(p *pair) string {
 		text := p.read("/site/plan.lua")

@@ -14,6 +14,7 @@ import (
 	"drrun/lua"
 	"drrun/ovirt"
 	"drrun/plans"
+	"drrun/plans/report"
 	"drrun/stdlib"
 )
 
@@ -41,10 +42,7 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 		r.Exit, r.Status = ExitDone, StatusDone
 	default:
 		r.Exit, r.Status = ExitPartial, StatusPartial
-		r.Error = &ErrorResult{Code: "partial", Message: a.unfinishedObjects(skipped), Hint: "correct what is wrong with them, then: drrun resume " + r.Run}
-		if a.rollback {
-			r.Error.Hint = "correct what is wrong with them, then: " + a.nextCommand()
-		}
+		r.Error = &ErrorResult{Code: "partial", Message: a.unfinishedObjects(skipped), Hint: a.afterPart()}
 	}
 	ended := a.endedAs()
 	if ended != StatusStopped && ended != StatusInterrupted { // else they keep other machines away until it is resumed
@@ -82,6 +80,7 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 // what it is unless nothing else was wrong. A report that cannot be written can be made from the journal at any time.
 func (a *attempt) endRun(ended string) {
 	r := a.result
+	a.noteEnding()
 	err := a.run.End(ended, r.Exit, r)
 	switch {
 	case errors.Is(err, engine.ErrEndLost):
@@ -95,9 +94,49 @@ func (a *attempt) endRun(ended string) {
 	}
 }
 
+// noteEnding journals what the attempt came to, with the end that follows: the next attempt replaces the report of this one.
+func (a *attempt) noteEnding() {
+	ending := report.Ending{Rollback: a.rollback, Failure: (*report.Failure)(a.result.Error), Verdicts: a.result.Verdicts}
+	a.run.Note(report.EndingNote, engine.Subject{Kind: "run", ID: a.run.ID()}, ending)
+}
+
 // reportLost says what a report that could not be written means.
 func (a *attempt) reportLost(err error) string {
 	return fmt.Sprintf("%s; the run has ended all the same, and this makes the report anew: drrun report %s%s", a.redact(err.Error()), a.result.Run, a.StateArgument)
+}
+
+// afterPart is what to do when an attempt ended with 4. A VM that the run has started and that is down again is for a person to start:
+// a run starts none twice.
+func (a *attempt) afterPart() string {
+	var down []string
+	others := a.facts.Action == plans.ActionClean
+	for _, vm := range a.result.VMs {
+		subject := engine.Subject{Kind: ovirt.KindVM, Site: a.facts.Target, ID: vm.ID}
+		switch {
+		case vm.Status == stdlib.StateFailed && a.run.Reached(ovirt.OpStartVM, subject):
+			down = append(down, vm.Name)
+		case vm.Status != stdlib.StateUp && vm.Status != stdlib.StateNotStarted:
+			others = true
+		}
+	}
+	for _, domain := range a.result.StorageDomains {
+		others = others || domain.Status != stdlib.StateActive
+	}
+	if len(down) == 0 {
+		return "correct what is wrong with them, then: " + a.nextCommand()
+	}
+	shown := strings.Join(down[:min(len(down), 5)], ", ")
+	if more := len(down) - 5; more > 0 {
+		shown += fmt.Sprintf(" and %d more", more)
+	}
+	hint := fmt.Sprintf("mend what stopped %s and start it in the engine of %s, since a run starts no VM twice", shown, a.facts.Target)
+	if len(down) > 1 {
+		hint = fmt.Sprintf("mend what stopped %s and start them in the engine of %s, since a run starts no VM twice", shown, a.facts.Target)
+	}
+	if others {
+		hint += "; correct what is wrong with the others"
+	}
+	return hint + "; what is up is then found by: " + a.nextCommand()
 }
 
 // endedAs is the status for the journal, which says whether the run waits for a resume.
@@ -170,6 +209,9 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 	}
 	if r.Status == StatusStopped || r.Status == StatusInterrupted && a.run != nil || r.Status == StatusInternal && a.changed() {
 		next := a.nextCommand()
+		if strings.Contains(r.Error.Hint, confirmFlag) && !strings.Contains(next, confirmFlag) {
+			next += confirmAnew
+		}
 		var inPlan *lua.Diagnostic
 		if r.Status == StatusInterrupted && !a.changed() {
 			r.Error.Hint = "nothing was changed: start it anew when you are ready"
@@ -277,6 +319,7 @@ func (a *attempt) unfinishedObjects(skipped []string) string {
 // verdicts adds the sentences that an operator must not miss.
 func (a *attempt) verdicts() {
 	r := a.result
+	a.settleReliance()
 	if a.confirmedBy != "" && a.changed() && a.facts != nil {
 		again := a.session != nil && a.session.Gate != nil && a.session.Gate.Contradicted()
 		r.Verdicts = append(r.Verdicts, stdlib.NotIsolatedVerdict(a.facts.Source, a.confirmedBy, again))

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,18 @@ func TestSourceComesBackInTheLeaseWait(t *testing.T) {
 		if strings.Contains(change.Path, "/datacenters/") {
 			t.Errorf("%s %s: %s", change.Method, change.Path, change.Effect)
 		}
+	}
+	var stages []string
+	for _, event := range p.out {
+		if event.Kind == "stage" {
+			stages = append(stages, event.Text)
+		}
+		if strings.Contains(event.Text, "lease_expiry") && !strings.Contains(event.Text, "after this attempt first saw primary silent") {
+			t.Errorf("it says %q", event.Text)
+		}
+	}
+	if last := stages[len(stages)-2:]; !slices.Equal(last, []string{"import", "lease wait"}) {
+		t.Errorf("the last stages are %q", last)
 	}
 	for _, violation := range p.lab.View().Violations {
 		t.Errorf("%s: %s", violation.Kind, violation.Text)

@@ -15,7 +15,7 @@ func (a *attempt) oldConfirmation() (last *stdlib.Confirmation) {
 	}
 	for _, record := range info.Records {
 		var c stdlib.Confirmation
-		if record.Note == "confirmation" && json.Unmarshal(record.Data, &c) == nil {
+		if record.Note == confirmationNote && json.Unmarshal(record.Data, &c) == nil {
 			last = &c
 		}
 	}

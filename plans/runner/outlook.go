@@ -4,11 +4,16 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"regexp"
+	"strings"
 
 	"drrun/engine"
 	"drrun/plans/report"
 	"drrun/stdlib"
 )
+
+// confirmationNote is the kind of the journal's note of a person's word that the source is down.
+const confirmationNote = "confirmation"
 
 // Outlook is what can be done next about a run.
 type Outlook struct {
@@ -18,8 +23,10 @@ type Outlook struct {
 	Held          bool // a process works on it
 	Damaged       bool // its journal cannot be read to the end
 	planned       bool
-	promoted      bool // it can only go forward
-	undone        bool // it is being undone
+	promoted      bool   // it can only go forward
+	undone        bool   // it is being undone
+	onWord        bool   // a person confirmed that the source is down: the next attempt needs that anew
+	hint          string // what the last attempt said is to be done, "" where it said nothing
 	target        string
 }
 
@@ -39,6 +46,13 @@ func (o *Outlook) Learn(rec *engine.Record) {
 	if rec.Head != nil {
 		o.target = rec.Head.Target
 	}
+	if rec.Kind == "attempt" {
+		o.hint = ""
+	}
+	if ending, ok := report.EndingOf(rec); ok && ending.Failure != nil {
+		o.hint = ending.Failure.Hint
+	}
+	o.onWord = o.onWord || rec.Note == confirmationNote
 	if rec.Kind == "facts" {
 		var facts stdlib.Facts
 		o.planned = json.Unmarshal(rec.Data, &facts) == nil && facts.Planned
@@ -49,7 +63,8 @@ func (o *Outlook) Learn(rec *engine.Record) {
 
 // Commands are the commands that lead on, the best first; stateArgument is what they have behind them, see Options.StateArgument.
 func (o Outlook) Commands(stateArgument string) []report.Command {
-	command := func(verb string) string { return "drrun " + verb + " " + o.Run + stateArgument }
+	command := func(verb string) string { return o.command(verb, stateArgument) }
+	resume := o.GoOn(stateArgument)
 	status := "drrun status " + cmp.Or(o.PlanFile, "PLAN.lua") + stateArgument // a damaged journal may not tell the plan's file
 	switch {
 	case o.Held:
@@ -57,14 +72,58 @@ func (o Outlook) Commands(stateArgument string) []report.Command {
 	case o.Damaged:
 		return []report.Command{{Why: "it cannot be resumed with a damaged journal; see what the engines say", Line: status}}
 	case o.undone && o.Unfinished:
-		return []report.Command{{Why: "it is being undone, go on with that", Line: command("rollback")}}
+		return o.after(stateArgument, report.Command{Why: "it is being undone, go on with that", Line: command("rollback")})
 	case o.Unfinished && o.planned && !o.promoted:
-		return []report.Command{{Why: "go on", Line: command("resume")}, {Why: "or undo it, as long as its storage is not promoted", Line: command("rollback")},
-			{Why: "or close it as it is", Line: command("abort")}}
+		return o.after(stateArgument, report.Command{Why: "go on", Line: resume},
+			report.Command{Why: "or undo it, as long as its storage is not promoted", Line: command("rollback")}, report.Command{Why: "or close it as it is", Line: command("abort")})
 	case o.Unfinished:
-		return []report.Command{{Why: "go on", Line: command("resume")}, {Why: "or close it as it is", Line: command("abort")}}
+		return o.after(stateArgument, report.Command{Why: "go on", Line: resume}, report.Command{Why: "or close it as it is", Line: command("abort")})
 	case o.Status == StatusPartial:
-		return []report.Command{{Why: "correct what is wrong with what is not up, then", Line: command("resume")}}
+		return o.after(stateArgument, report.Command{Why: "correct what is wrong with what is not up, then", Line: resume})
 	}
 	return []report.Command{{Why: "it has ended; where everything is now", Line: status}}
+}
+
+func (o Outlook) command(verb, stateArgument string) string {
+	return "drrun " + verb + " " + o.Run + stateArgument
+}
+
+// GoOn is the command that goes on with a run that can be: a rollback of one that is being undone, else a resume.
+func (o Outlook) GoOn(stateArgument string) string {
+	switch {
+	case o.undone:
+		return o.command("rollback", stateArgument)
+	case o.onWord:
+		return o.command("resume", stateArgument) + confirmAnew
+	}
+	return o.command("resume", stateArgument)
+}
+
+// confirmAnew is what a resume needs where the run went by a person's word: a word counts for one attempt.
+const (
+	confirmFlag = "--confirm-source-down"
+	confirmAnew = " " + confirmFlag + " 'YOUR NAME: HOW YOU KNOW'"
+)
+
+// after puts what the last attempt said is to be done before the commands, and leaves out those that it names.
+func (o Outlook) after(stateArgument string, commands ...report.Command) []report.Command {
+	if o.hint == "" || o.Status == "" {
+		return commands
+	}
+	list := []report.Command{{Why: Located(o.hint, stateArgument)}}
+	for _, command := range commands {
+		verb, _, _ := strings.Cut(strings.TrimPrefix(command.Line, "drrun "), " ")
+		if !strings.Contains(o.hint, "drrun "+verb+" "+o.Run) {
+			list = append(list, command)
+		}
+	}
+	return list
+}
+
+// aboutRuns are the commands in a text that look for a run in the state folder.
+var aboutRuns = regexp.MustCompile(`drrun (?:resume|history|rollback|abort|answer|show)\b(?: [0-9][0-9A-Za-z-]*)?`)
+
+// Located puts stateArgument, which is as Options.StateArgument, behind the commands about runs that a text names.
+func Located(text, stateArgument string) string {
+	return aboutRuns.ReplaceAllString(text, "$0"+strings.ReplaceAll(stateArgument, "$", "$$"))
 }

@@ -151,3 +151,15 @@ func (p *pair) replicate() {
 		}
 	}
 }
+
+// TestPlannedWithoutATerminalNamesTheWait: a run without a terminal can wait for an answer from another one, and the hint says how.
+func TestPlannedWithoutATerminalNamesTheWait(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 1, lab.TwoSitesOptions{})
+	said := answers{"replication": "yes"}
+	r := p.planned(plans.ActionFailover, nil, func(o *runner.Options) { o.Asker, o.CanAnswer = said, said.can })
+	expect(t, r, runner.ExitRefused)
+	if r.Error.Code != "needs-answer" || !strings.Contains(r.Error.Hint, "--wait-for-answers") {
+		t.Errorf("%+v", r.Error)
+	}
+}

@@ -8,6 +8,8 @@ import (
 
 	"drrun/engine"
 	"drrun/internal/sabotage"
+	"drrun/ovirt"
+	"drrun/plans/report"
 	"drrun/stdlib"
 )
 
@@ -50,7 +52,11 @@ func (a *attempt) mayGoOn(info *engine.RunInfo) error {
 	case info.Err != nil:
 		return refuse("journal", "", fmt.Errorf("read the journal of run %s: %w", info.ID, info.Err))
 	case !resumable(info):
-		return finished(info)
+		verb := "resume"
+		if a.rollback {
+			verb = "undo"
+		}
+		return finished(info, verb)
 	case info.Head.API != stdlib.API:
 		return refuse("other-version", "go on with drrun "+cmp.Or(info.Head.Version, "of the version that began it")+", or close the run with: drrun abort "+info.ID,
 			fmt.Errorf("run %s was begun by drrun %s, whose primitives have the number %d; this is drrun %s with the number %d, which would not find done what is done",
@@ -61,7 +67,7 @@ func (a *attempt) mayGoOn(info *engine.RunInfo) error {
 
 // reopen opens the journal of an interrupted run, whose locks the attempt has, and makes its snapshot the plan to load.
 func (a *attempt) reopen(info *engine.RunInfo) error {
-	a.confirmedBy = confirmedBy(info)
+	a.confirmedBy = report.RelianceOf(info).By()
 	if err := a.openRun(info); err != nil {
 		return err
 	}
@@ -106,27 +112,13 @@ func factsOf(run string, recorded json.RawMessage) (*stdlib.Facts, error) {
 
 func resumable(info *engine.RunInfo) bool { return info.Unfinished() || info.Status == StatusPartial }
 
-func finished(info *engine.RunInfo) error {
+// finished refuses to take up a run that has ended; verb is what was to be done with it.
+func finished(info *engine.RunInfo, verb string) error {
 	hint := ""
 	if info.Status == StatusRefused {
 		hint = "it changed nothing; start anew: drrun " + info.Head.Action + " " + info.Head.PlanFile
 	}
-	return refuse("finished-run", hint, fmt.Errorf("run %s has ended (%s): there is nothing to resume", info.ID, info.Status))
-}
-
-// confirmedBy returns whose word earlier attempts of a run went by, "" when they had better evidence.
-func confirmedBy(info *engine.RunInfo) string {
-	name := ""
-	for _, record := range info.Records {
-		if record.Note != evidenceNote {
-			continue
-		}
-		var verdict stdlib.Verdict
-		if json.Unmarshal(record.Data, &verdict) == nil && verdict.Ground == stdlib.GroundConfirmed && verdict.Confirmation != nil {
-			name = verdict.Confirmation.Name
-		}
-	}
-	return name
+	return refuse("finished-run", hint, fmt.Errorf("run %s has ended (%s): there is nothing to %s", info.ID, info.Status, verb))
 }
 
 // prepareResume opens the sites and gives the session the facts that the run began with.
@@ -192,7 +184,11 @@ func (a *attempt) recall() {
 	info := a.recorded
 	a.recorded = nil // a long journal takes much memory
 	statuses := map[string]string{}
+	failures := map[string]string{}
 	for _, record := range info.Records {
+		if record.Mark != nil {
+			recallFailure(failures, record.Mark)
+		}
 		if record.Subject == nil {
 			continue
 		}
@@ -209,4 +205,16 @@ func (a *attempt) recall() {
 		}
 	}
 	a.session.RestoreOVFStatus(statuses)
+	a.session.RestoreFailures(failures)
+}
+
+// recallFailure keeps why a VM failed until it was seen to be better.
+func recallFailure(failures map[string]string, mark *engine.Status) {
+	switch {
+	case mark.Subject.Kind != ovirt.KindVM:
+	case mark.State == stdlib.StateFailed && mark.Error != "":
+		failures[mark.Subject.ID] = mark.Error
+	case mark.State == stdlib.StateStarting || mark.State == stdlib.StateUp:
+		delete(failures, mark.Subject.ID)
+	}
 }

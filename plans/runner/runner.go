@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -99,8 +100,11 @@ type Options struct {
 	User     string
 }
 
-// Totals says how much a run has before it.
-type Totals struct{ StorageDomains, VMs int }
+// Totals says how much a run has before it, and what earlier attempts have reached of it.
+type Totals struct {
+	StorageDomains, VMs int
+	Board               []engine.Status // of the target's objects
+}
 
 // failure is an error that already knows how the action ends.
 type failure struct {
@@ -147,7 +151,8 @@ type attempt struct {
 	mirrorKnown   bool            // the attempt before had the mirror, on this machine
 	tookOver      bool            // another machine made the attempt before
 	rollback      bool            // the run is undone: its target is the source and its source the target
-	confirmedBy   string          // whose word, and nothing else, some attempt of the run went by; "" for none
+	reliance      reliance
+	confirmedBy   string // on whose word, and nothing else, some attempt of the run started VMs; "" for none
 	unlock        func()
 	locks         *engineLocks         // in the engines of the sites; nil before there is a run, and in a dry run
 	siteLocks     map[string]*siteLock // by site
@@ -672,7 +677,7 @@ func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
 		if name := "promote_storage:" + domain.Group; !a.canAnswer(name) {
 			hint := "make the copy writable at the array, then add: --answer 'promote_storage=writable,as_of=TIME' (or as_of=unknown)"
 			if facts.Planned {
-				hint = "run it on a terminal: the copy is made writable in the middle of it, when " + facts.Source + " has let go; or give the plan a hook promote_storage"
+				hint = "the copy is made writable in the middle of it, when " + facts.Source + " has let go: run it on a terminal, or with --wait-for-answers and drrun answer from another one; or give the plan a hook promote_storage"
 			}
 			return refuse("needs-answer", hint,
 				fmt.Errorf("the plan has no hook promote_storage, and nobody can be asked whether the storage of group %q is writable on site %s", domain.Group, facts.Target))
@@ -769,9 +774,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	s.Gate = stdlib.NewGate(a.Env.Clock, facts.Source, s.Tick, a.look(facts), func(verdict stdlib.Verdict) {
 		a.run.Note(evidenceNote, subject, verdict)
 		a.result.Evidence = &verdict
-		if verdict.Ground == stdlib.GroundConfirmed {
-			a.confirmedBy = verdict.Confirmation.Name
-		}
+		a.relyOn(verdict)
 	})
 	a.run.SetAsker(a.Asker)
 	a.run.WaitForAnswers(a.WaitForAnswers)
@@ -779,7 +782,8 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 		a.run.Observe(a.Observe)
 	}
 	if a.Began != nil {
-		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs)})
+		board := slices.Collect(maps.Values(targetStates(a.run.Board(), facts)))
+		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs), Board: board})
 	}
 	a.session = s
 	s.Begin()

@@ -53,6 +53,9 @@ func (a *attempt) nextCommand() string {
 		return "drrun rollback " + a.result.Run
 	}
 	next := "drrun resume " + a.result.Run
+	if a.ConfirmSourceDown != "" {
+		next += confirmAnew
+	}
 	if a.facts != nil && a.facts.Planned && a.run != nil && !promotionBegan(a.run, a.facts) {
 		next += " (or undo it all: drrun rollback " + a.result.Run + ")"
 	}
