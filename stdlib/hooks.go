@@ -135,11 +135,12 @@ func (s *Session) runHandler(task *engine.Task, handler Handler, subject engine.
 	if handler.Point == "promote_storage" && s.Facts.Planned {
 		args = map[string]any{"group": args, "release": s.promotionArgs(subject.ID)}
 	}
+	key := engine.HookKey(handler.Point, handler.Name, subject)
 	recorded, err := s.Run.Durable(task.OpCtx(), engine.Durable{
-		Key: engine.HookKey(handler.Point, handler.Name, subject), Args: args, OnCut: onCut, Subject: subject, Timeout: timeout,
+		Key: key, Args: args, OnCut: onCut, Subject: subject, Timeout: timeout,
 		Title: "hook " + handler.Point + " (" + handler.Name + ")",
 	}, func(ctx context.Context, retried bool) (any, error) {
-		result, err := handler.Func.CallContext(ctx, task, s.contextFor(retried), argument, handler.Options)
+		result, err := handler.Func.CallContext(insideOf(ctx, enclosing{key: key, retried: retried}), task, s.contextFor(retried), argument, handler.Options)
 		if err != nil {
 			return nil, err
 		}

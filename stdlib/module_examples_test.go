@@ -1,0 +1,64 @@
+package stdlib
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var returns = regexp.MustCompile(`(?m)^--@ returns (.*)$`)
+
+// TestModuleExamples runs the example of every module as a hook; its first line says what it returns.
+func TestModuleExamples(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../examples/modules/*.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown []string
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".lua")
+		shown = append(shown, name)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wanted := returns.FindSubmatch(text)
+			if wanted == nil {
+				t.Fatal("the example does not say what it returns")
+			}
+			var want any
+			if err := json.Unmarshal(wanted[1], &want); err != nil {
+				t.Fatal(err)
+			}
+			s := newScene(t)
+			if prepare := exampleWorlds[name]; prepare != nil {
+				prepare(t, s)
+			}
+			got, err := s.handler("example", string(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("returned %#v, want %#v", got, want)
+			}
+		})
+	}
+	var declared []string
+	for _, module := range Modules(Surroundings{}) {
+		declared = append(declared, module.Name)
+	}
+	if !slices.Equal(declared, shown) {
+		t.Errorf("modules %v, examples of %v", declared, shown)
+	}
+}
+
+// exampleWorlds make the servers and files that an example talks to.
+var exampleWorlds = map[string]func(t *testing.T, s *scene){}
