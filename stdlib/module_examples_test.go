@@ -2,11 +2,13 @@ package stdlib
 
 import (
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -61,4 +63,31 @@ func TestModuleExamples(t *testing.T) {
 }
 
 // exampleWorlds make the servers and files that an example talks to.
-var exampleWorlds = map[string]func(t *testing.T, s *scene){}
+var exampleWorlds = map[string]func(t *testing.T, s *scene){
+	"env": func(_ *testing.T, s *scene) { s.vars["SITE"] = "site-b" },
+	"fs":  func(_ *testing.T, s *scene) { s.write("addresses.csv", "vm,ip\nweb,10.1.0.10\n") },
+	"tcp": func(t *testing.T, s *scene) {
+		_, port := listener(t)
+		s.params["database_port"], s.params["old_port"] = number(t, port), number(t, closedPort(t))
+	},
+	"ping": func(t *testing.T, s *scene) {
+		_, port, _ := net.SplitHostPort(newNameServer(t).address)
+		s.params["dns_port"] = number(t, port)
+	},
+	"dns": func(t *testing.T, s *scene) {
+		s.params["dns"], s.secrets["dns_key"] = newNameServer(t).address, tsigSecret
+	},
+	"exec": func(_ *testing.T, s *scene) {
+		s.secrets["array_password"] = "hunter2"
+		s.write("bin/array", "#!/bin/sh\ncase $1 in promote) test \"$ARRAY_PASSWORD\" = hunter2 && echo rw > $2 && echo promoted $2;; state) cat $2;; esac\n")
+	},
+}
+
+func number(t *testing.T, text string) float64 {
+	t.Helper()
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

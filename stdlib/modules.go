@@ -25,5 +25,7 @@ func Embedded() fs.FS {
 // Modules returns the built-in Go modules that a plan can require, beside "dr", sorted by name. Their calls reach the world through s.
 func Modules(s Surroundings) []lua.Module {
 	o := &outside{Surroundings: s}
-	return []lua.Module{csvModule(), jsonModule(), logModule(o), templateModule(), timeModule(o), yamlModule()}
+	return []lua.Module{
+		csvModule(), dnsModule(o), envModule(o), execModule(o), fsModule(o), jsonModule(), logModule(o), pingModule(o), tcpModule(o), templateModule(), timeModule(o), yamlModule(),
+	}
 }

@@ -50,8 +50,14 @@ func (o *outside) observe(c *lua.Call, look func(ctx context.Context, s *Session
 		ctx, cancel = s.Env.Clock.WithTimeout(ctx, c.Duration("timeout"))
 	}
 	defer cancel()
-	return look(ctx, s)
+	return look(undated{ctx}, s)
 }
+
+// undated hides when a context ends, not that it does: sockets take a deadline for one of the wall, and it is one of model time.
+type undated struct{ context.Context }
+
+// Deadline tells of none.
+func (undated) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // change is one change of the world outside the engines.
 type change struct {
@@ -84,7 +90,7 @@ func (o *outside) change(c *lua.Call, ch change) (any, error) {
 	do := func(ctx context.Context, retried bool) (any, error) {
 		limited, cancel := s.Env.Clock.WithTimeout(ctx, ch.timeout)
 		defer cancel()
-		return ch.do(limited, retried)
+		return ch.do(undated{limited}, retried)
 	}
 	inside, _ := c.Lua.Value(enclosing{}).(enclosing)
 	if inside.whole {

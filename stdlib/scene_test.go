@@ -185,7 +185,7 @@ func (s *scene) steps() []string {
 	if err != nil || len(runs) != 1 {
 		s.t.Fatalf("%d runs, %v", len(runs), err)
 	}
-	info, err := engine.LookAtRun(s.env, s.state, runs[0].ID)
+	info, err := engine.ReadRun(s.env, s.state, runs[0].ID)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -211,4 +211,31 @@ func raised(t *testing.T, err error, code string, words ...string) {
 			t.Errorf("%v (hint: %s) does not hold %q", err, d.Hint, word)
 		}
 	}
+}
+
+// uncancel takes the second Ctrl-C back, for the next attempt.
+func (s *scene) uncancel() {
+	s.hard, s.cancel = context.WithCancel(context.Background())
+	s.t.Cleanup(s.cancel)
+}
+
+// inCondition runs the function that a file returns as a boot condition is run.
+func (s *scene) inCondition(path string) error {
+	return s.within(func(t *engine.Task, rt *lua.Runtime) error {
+		fn, err := rt.RunFile(t, path)
+		if err != nil {
+			return err
+		}
+		return s.session.RunCheck(t, "l", fn.(*lua.Function), nil)
+	})
+}
+
+// answering is a person with one answer; "" is nobody.
+type answering string
+
+func (a answering) Ask(context.Context, engine.Question) (string, error) {
+	if a == "" {
+		return "", engine.ErrNoAnswer
+	}
+	return string(a), nil
 }
