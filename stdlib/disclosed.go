@@ -44,7 +44,8 @@ func (d *disclosed) hide(shown, value string) {
 		return
 	}
 	quoted, _ := json.Marshal(value) // texts always encode
-	forms := []string{value, url.QueryEscape(value), url.PathEscape(value), strings.Trim(string(quoted), `"`), base64.StdEncoding.EncodeToString([]byte(value))}
+	plain, _ := encodeJSON(value, false)
+	forms := []string{value, url.QueryEscape(value), url.PathEscape(value), inside(string(quoted)), inside(plain), base64.StdEncoding.EncodeToString([]byte(value))}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.forms == nil {
@@ -58,6 +59,9 @@ func (d *disclosed) hide(shown, value string) {
 	}
 	slices.SortStableFunc(d.order, func(a, b string) int { return len(b) - len(a) })
 }
+
+// inside is what stands between the quotes of a JSON text.
+func inside(quoted string) string { return quoted[1 : len(quoted)-1] }
 
 // mask takes every disclosed secret out of a text.
 func (d *disclosed) mask(text string) string {

@@ -77,6 +77,9 @@ var exampleWorlds = map[string]func(t *testing.T, s *scene){
 	"dns": func(t *testing.T, s *scene) {
 		s.params["dns"], s.secrets["dns_key"] = newNameServer(t).address, tsigSecret
 	},
+	"http": func(t *testing.T, s *scene) {
+		s.params["array"], s.secrets["array_password"] = newArray(t).URL, "hunter2"
+	},
 	"exec": func(_ *testing.T, s *scene) {
 		s.secrets["array_password"] = "hunter2"
 		s.write("bin/array", "#!/bin/sh\ncase $1 in promote) test \"$ARRAY_PASSWORD\" = hunter2 && echo rw > $2 && echo promoted $2;; state) cat $2;; esac\n")

@@ -45,7 +45,7 @@ func (o *outside) observe(c *lua.Call, look func(ctx context.Context, s *Session
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := c.Ctx, context.CancelFunc(func() {})
+	ctx, cancel := c.Lua, context.CancelFunc(func() {}) // also where only this call observes: the first Ctrl-C ends it
 	if c.Has("timeout") {
 		ctx, cancel = s.Env.Clock.WithTimeout(ctx, c.Duration("timeout"))
 	}
