@@ -146,7 +146,7 @@ func (o *outside) runProgram(ctx context.Context, c *lua.Call, p program, retrie
 	begun := s.Env.Clock.Now()
 	err = command.Run()
 	took := s.Env.Clock.Now().Sub(begun)
-	return o.programEnd(ctx, c, ended{what: "run " + p.shown, err: err, code: exitCode(command), took: took}, stdout, stderr)
+	return o.programEnd(ctx, c, ended{what: "run " + p.shown, err: err, code: exitCode(command), took: took, cut: "it was killed"}, stdout, stderr)
 }
 
 // exitCode is the code that a program ended with; -1 where it did not, as when a signal killed it.
@@ -163,6 +163,7 @@ type ended struct {
 	err  error
 	code int // -1: it did not end by itself
 	took time.Duration
+	cut  string // what was done to it when its time was over: "it was killed"
 }
 
 // programEnd makes the result of a call, or the error.
@@ -181,11 +182,11 @@ func (o *outside) programEnd(ctx context.Context, c *lua.Call, e ended, stdout, 
 	}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fail("what it had done by then stays done; give it more time (timeout = …), or find out why it hangs", "it did not end within %s and was killed", c.Duration("timeout"))
+		return fail("what it had done by then stays done; give it more time (timeout = …), or find out why it hangs", "it did not end within %s: %s", c.Duration("timeout"), e.cut)
 	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
-		return fail("what it had done by then stays done; give the hook more time (timeout = …)", "it was killed after %s, because the time of the hook was over", e.took.Round(time.Millisecond))
+		return fail("what it had done by then stays done; give the hook more time (timeout = …)", "%s after %s, because the time of the hook was over", e.cut, e.took.Round(time.Millisecond))
 	case ctx.Err() != nil:
-		return fail("what it had done by then stays done", "it was killed after %s, because the run was cancelled", e.took.Round(time.Millisecond))
+		return fail("what it had done by then stays done", "%s after %s, because the run was cancelled", e.cut, e.took.Round(time.Millisecond))
 	case e.code >= 0 && !okCode(c, e.code):
 		return fail("", "it ended with the exit code %d after %s", e.code, e.took.Round(time.Millisecond))
 	case e.code < 0 && e.err != nil:
