@@ -241,10 +241,20 @@ type request struct {
 	digest any    // the JSON body, secrets by name
 	// secret tells whether a secret goes with the request.
 	secret bool
+	// json is sent as JSON where it is not nil, else body, a text or a secret.
+	json, body any
 }
 
 func (o *outside) requestOf(c *lua.Call, method string) (*request, error) {
-	address, err := url.Parse(c.String("url"))
+	if c.Has("json") && c.Has("body") {
+		return nil, c.Errorf("bad-argument", "body", "give either json or body")
+	}
+	return o.requestTo(c, method, c.String("url"), c.Value("json"), c.Value("body"))
+}
+
+// requestTo is requestOf for an address and a body that the call does not hold as they are.
+func (o *outside) requestTo(c *lua.Call, method, to string, data, body any) (*request, error) {
+	address, err := url.Parse(to)
 	if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "" {
 		return nil, c.Errorf("bad-argument", "url", "the url is none of http or https")
 	}
@@ -262,19 +272,16 @@ func (o *outside) requestOf(c *lua.Call, method string) (*request, error) {
 		address.RawQuery = query.Encode()
 	}
 	shown := url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path}
-	r := &request{method: method, url: address, shown: method + " " + shown.String()}
+	r := &request{method: method, url: address, shown: method + " " + shown.String(), json: data, body: body}
 	if c.Has("user") != c.Has("password") || c.Has("user") && c.Has("token") {
 		return nil, c.Errorf("bad-argument", "", "give user and password, or token, or none of them")
-	}
-	if c.Has("json") && c.Has("body") {
-		return nil, c.Errorf("bad-argument", "body", "give either json or body")
 	}
 	r.secret = c.Has("password") || c.Has("token")
 	for _, value := range c.Table("headers") {
 		_, isSecret := value.(*lua.Secret)
 		r.secret = r.secret || isSecret
 	}
-	r.digest, err = withSecrets(c.Value("json"), func(s *lua.Secret) (string, error) { r.secret = true; return s.String(), nil })
+	r.digest, err = withSecrets(data, func(s *lua.Secret) (string, error) { r.secret = true; return s.String(), nil })
 	if err == nil {
 		r.digest, err = recordable(r.digest, "json")
 	}
@@ -453,8 +460,8 @@ func (o *outside) message(ctx context.Context, c *lua.Call, r *request) (*http.R
 	var body io.Reader
 	kind := "text/plain; charset=utf-8"
 	switch {
-	case c.Has("json"):
-		data, err := withSecrets(c.Value("json"), func(s *lua.Secret) (string, error) { return o.disclosed.reveal(ctx, s) })
+	case r.json != nil:
+		data, err := withSecrets(r.json, func(s *lua.Secret) (string, error) { return o.disclosed.reveal(ctx, s) })
 		if err == nil {
 			data, err = recordable(data, "json")
 		}
@@ -466,8 +473,8 @@ func (o *outside) message(ctx context.Context, c *lua.Call, r *request) (*http.R
 			return nil, err
 		}
 		body, kind = strings.NewReader(text), "application/json"
-	case c.Has("body"):
-		text, err := o.disclosed.reveal(ctx, c.Value("body"))
+	case r.body != nil:
+		text, err := o.disclosed.reveal(ctx, r.body)
 		if err != nil {
 			return nil, err
 		}

@@ -85,6 +85,9 @@ var exampleWorlds = map[string]func(t *testing.T, s *scene){
 		s.write("known_hosts", h.known)
 		s.params["array"], s.params["array_port"], s.secrets["array_password"] = "127.0.0.1", number(t, h.port), "hunter2"
 	},
+	"notify": func(t *testing.T, s *scene) {
+		s.params["mail_server"], s.secrets["channel"] = newMailServer(t, nil).address, newArray(t).URL+"/channel"
+	},
 	"exec": func(_ *testing.T, s *scene) {
 		s.secrets["array_password"] = "hunter2"
 		s.write("bin/array", "#!/bin/sh\ncase $1 in promote) test \"$ARRAY_PASSWORD\" = hunter2 && echo rw > $2 && echo promoted $2;; state) cat $2;; esac\n")

@@ -26,6 +26,6 @@ func Embedded() fs.FS {
 func Modules(s Surroundings) []lua.Module {
 	o := &outside{Surroundings: s}
 	return []lua.Module{
-		csvModule(), dnsModule(o), envModule(o), execModule(o), fsModule(o), httpModule(o), jsonModule(), logModule(o), pingModule(o), sshModule(o), tcpModule(o), templateModule(), timeModule(o), yamlModule(),
+		csvModule(), dnsModule(o), envModule(o), execModule(o), fsModule(o), httpModule(o), jsonModule(), logModule(o), notifyModule(o), pingModule(o), sshModule(o), tcpModule(o), templateModule(), timeModule(o), yamlModule(),
 	}
 }
