@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -176,6 +177,7 @@ const tsigSecret = "c2VjcmV0LW9mLXRoZS1rZXkh"
 // nameServer is the primary of example.com, and takes updates that are signed with the key "drrun".
 type nameServer struct {
 	address string
+	mu      sync.Mutex          // two servers, for UDP and TCP
 	zone    map[string][]string // "name type" → values
 	updates int
 }
@@ -208,6 +210,8 @@ func newNameServer(t *testing.T) *nameServer {
 }
 
 func (n *nameServer) ServeDNS(w dns.ResponseWriter, question *dns.Msg) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	answer := new(dns.Msg).SetReply(question)
 	defer func() { _ = w.WriteMsg(answer) }()
 	if question.Opcode == dns.OpcodeUpdate {
@@ -316,12 +320,14 @@ return dns.update { server = "` + n.address + `", zone = "example.com", key = { 
 	if want := map[string]any{"server": n.address, "zone": "example.com.", "changes": 5.0}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v", got)
 	}
+	n.mu.Lock()
 	if got := n.zone["www.example.com. A"]; !reflect.DeepEqual(got, []string{"10.1.0.10", "10.1.0.11"}) {
 		t.Errorf("www is %v", got)
 	}
 	if len(n.zone["t.example.com. TXT"]) != 1 || n.zone["alias.example.com. CNAME"] != nil || len(n.zone["note.example.com. TXT"]) != 0 {
 		t.Errorf("the zone is %v", n.zone)
 	}
+	n.mu.Unlock()
 	_, err := call("other", `set = { { name = "www", value = "10.9.9.9" } }`)
 	raised(t, err, "dns-failed", "REFUSED", "example.com", "no record was changed")
 	for rest, words := range map[string]string{
@@ -331,6 +337,8 @@ return dns.update { server = "` + n.address + `", zone = "example.com", key = { 
 		_, err := call("tsig", rest)
 		raised(t, err, "bad-argument", words)
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.updates != 1 {
 		t.Errorf("%d updates", n.updates)
 	}

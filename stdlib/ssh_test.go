@@ -10,6 +10,7 @@ import (
 	"net"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,6 +48,8 @@ func newSSHHost(t *testing.T, password string) *sshHost {
 			return nil, nil
 		},
 		PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
 			if h.allowed == nil || string(key.Marshal()) != string(h.allowed.Marshal()) {
 				return nil, errors.New("unknown key")
 			}
@@ -98,6 +101,13 @@ func (h *sshHost) serve(plain net.Conn, config *ssh.ServerConfig) {
 			_ = channel.Close()
 		}
 	}
+}
+
+// commands are what was run.
+func (h *sshHost) commands() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.ran)
 }
 
 func (h *sshHost) run(connection *ssh.ServerConn, command string, channel ssh.Channel) (code uint32, silent bool) {
@@ -158,7 +168,9 @@ func TestSSH(t *testing.T) {
 local r = ssh.run { host = "127.0.0.1", port = ` + h.port + `, user = "admin", ` + rest + ` }
 return r.code .. "|" .. r.stdout .. "|" .. r.stderr`)
 	}
+	h.mu.Lock()
 	h.allowed = public
+	h.mu.Unlock()
 	keys := agent.NewKeyring()
 	if err := keys.Add(agent.AddedKey{PrivateKey: raw}); err != nil {
 		t.Fatal(err)
@@ -196,7 +208,7 @@ return r.code .. "|" .. r.stdout .. "|" .. r.stderr`)
 		t.Errorf("by agent: got %q, %v", got, err)
 	}
 	s.vars["SSH_AUTH_SOCK"] = ""
-	ran := len(h.ran)
+	ran := len(h.commands())
 	for rest, want := range map[string][]string{
 		`command = "x", password = dr.secret "phrase"`:                    {"ssh-failed", "log in as admin@127.0.0.1", "unable to authenticate", "was not run"},
 		`command = "x", key_file = "plain"`:                               {"ssh-failed", "unable to authenticate"},
@@ -211,8 +223,8 @@ return r.code .. "|" .. r.stdout .. "|" .. r.stderr`)
 		_, err := call(rest)
 		raised(t, err, want[0], want[1:]...)
 	}
-	if len(h.ran) != ran {
-		t.Errorf("commands were run: %q", h.ran[ran:])
+	if now := h.commands(); len(now) != ran {
+		t.Errorf("commands were run: %q", now[ran:])
 	}
 	_, err = call(`command = "promote gone", password = dr.secret "pw"`)
 	raised(t, err, "exec-failed", "run promote gone on 127.0.0.1: it ended with the exit code 4", "it said: no such volume: gone")
@@ -243,8 +255,8 @@ func TestSSHHostKeys(t *testing.T) {
 		_, err := s.lua(`return require "ssh".run { host = "127.0.0.1", port = ` + h.port + `, user = "admin", command = "x", password = require "dr".secret "pw" }`)
 		raised(t, err, want[0], want[1:]...)
 	}
-	if len(h.ran) > 0 {
-		t.Errorf("ran %q", h.ran)
+	if ran := h.commands(); len(ran) > 0 {
+		t.Errorf("ran %q", ran)
 	}
 }
 
@@ -276,7 +288,7 @@ return r.stdout`
 		t.Fatal("no error")
 	}
 	s.end()
-	if got := s.must(s.hook("h", code)); got != "promote vol: done by admin\n" || !reflect.DeepEqual(h.ran, []string{"promote vol"}) {
-		t.Errorf("got %q, ran %q", got, h.ran)
+	if got := s.must(s.hook("h", code)); got != "promote vol: done by admin\n" || !reflect.DeepEqual(h.commands(), []string{"promote vol"}) {
+		t.Errorf("got %q, ran %q", got, h.commands())
 	}
 }
