@@ -35,7 +35,7 @@ func execModule(o *outside) lua.Module {
 			Params: []lua.Param{
 				{Name: "argv", Type: lua.List(lua.String), Positional: true, Optional: true, Doc: "Program and arguments, each by itself. A name without / is looked for in PATH, \"./name\" starts in the plan's folder. Everybody on the machine can read arguments: secrets are refused here."},
 				{Name: "shell", Type: lua.String, Optional: true, Doc: "Instead of argv: a text for /bin/sh -c."},
-				{Name: "env", Type: lua.Map(textOrSecret()), Optional: true, Doc: "Variables to add to the environment; a value may be a dr.secret. Variables DRRUN_SECRET_… of drrun itself are not passed on."},
+				{Name: "env", Type: lua.Map(textOrSecret()), Optional: true, Doc: "Variables to add to the environment; a value may be a dr.secret. Variables DRRUN_SECRET_… of drrun itself are not passed on; DRRUN_RETRIED is true where an earlier try may have had its effect."},
 				{Name: "stdin", Type: textOrSecret(), Optional: true, Doc: "What it reads. Default: nothing."},
 				{Name: "folder", Type: lua.String, Optional: true, Doc: "Working folder; a relative one starts in the plan's folder, which is the default."},
 				{Name: "timeout", Type: lua.Duration, Default: "1m", Doc: "How long it may take."},

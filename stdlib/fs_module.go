@@ -28,7 +28,7 @@ func fsModule(o *outside) lua.Module {
 				Doc: "Returns the content of a file of at most 16 MiB. Raises no-file when there is none.",
 				Run: func(c *lua.Call) (any, error) {
 					return o.observe(c, func(_ context.Context, s *Session) (any, error) {
-						place, err := o.below(c, s)
+						place, err := o.below(c)
 						if err != nil {
 							return nil, err
 						}
@@ -54,7 +54,7 @@ func fsModule(o *outside) lua.Module {
 				Doc: "Whether there is a file or folder of that name.",
 				Run: func(c *lua.Call) (any, error) {
 					return o.observe(c, func(_ context.Context, s *Session) (any, error) {
-						place, err := o.below(c, s)
+						place, err := o.below(c)
 						if err != nil {
 							return nil, err
 						}
@@ -75,7 +75,7 @@ func fsModule(o *outside) lua.Module {
 				Doc:    "What a folder holds, sorted by name: name, dir (true for a folder), size in bytes. Hidden files are left out.",
 				Run: func(c *lua.Call) (any, error) {
 					return o.observe(c, func(_ context.Context, s *Session) (any, error) {
-						place, err := o.below(c, s)
+						place, err := o.below(c)
 						if err != nil {
 							return nil, err
 						}
@@ -98,7 +98,7 @@ func fsModule(o *outside) lua.Module {
 }
 
 // below returns the place of the file that a call names, and refuses what lies outside of the plan's folder.
-func (o *outside) below(c *lua.Call, _ *Session) (string, error) {
+func (o *outside) below(c *lua.Call) (string, error) {
 	given := c.String("path")
 	if given == "" {
 		return "", c.Errorf("bad-argument", "path", "the path is empty")
@@ -108,7 +108,7 @@ func (o *outside) below(c *lua.Call, _ *Session) (string, error) {
 		return "", o.leadsOut(c, given, given)
 	}
 	place := filepath.Join(o.Folder, filepath.FromSlash(clean))
-	real, err := filepath.EvalSymlinks(place)
+	target, err := filepath.EvalSymlinks(place)
 	if errors.Is(err, fs.ErrNotExist) {
 		return place, nil // nothing to follow: whoever reads it finds out
 	}
@@ -119,8 +119,8 @@ func (o *outside) below(c *lua.Call, _ *Session) (string, error) {
 	if err != nil {
 		return "", fileFault(c, "look at", err)
 	}
-	if inside, err := filepath.Rel(folder, real); err != nil || inside == ".." || strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
-		return "", o.leadsOut(c, given, real)
+	if inside, err := filepath.Rel(folder, target); err != nil || inside == ".." || strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
+		return "", o.leadsOut(c, given, target)
 	}
 	return place, nil
 }

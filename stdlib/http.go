@@ -24,7 +24,7 @@ func httpModule(o *outside) lua.Module {
 	return lua.Module{
 		Name: "http",
 		Doc: "HTTP and HTTPS, with JSON. An answer is { status =, headers = (by name in small letters), body =, json = (where the answer is JSON), truncated = }. " +
-			"Another status than those expected raises http-failed with what the server said. get and head observe; post, put, patch and delete are changes, unless observe is true.",
+			"Another status than those expected raises http-failed with what the server said. get and head observe; post, put, patch and delete are changes, unless observe is true. HTTPS_PROXY, HTTP_PROXY and NO_PROXY count.",
 		Funcs: []lua.Func{
 			o.lookFunc("get", http.MethodGet, "Reads. Tries again where the server cannot be reached or is busy (429, 502, 503, 504)."),
 			o.lookFunc("head", http.MethodHead, "Reads the headers only."),

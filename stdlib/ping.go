@@ -79,14 +79,14 @@ func pingHost(ctx context.Context, s *Session, host string) (alive bool, err err
 
 // listenICMP opens a socket for echo: an unprivileged one where the system has them, else a raw one.
 func listenICMP(ip net.IP) (connection *icmp.PacketConn, raw bool, err error) {
-	unprivileged, privileged, any := "udp4", "ip4:icmp", "0.0.0.0"
+	unprivileged, privileged, local := "udp4", "ip4:icmp", "0.0.0.0"
 	if ip.To4() == nil {
-		unprivileged, privileged, any = "udp6", "ip6:ipv6-icmp", "::"
+		unprivileged, privileged, local = "udp6", "ip6:ipv6-icmp", "::"
 	}
-	if connection, err = icmp.ListenPacket(unprivileged, any); err == nil {
+	if connection, err = icmp.ListenPacket(unprivileged, local); err == nil {
 		return connection, false, nil
 	}
-	if connection, err = icmp.ListenPacket(privileged, any); err == nil {
+	if connection, err = icmp.ListenPacket(privileged, local); err == nil {
 		return connection, true, nil
 	}
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {

@@ -78,3 +78,45 @@ func TestModulesAtLoad(t *testing.T) {
 		t.Errorf("findings %s", found)
 	}
 }
+
+// TestModulesInABootCondition sees that a VM counts as running when a server says so, that what fails until then is no error, and that a
+// condition cannot change anything.
+func TestModulesInABootCondition(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, condition string
+		exit, asked     int
+	}{
+		{"a server that starts", `http.ok(A)`, 0, 3},
+		{"one that never answers", `http.ok "http://127.0.0.1:1/"`, 4, 0},
+		{"a change", `http.put(A).status == 200`, 4, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			asked := 0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				mu.Lock()
+				defer mu.Unlock()
+				if asked++; asked < 3 {
+					w.WriteHeader(http.StatusServiceUnavailable)
+				}
+			}))
+			defer server.Close()
+			p := newPair(t, 23, lab.TwoSitesOptions{})
+			p.edit(`rank = 0, boot = dr.boot.guest_agent { timeout = "5m" }`, "rank = 0, boot = function() return "+strings.Replace(c.condition, "(A)", `("`+server.URL+`")`, 1)+" end")
+			p.edit("local plan = dr.plan", "local http = require \"http\"\nlocal plan = dr.plan")
+			p.lose()
+			r := p.failover(nil)
+			expect(t, r, c.exit)
+			mu.Lock()
+			defer mu.Unlock()
+			if asked != c.asked {
+				t.Errorf("asked %d times, want %d", asked, c.asked)
+			}
+			if c.name == "a change" && !strings.Contains(fmt.Sprint(r.VMs), "may only observe") {
+				t.Errorf("VMs: %+v", r.VMs)
+			}
+		})
+	}
+}
