@@ -238,7 +238,11 @@ func ParseSize(text string) (int64, error) {
 // value converts one value, or adds a finding and returns false.
 func (k *checker) value(t Type, v glua.LValue, path []any) (any, bool) {
 	bad := func() (any, bool) {
-		k.add(path, false, "bad-argument", typeHint(t), "%s is not %s: %s", pathText(path), describeType(t), describeValue(v))
+		shown := describeValue(v)
+		if text, isText := v.(glua.LString); isText && t.kind == kindSecret && text != "" {
+			shown = "a text" // most likely the secret itself, in clear
+		}
+		k.add(path, false, "bad-argument", typeHint(t), "%s is not %s: %s", pathText(path), describeType(t), shown)
 		return nil, false
 	}
 	switch t.kind {

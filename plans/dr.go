@@ -73,7 +73,7 @@ func (d *module) secretFunc() lua.Func {
 	return lua.Func{
 		Name: "secret", Effect: lua.Pure, Returns: "secret",
 		Doc: "A value that is in no plan, journal, log or report: from DRRUN_SECRET_NAME, from the file that DRRUN_SECRET_NAME_FILE names, " +
-			"from file, or from a prompt.",
+			"from the command in DRRUN_SECRET_NAME_COMMAND, from file, from those that `drrun secrets set` keeps, or from a prompt.",
 		Params: []lua.Param{
 			{Name: "name", Type: lua.String, Positional: true, Doc: "Name of the secret, such as \"primary_password\"."},
 			{Name: "file", Type: lua.String, Optional: true, Doc: "A file that holds it; a relative path starts in the plan's folder."},

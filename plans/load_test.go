@@ -172,17 +172,39 @@ func TestSecretResolver(t *testing.T) {
 		name, file string
 		env        map[string]string
 		prompt     string
+		store      string
 		want, bad  string
 	}{
 		{name: "variable", env: map[string]string{"DRRUN_SECRET_MY_DB_1": "from-env", "DRRUN_SECRET_MY_DB_1_FILE": "/etc/pw"}, file: "pw", want: "from-env"},
 		{name: "file variable", env: map[string]string{"DRRUN_SECRET_MY_DB_1_FILE": "/etc/pw"}, file: "pw", want: "from-file"},
 		{name: "the plan's file", file: "pw", prompt: "typed", want: "from-plan-file"},
+		{name: "command", env: map[string]string{"DRRUN_SECRET_MY_DB_1_COMMAND": "vault get"}, file: "pw", want: "from vault get"},
+		{name: "command that fails", env: map[string]string{"DRRUN_SECRET_MY_DB_1_COMMAND": "false"}, file: "pw", bad: `find secret "my_db-1": the command in DRRUN_SECRET_MY_DB_1_COMMAND failed: exit status 1`},
+		{name: "command that prints nothing", env: map[string]string{"DRRUN_SECRET_MY_DB_1_COMMAND": "true"}, bad: `find secret "my_db-1": the command in DRRUN_SECRET_MY_DB_1_COMMAND printed nothing`},
+		{name: "store", store: "kept", prompt: "typed", want: "kept"},
+		{name: "the plan's file before the store", file: "pw", store: "kept", want: "from-plan-file"},
+		{name: "store that cannot be opened", store: "locked", prompt: "typed", bad: `find secret "my_db-1": those that are kept here cannot be read: no key`},
 		{name: "prompt", prompt: "typed", want: "typed"},
 		{name: "nothing", bad: `find secret "my_db-1": DRRUN_SECRET_MY_DB_1 is not set, and there is no terminal to ask at`},
 		{name: "missing file", file: "other", bad: `find secret "my_db-1": its file cannot be read: open dir/other: file does not exist`},
 		{name: "empty file", env: map[string]string{"DRRUN_SECRET_MY_DB_1_FILE": "empty"}, bad: `find secret "my_db-1": the file empty is empty`},
 	} {
 		r := SecretResolver{Env: func(name string) (string, bool) { v, ok := c.env[name]; return v, ok }, ReadFile: files.read}
+		r.Command = func(_ context.Context, command string) (string, error) {
+			switch command {
+			case "false":
+				return "", errors.New("exit status 1")
+			case "true":
+				return "\n", nil
+			}
+			return "from " + command + "\n", nil
+		}
+		r.Store = func(name string) (string, bool, error) {
+			if c.store == "locked" {
+				return "", false, errors.New("no key")
+			}
+			return c.store, name == "my_db-1" && c.store != "", nil
+		}
 		if c.prompt != "" {
 			r.Prompt = func(context.Context, string) (string, error) { return c.prompt, nil }
 		}

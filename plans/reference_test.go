@@ -39,7 +39,8 @@ Made from the declarations in the program; a stale page fails the tests.
 
 A call with one table takes named arguments (` + "`vm:start { timeout = \"10m\" }`" + `), any other takes them by place. Durations are texts with a unit
 ("90s", "5m", "1h30m") or seconds. A call that fails raises; ` + "`local ok, err = pcall(…)`" + ` gives ` + "`err.code`, `err.message`, `err.hint`" + `.
-Calls that **change** an engine first look, and do nothing where the goal holds. No code in a plan reaches files, processes or the network.
+Calls that **change** an engine first look, and do nothing where the goal holds. Code in a plan reaches files, processes and the network only
+through the [modules for hooks](#modules-for-hooks).
 
 `)
 	module := DR(Options{})
@@ -63,6 +64,7 @@ Calls that **change** an engine first look, and do nothing where the goal holds.
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", point.Name, point.Doc, map[string]string{"ask": "a person is asked whether it was done", "retry": "it is called again, with ctx.retried"}[point.OnCut])
 	}
 	b.WriteString("\n")
+	writeModules(&b)
 	for _, class := range stdlib.Classes() {
 		b.WriteString("## " + class.Name + "\n\n" + class.Doc + "\n\n")
 		writeClass(&b, class.Name, class)
@@ -87,8 +89,13 @@ func writeFunc(b *strings.Builder, owner string, fn *lua.Func) {
 		title += " → " + fn.Returns
 	}
 	fmt.Fprintf(b, "### `%s`\n\n", title)
-	if fn.Effect == lua.Changes {
+	switch {
+	case fn.Effect == lua.Changes:
 		b.WriteString("**Changes** the engine. ")
+	case owner[len(owner)-1] == '.' && fn.Effect == lua.Observes:
+		b.WriteString("**Observes.** ")
+	case owner[len(owner)-1] == '.' && fn.Effect == lua.Durable:
+		b.WriteString("A **change**. ")
 	}
 	b.WriteString(fn.Doc + "\n\n")
 	writeParams(b, fn.Params, "")
@@ -108,6 +115,23 @@ func writeParams(b *strings.Builder, params []lua.Param, indent string) {
 		}
 		fmt.Fprintf(b, "%s- `%s`: %s%s. %s\n", indent, p.Name, strings.ReplaceAll(p.Type.String(), " or a dr.todo", ""), note, p.Doc)
 		writeParams(b, p.Type.Fields(), indent+"  ")
+	}
+}
+
+// writeModules writes what hooks can require, with the example of each that the tests run.
+func writeModules(b *strings.Builder) {
+	b.WriteString("## Modules for hooks\n\nEach is had by `require \"NAME\"`. What only computes can be called anywhere; what **observes** or makes a **change** only while a run is on: " +
+		"in hooks, steps, conditions, checks and workflows, not while the plan is being loaded.\n\nA change is a durable step of its own: a resumed run gets its recorded result and does not make it again. " +
+		"Inside `ctx:step` it is a part of that step. A dry run makes none and lists each; a boot condition may make none. " +
+		"Secrets (`dr.secret`) are taken only where a parameter says so, and are masked in whatever comes back.\n\n")
+	for _, module := range stdlib.Modules(stdlib.Surroundings{}) {
+		b.WriteString("### require \"" + module.Name + "\"\n\n" + module.Doc + "\n\n")
+		if example, err := os.ReadFile("../examples/modules/" + module.Name + ".lua"); err == nil {
+			fmt.Fprintf(b, "```lua\n%s```\n\n", example)
+		}
+		for i := range module.Funcs {
+			writeFunc(b, module.Name+".", &module.Funcs[i])
+		}
 	}
 }
 

@@ -22,5 +22,10 @@ func Embedded() fs.FS {
 	return sub
 }
 
-// Modules returns the built-in Go modules that a plan can require, beside "dr".
-func Modules() []lua.Module { return nil }
+// Modules returns the built-in Go modules that a plan can require, beside "dr", sorted by name. Their calls reach the world through s.
+func Modules(s Surroundings) []lua.Module {
+	o := &outside{Surroundings: s}
+	return []lua.Module{
+		csvModule(), dnsModule(o), envModule(o), execModule(o), fsModule(o), httpModule(o), jsonModule(), logModule(o), notifyModule(o), pingModule(o), sshModule(o), tcpModule(o), templateModule(), timeModule(o), yamlModule(),
+	}
+}

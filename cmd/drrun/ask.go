@@ -184,7 +184,7 @@ func (a *asker) secret(ctx context.Context, text string) (string, error) {
 
 // resolver finds the secrets of a plan.
 func (a *asker) resolver() plans.SecretResolver {
-	resolver := plans.SecretResolver{Env: a.env.Getenv, ReadFile: a.model.FS.ReadFile}
+	resolver := plans.SecretResolver{Env: a.env.Getenv, ReadFile: a.model.FS.ReadFile, Command: secretFrom(a.model.Clock), Store: a.env.secretStore(a.model.FS).find}
 	if a.env.interactive() {
 		resolver.Prompt = a.secret
 	}

@@ -105,7 +105,7 @@ func process(ts *testscript.TestScript, args []string) *exec.Cmd {
 	command := exec.Command(program, args...)
 	command.Dir = ts.MkAbs(".")
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "DRRUN_STATE", "DRRUN_SPEED", "DRRUN_SPEED_SINCE", "LAB_CONTROL",
-		"DRRUN_MIRROR", "DRRUN_SIGNING_KEY", "DRRUN_SECRET_PRIMARY_PASSWORD", "DRRUN_SECRET_SECONDARY_PASSWORD", "DRRUN_CHROMIUM", "GOCOVERDIR"} {
+		"DRRUN_MIRROR", "DRRUN_SIGNING_KEY", "DRRUN_SECRET_PRIMARY_PASSWORD", "DRRUN_SECRET_SECONDARY_PASSWORD", "DRRUN_SECRET_SECONDARY_PASSWORD_COMMAND", "DRRUN_SECRETS", "DRRUN_SECRETS_KEY", "DRRUN_CHROMIUM", "GOCOVERDIR"} {
 		if value := ts.Getenv(name); value != "" {
 			command.Env = append(command.Env, name+"="+value)
 		}

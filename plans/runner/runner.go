@@ -306,7 +306,7 @@ func (a *attempt) within(soft, hard context.Context, name string, main func(*eng
 func (a *attempt) load(t *engine.Task) error {
 	folder := filepath.Dir(a.PlanFile)
 	a.runtime = lua.New(lua.Options{
-		Modules:  append([]lua.Module{plans.DR(plans.Options{Secrets: a.Secrets, ReadFile: a.readFile})}, stdlib.Modules()...),
+		Modules:  append([]lua.Module{plans.DR(plans.Options{Secrets: a.Secrets, ReadFile: a.readFile})}, stdlib.Modules(a.surroundings())...),
 		Embedded: a.builtin,
 		Path:     append([]string{folder, filepath.Join(folder, "lib")}, a.LibDirs...),
 		ReadFile: a.readFile,

@@ -1,0 +1,16 @@
+package runner
+
+import (
+	"path/filepath"
+
+	"drrun/stdlib"
+)
+
+// surroundings are what the modules for hooks see of this attempt. While the plan is being loaded there is no session.
+func (a *attempt) surroundings() stdlib.Surroundings {
+	return stdlib.Surroundings{
+		Session: func() *stdlib.Session { return a.session },
+		Folder:  filepath.Dir(a.PlanFile),
+		Getenv:  a.Secrets.Env,
+	}
+}
