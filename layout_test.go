@@ -27,7 +27,8 @@ var allowed = map[string][]string{
 	"examples":     {},
 	"interop":      {},
 
-	"internal/sabotage": {},
+	"internal/diagmarks": {},
+	"internal/sabotage":  {},
 }
 
 // guarded are the foreign packages that only the folders above that name them may import.

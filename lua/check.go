@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -105,8 +106,14 @@ func (k *checker) positionalTable(params []Param, table *glua.LTable) bool {
 	if params[i].Rest {
 		return true
 	}
-	named := slices.ContainsFunc(params, func(p Param) bool { return table.RawGetString(p.Name) != glua.LNil })
-	return !named && (table.Len() > 0 || acceptsTable(params[i].Type) || isErrorTable(table))
+	if params[i].Type.kind == kindObject && !anyNamed(params, table) {
+		return true // plan:use { name = …, hooks = … }: what was meant is the library
+	}
+	return !anyNamed(params, table) && (table.Len() > 0 || acceptsTable(params[i].Type) || isErrorTable(table))
+}
+
+func anyNamed(params []Param, table *glua.LTable) bool {
+	return slices.ContainsFunc(params, func(p Param) bool { return table.RawGetString(p.Name) != glua.LNil })
 }
 
 func acceptsTable(t Type) bool {
@@ -238,8 +245,11 @@ func ParseSize(text string) (int64, error) {
 // value converts one value, or adds a finding and returns false.
 func (k *checker) value(t Type, v glua.LValue, path []any) (any, bool) {
 	bad := func() (any, bool) {
-		k.add(path, false, "bad-argument", typeHint(t), "%s is not %s: %s", pathText(path), describeType(t), describeValue(v))
+		k.add(path, false, "bad-argument", valueHint(t, v), "%s is not %s: %s", pathText(path), describeType(t), describeValue(v))
 		return nil, false
+	}
+	if isWrongValue(v) && t.kind != kindAny {
+		return nil, false // why it is wrong has been said
 	}
 	switch t.kind {
 	case kindAny:
@@ -432,6 +442,37 @@ func describeType(t Type) string {
 	return strings.Join(parts, " or ")
 }
 
+// valueHint says how a value that does not fit is written.
+func valueHint(t Type, v glua.LValue) string {
+	text, isText := v.(glua.LString)
+	switch {
+	case t.hint != "":
+		return t.hint
+	case t.kind == kindOneOf:
+		for _, alternative := range t.alts {
+			if hint := valueHint(alternative, v); hint != "" && alternative.kind != kindFunction {
+				return hint
+			}
+		}
+		return ""
+	case t.kind == kindEnum && isText:
+		return DidYouMean(string(text), t.values)
+	case t.kind == kindDuration && isText:
+		return cmp.Or(durationHint(string(text)), typeHint(t))
+	case t.kind == kindDuration && v.Type() == glua.LTNumber:
+		return "a duration is not negative, and not without end"
+	case t.kind == kindBool && isText:
+		return cmp.Or(map[string]string{"true": "write true, without quotes", "yes": "write true", "false": "write false, without quotes", "no": "write false"}[string(text)], "write true or false")
+	case t.kind == kindList && isText:
+		return fmt.Sprintf("write a list: { %q }", string(text))
+	case (t.kind == kindInteger || t.kind == kindNumber) && isText && wholeNumber.MatchString(string(text)):
+		return "write " + string(text) + ", without quotes"
+	}
+	return typeHint(t)
+}
+
+var wholeNumber = regexp.MustCompile(`^-?[0-9]+$`)
+
 func typeHint(t Type) string {
 	switch t.kind {
 	case kindDuration:
@@ -446,6 +487,12 @@ func typeHint(t Type) string {
 		return "write a whole number, without quotes"
 	case kindList:
 		return "write a list: { a, b }"
+	case kindBool:
+		return "write true or false"
+	case kindFunction:
+		return "write function(…) … end"
+	case kindTable, kindMap:
+		return "write a table: { name = value }"
 	case kindOneOf:
 		if t.alts[0].kind == kindSize {
 			return typeHint(t.alts[0])

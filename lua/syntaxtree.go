@@ -9,7 +9,7 @@ type visitor struct {
 	// These are for scopes; a visitor has all three or none.
 	enter   func(line int, names ...string)
 	leave   func()
-	declare func(*ast.LocalAssignStmt) // behind its expressions, which do not see the new names
+	declare func(*ast.LocalAssignStmt) // behind its expressions, which do not see the new names; before a single function, which does
 }
 
 // scope visits a block with names of its own. until is a condition that sees the names of the block.
@@ -37,8 +37,13 @@ func (v visitor) statement(s ast.Stmt) {
 		v.exprs(n.Lhs)
 		v.exprs(n.Rhs)
 	case *ast.LocalAssignStmt:
+		// A function that is the only value sees its own name: gopher-lua compiles local f = function as local function f.
+		own := len(n.Names) == 1 && len(n.Exprs) == 1 && isFunction(n.Exprs[0])
+		if own && v.declare != nil {
+			v.declare(n)
+		}
 		v.exprs(n.Exprs)
-		if v.declare != nil {
+		if !own && v.declare != nil {
 			v.declare(n)
 		}
 	case *ast.FuncCallStmt:
@@ -74,6 +79,8 @@ func (v visitor) statement(s ast.Stmt) {
 		v.exprs(n.Exprs)
 	}
 }
+
+func isFunction(e ast.Expr) bool { _, is := e.(*ast.FunctionExpr); return is }
 
 func (v visitor) function(fn *ast.FunctionExpr, names ...string) {
 	if v.onExpr != nil {

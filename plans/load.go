@@ -3,6 +3,7 @@ package plans
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,12 +17,23 @@ import (
 // nil means that the plan is sound. The plan is nil when the file did not get as far as returning one; else it is as complete as it can
 // be, so that the sites can be looked at although something is left to be filled in. rt must have the module DR, and serve this one plan.
 func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics) {
-	l := &loading{}
+	l := &loading{unused: map[*library]lua.Pos{}}
 	before := t.Local(loadingKey{})
 	t.SetLocal(loadingKey{}, l)
 	defer t.SetLocal(loadingKey{}, before)
-	value, err := rt.RunFile(t, file)
-	found := l.found
+	var value any
+	found, err := rt.Collect(func() (err error) {
+		value, err = rt.RunFile(t, file)
+		return err
+	})
+	found = append(found, l.found...)
+	if !slices.ContainsFunc(found, func(d *lua.Diagnostic) bool { return d.Subject == "plan:use" || d.Code == "module-returns-nothing" }) {
+		found = append(found, l.unusedLibraries()...)
+	}
+	for _, extra := range l.plans[min(1, len(l.plans)):] {
+		found = append(found, &lua.Diagnostic{Pos: extra.Pos, Severity: SeverityError, Subject: "dr.plan", Code: "two-plans",
+			Message: fmt.Sprintf("the file makes a second plan; the first one is in line %d", l.plans[0].Pos.Line), Hint: "a file is one plan: put the other one into a file of its own"})
+	}
 	if err != nil {
 		found = append(found, asDiagnostics(file, err)...)
 	}
@@ -31,9 +43,14 @@ func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics)
 			made.File = file
 			found = append(append(found, made.findings...), made.missingFiles()...)
 		}
-		if err == nil {
-			found = append(found, &lua.Diagnostic{Pos: lua.Pos{File: file, Line: 1, Col: 1, EndCol: 1}, Severity: SeverityError, Subject: "plan", Code: "no-plan",
-				Message: "the file returns no plan", Hint: "end it with: return plan, where local plan = dr.plan { … }"})
+		if err == nil && (len(l.plans) > 0 || len(found) == 0) && !lua.IsWrong(value) {
+			d := &lua.Diagnostic{Pos: lua.Pos{File: file, Line: 1, Col: 1, EndCol: 1}, Severity: SeverityError, Subject: "plan", Code: "no-plan",
+				Message: "the file returns no plan", Hint: "end it with: return plan, where local plan = dr.plan { … }"}
+			if len(l.plans) > 0 {
+				d.Pos, d.Message = l.plans[0].Pos, "the file makes a plan and does not return it"
+				d.Hint = "end the file with: return plan, where this is local plan = dr.plan { … }"
+			}
+			found = append(found, d)
 		}
 		return nil, finish(found, sourceLines(rt.Files()))
 	}
@@ -75,6 +92,21 @@ func sourceLines(files map[string][]byte) func(lua.Pos) string {
 type loading struct {
 	plans []*Plan
 	found lua.Diagnostics
+
+	unused map[*library]lua.Pos // that no plan:use took, with the places of their dr.library
+}
+
+// unusedLibraries warns of libraries that were loaded and not used: their hooks would not run, and nobody would notice.
+func (l *loading) unusedLibraries() lua.Diagnostics {
+	var found lua.Diagnostics
+	for lib, pos := range l.unused {
+		if len(l.plans) == 0 || len(lib.hooks) == 0 && lib.check == nil {
+			continue
+		}
+		found = append(found, &lua.Diagnostic{Pos: pos, Severity: SeverityWarning, Subject: "dr.library", Code: "library-unused",
+			Message: fmt.Sprintf("library %q is loaded, and no plan:use adds it: its hooks do not run", lib.name), Hint: "add it: plan:use(require \"…\" { … })"})
+	}
+	return found
 }
 
 type loadingKey struct{}
