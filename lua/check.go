@@ -202,13 +202,15 @@ func keyStep(key glua.LValue) any {
 
 var durationForm = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$`)
 
+var durationPart = regexp.MustCompile(`[0-9.]+[a-z]+`)
+
 // ParseDuration reads a text such as "90s", "5m", "1h30m" or "2d".
 func ParseDuration(text string) (time.Duration, error) {
 	if !durationForm.MatchString(text) {
 		return 0, fmt.Errorf("not a duration: %q", text)
 	}
 	total := time.Duration(0)
-	for _, part := range regexp.MustCompile(`[0-9.]+[a-z]+`).FindAllString(text, -1) {
+	for _, part := range durationPart.FindAllString(text, -1) {
 		if days, isDays := strings.CutSuffix(part, "d"); isDays {
 			n, err := strconv.ParseFloat(days, 64)
 			if err != nil || n > 36500 {

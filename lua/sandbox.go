@@ -282,6 +282,11 @@ func (rt *Runtime) join(L *glua.LState) int {
 		for n := 1; n <= part.Len(); n++ {
 			whole.RawSetInt((i-1)*tableChunk+n, part.RawGetInt(n)) // nil holds its place
 		}
+		if part.Len() == 0 { // one with names
+			for key, value := part.Next(glua.LNil); key != glua.LNil; key, value = part.Next(key) {
+				whole.RawSet(key, value)
+			}
+		}
 		L.Pop(1)
 	}
 	L.Push(whole)

@@ -138,13 +138,15 @@ func (v visitor) expr(e ast.Expr) {
 }
 
 // tableChunk is how many items of a table literal are compiled in one function: gopher-lua searches a function's
-// constants one by one, so that a literal of 5,000 VMs in one function takes time by the square.
-const tableChunk = 500
+// constants one by one, so that a literal of 5,000 VMs in one function takes time by the square. A VM has some five constants: with 64
+// of them the search costs less than the parser.
+const tableChunk = 64
 
 // joinName is a global that no plan can name.
 const joinName = "(join)"
 
-// splitLongTables rewrites long lists { e1, …, en } as (join)(function() return { e1 … } end, …), for compiling only.
+// splitLongTables rewrites long lists { e1, …, en }, and long tables whose keys are all names, as (join)(function() return { e1 … } end,
+// …), for compiling only.
 func splitLongTables(chunk []ast.Stmt) {
 	v := visitor{onExpr: func(e ast.Expr) {
 		if table, ok := e.(*ast.TableExpr); ok {
@@ -181,8 +183,9 @@ func splitTable(e ast.Expr) ast.Expr {
 	if !ok || len(table.Fields) <= tableChunk {
 		return e
 	}
+	named := table.Fields[0].Key != nil
 	for _, field := range table.Fields {
-		if field.Key != nil || usesVarargs(field.Value) {
+		if _, name := field.Key.(*ast.StringExpr); name != named || !named && field.Key != nil || usesVarargs(field.Value) {
 			return e
 		}
 	}
