@@ -17,6 +17,8 @@ type collection struct {
 	stray map[string]glua.LValue // values that the files assigned to globals
 	wrong glua.LValue
 	used  bool // the wrong value was handed out: an error of Lua's own may be its consequence
+
+	named map[string]*Class
 }
 
 // Wrong stands in Go for a value that a plan could not make. What is wrong with it is among the findings of Collect already.
@@ -28,8 +30,11 @@ func IsWrong(value any) bool { _, is := value.(Wrong); return is }
 // Collect calls fn, which runs files, and returns what is wrong with their texts and with their calls of pure functions, instead of
 // ending the files at the first of it. err is fn's error, nil where it is only the consequence of a finding. The caller must not run the
 // code for more than its findings when there are any.
-func (rt *Runtime) Collect(fn func() error) (found Diagnostics, err error) {
-	c := &collection{stray: map[string]glua.LValue{}}
+//
+// named are the classes of objects that parameters of a name stand for by convention, such as ctx: a method that the class has not is a
+// warning, for a function of a file's own may call something else so.
+func (rt *Runtime) Collect(named map[string]*Class, fn func() error) (found Diagnostics, err error) {
+	c := &collection{stray: map[string]glua.LValue{}, named: named}
 	before := rt.collecting
 	rt.collecting = c
 	defer func() { rt.collecting = before }()
@@ -56,7 +61,7 @@ func (rt *Runtime) findingsAhead() Diagnostics {
 			found = append(found, AsDiagnostics(err)...)
 			continue
 		}
-		found = append(found, src.textFindings(rt.builtinNames())...)
+		found = append(found, src.textFindings(rt.builtinNames(), rt.collecting.named)...)
 	}
 	return found
 }

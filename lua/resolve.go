@@ -12,6 +12,8 @@ type local struct {
 	line    int            // of the copy, where it is declared; parameters: where the function begins
 	table   *ast.TableExpr // what it begins as, when that is a table
 	changed bool           // an assignment gives it another value
+
+	parameter bool // of a function, or a variable of a loop
 }
 
 // globalUse is a name that stands for no local.
@@ -30,7 +32,7 @@ func resolve(chunk []ast.Stmt) (map[*ast.IdentExpr]*local, []globalUse) {
 		enter: func(line int, names ...string) {
 			scope := map[string]*local{}
 			for _, name := range names {
-				scope[name] = &local{line: line}
+				scope[name] = &local{line: line, parameter: true}
 			}
 			scopes = append(scopes, scope)
 		},

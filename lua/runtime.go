@@ -137,7 +137,7 @@ func (rt *Runtime) runText(t *engine.Task, parent *glua.LState, name string, tex
 		return nil, err
 	}
 	if rt.collecting != nil {
-		for _, d := range src.textFindings(rt.builtinNames()) {
+		for _, d := range src.textFindings(rt.builtinNames(), rt.collecting.named) {
 			rt.outer(t, parent).addRequires(d)
 			rt.collecting.found = append(rt.collecting.found, d)
 		}

@@ -10,8 +10,7 @@ import (
 
 // TestEveryTypingError deletes and inserts characters everywhere in a file: whatever comes of it is compiled, or is one finding with a
 // place inside the file.
-func TestEveryTypingError(t *testing.T) {
-	t.Parallel()
+func TestEveryTypingError(t *testing.T) { // not beside the others, which wait for tasks: it keeps a processor busy
 	text, err := os.ReadFile("testdata/typing.lua")
 	if err != nil {
 		t.Fatal(err)

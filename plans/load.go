@@ -11,6 +11,7 @@ import (
 
 	"drrun/engine"
 	"drrun/lua"
+	"drrun/stdlib"
 )
 
 // Load reads a plan: it runs the file and finds everything that can be wrong without asking an engine. Diagnostics are sorted by place;
@@ -22,7 +23,7 @@ func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics)
 	t.SetLocal(loadingKey{}, l)
 	defer t.SetLocal(loadingKey{}, before)
 	var value any
-	found, err := rt.Collect(func() (err error) {
+	found, err := rt.Collect(conventions(), func() (err error) {
 		value, err = rt.RunFile(t, file)
 		return err
 	})
@@ -67,6 +68,17 @@ func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics)
 		}
 	}
 	return plan, found
+}
+
+// conventions are the parameters that every hook, workflow and action names alike.
+func conventions() map[string]*lua.Class {
+	named := map[string]*lua.Class{}
+	for _, class := range stdlib.Classes() {
+		if class.Name == "ctx" {
+			named["ctx"] = class
+		}
+	}
+	return named
 }
 
 // sourceLines gives the line of a place in files, "" where there is none.
