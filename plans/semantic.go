@@ -256,7 +256,8 @@ func (s *semantics) vms() {
 			byName[vm.Name] = i
 		}
 	}
-	var known []string // for the nearest name, made only when it is needed
+	var known []string          // for the nearest name, made only when it is needed
+	near := map[string]string{} // hints by name: a VM that was renamed can be in every list
 	after := make([][]int, len(s.plan.VMs))
 	for i, vm := range s.plan.VMs {
 		for j, name := range vm.After {
@@ -270,7 +271,10 @@ func (s *semantics) vms() {
 						known = append(known, other.Name)
 					}
 				}
-				s.add(s.at("vms", i+1, "after", j+1), "unknown-vm", didYouMean(name, known, "name a VM of this plan"), "VM %q comes after %q, which is not in the plan", vm.Name, name)
+				if near[name] == "" {
+					near[name] = didYouMean(name, known, "name a VM of this plan")
+				}
+				s.add(s.at("vms", i+1, "after", j+1), "unknown-vm", near[name], "VM %q comes after %q, which is not in the plan", vm.Name, name)
 				continue
 			}
 			if slices.Contains(after[i], at) {

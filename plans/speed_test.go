@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -84,6 +85,31 @@ func TestLoadGrowsLinearly(t *testing.T) {
 	small, large := work(1250), work(5000)
 	if ratio := float64(large) / float64(small); ratio > 4.5 {
 		t.Errorf("four times the VMs take %.2f times the allocations: %d and %d", ratio, small, large)
+	}
+}
+
+// TestManyFindingsGrowLinearly loads plans in which every VM names one that was renamed: each finding has the nearest name, looked for once.
+func TestManyFindingsGrowLinearly(t *testing.T) {
+	work := func(count int) uint64 {
+		text, err := os.ReadFile(addressedPlan(t, count))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "renamed.lua")
+		write(t, file, regexp.MustCompile(`after = \{ "vm\d+" \}`).ReplaceAllString(string(text), `after = { "database" }`))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, found := loadOnce(t, file)
+		runtime.ReadMemStats(&after)
+		if len(found) != count-5 || found[0].Code != "unknown-vm" {
+			t.Fatalf("%d findings: %v", len(found), found[:min(3, len(found))])
+		}
+		return after.Mallocs - before.Mallocs
+	}
+	work(10)
+	small, large := work(250), work(1000)
+	if ratio := float64(large) / float64(small); ratio > 5 {
+		t.Errorf("four times the findings take %.2f times the allocations: %d and %d", ratio, small, large)
 	}
 }
 
