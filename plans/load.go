@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"drrun/engine"
 	"drrun/lua"
@@ -205,6 +206,11 @@ func finish(found lua.Diagnostics, source func(lua.Pos) string) lua.Diagnostics 
 			hidden.Source = source(d.Pos)
 		}
 		hidden.Source = hidePasswords(hidden.Source)
+		if hidden.Code == "unknown-variable" && startsHidden(hidden.Source, hidden.Pos.Col) {
+			hidden.Code, hidden.Notes = "secret-in-clear", nil
+			hidden.Message = "a password seems to stand here in clear, without quotes"
+			hidden.Hint = "write dr.secret \"NAME\" and set DRRUN_SECRET_NAME; a variable must be declared before"
+		}
 		out = append(out, &hidden)
 	}
 	return out
@@ -212,12 +218,31 @@ func finish(found lua.Diagnostics, source func(lua.Pos) string) lua.Diagnostics 
 
 var passwordLiteral = regexp.MustCompile(`(?i)(\w*(?:pas+w|pwd|secret|token)\w*["']?\]?\s*=\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\[=*\[.*)`)
 
+// passwordWord is a password without quotes.
+var passwordWord = regexp.MustCompile(`(?i)(\w*(?:pas+w|pwd)\w*["']?\]?\s*=\s*)([a-z_][^\s,}"'(.\[{]*)`)
+
+// noPasswords are words of Lua and of plans that stand where a password could.
+var noPasswords = []string{"dr", "nil", "true", "false", "not", "function", "require"}
+
+// startsHidden reports whether hidePasswords replaced what stands at a column of a line.
+func startsHidden(line string, col int) bool {
+	characters := []rune(line)
+	return col >= 1 && col <= len(characters) && characters[col-1] == '*'
+}
+
 // userInfo is the user and password of a URL.
 var userInfo = regexp.MustCompile(`://[^/@\s"']*@`)
 
 // hidePasswords replaces a password that stands in a source line by as many asterisks, so that a caret below the line still fits.
 func hidePasswords(line string) string {
 	line = userInfo.ReplaceAllStringFunc(line, func(match string) string { return "://" + strings.Repeat("*", len(match)-len("://@")) + "@" })
+	line = passwordWord.ReplaceAllStringFunc(line, func(match string) string {
+		parts := passwordWord.FindStringSubmatch(match)
+		if slices.Contains(noPasswords, parts[2]) {
+			return match
+		}
+		return parts[1] + strings.Repeat("*", utf8.RuneCountInString(parts[2]))
+	})
 	return passwordLiteral.ReplaceAllStringFunc(line, func(match string) string {
 		parts := passwordLiteral.FindStringSubmatch(match)
 		return parts[1] + strings.Repeat("*", len(parts[2]))
