@@ -14,8 +14,10 @@ import (
 
 // allowed says which of our packages, and which guarded foreign ones, each folder may import. The longest prefix wins.
 var allowed = map[string][]string{
-	"cmd/drrun":    {"drrun/plans", "drrun/plans/report", "drrun/plans/runner", "drrun/plans/worlds", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab", "drrun/internal/sabotage", "github.com/fsnotify/fsnotify"},
+	"cmd/drrun":    {"drrun/plans", "drrun/plans/codes", "drrun/plans/report", "drrun/plans/runner", "drrun/plans/sarif", "drrun/plans/worlds", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab", "drrun/internal/sabotage", "github.com/fsnotify/fsnotify"},
 	"plans":        {"drrun/plans", "drrun/plans/report", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
+	"plans/codes":  {},
+	"plans/sarif":  {"drrun/lua", "drrun/plans", "drrun/plans/codes"},
 	"plans/report": {"drrun/stdlib", "drrun/engine", "drrun/ovirt"},
 	"plans/worlds": {"drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab"},
 	"stdlib":       {"drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
@@ -27,7 +29,8 @@ var allowed = map[string][]string{
 	"examples":     {},
 	"interop":      {},
 
-	"internal/sabotage": {},
+	"internal/diagmarks": {},
+	"internal/sabotage":  {},
 }
 
 // guarded are the foreign packages that only the folders above that name them may import.

@@ -131,7 +131,10 @@ func (rt *Runtime) function(owner string, fn *Func, class *Class) *glua.LFunctio
 			}
 		}
 		value, err := rt.invoke(L, fn, name, self, args, site)
-		if err != nil {
+		switch {
+		case err != nil && fn.Effect == Pure && fn.native == nil:
+			return rt.raiseOrNote(L, err)
+		case err != nil:
 			rt.raise(L, err)
 		}
 		L.Push(value)

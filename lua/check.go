@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -105,8 +106,14 @@ func (k *checker) positionalTable(params []Param, table *glua.LTable) bool {
 	if params[i].Rest {
 		return true
 	}
-	named := slices.ContainsFunc(params, func(p Param) bool { return table.RawGetString(p.Name) != glua.LNil })
-	return !named && (table.Len() > 0 || acceptsTable(params[i].Type) || isErrorTable(table))
+	if params[i].Type.kind == kindObject && !anyNamed(params, table) {
+		return true // plan:use { name = …, hooks = … }: what was meant is the library
+	}
+	return !anyNamed(params, table) && (table.Len() > 0 || acceptsTable(params[i].Type) || isErrorTable(table))
+}
+
+func anyNamed(params []Param, table *glua.LTable) bool {
+	return slices.ContainsFunc(params, func(p Param) bool { return table.RawGetString(p.Name) != glua.LNil })
 }
 
 func acceptsTable(t Type) bool {
@@ -195,13 +202,15 @@ func keyStep(key glua.LValue) any {
 
 var durationForm = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$`)
 
+var durationPart = regexp.MustCompile(`[0-9.]+[a-z]+`)
+
 // ParseDuration reads a text such as "90s", "5m", "1h30m" or "2d".
 func ParseDuration(text string) (time.Duration, error) {
 	if !durationForm.MatchString(text) {
 		return 0, fmt.Errorf("not a duration: %q", text)
 	}
 	total := time.Duration(0)
-	for _, part := range regexp.MustCompile(`[0-9.]+[a-z]+`).FindAllString(text, -1) {
+	for _, part := range durationPart.FindAllString(text, -1) {
 		if days, isDays := strings.CutSuffix(part, "d"); isDays {
 			n, err := strconv.ParseFloat(days, 64)
 			if err != nil || n > 36500 {
@@ -242,8 +251,11 @@ func (k *checker) value(t Type, v glua.LValue, path []any) (any, bool) {
 		if text, isText := v.(glua.LString); isText && t.kind == kindSecret && text != "" {
 			shown = "a text" // most likely the secret itself, in clear
 		}
-		k.add(path, false, "bad-argument", typeHint(t), "%s is not %s: %s", pathText(path), describeType(t), shown)
+		k.add(path, false, "bad-argument", valueHint(t, v), "%s is not %s: %s", pathText(path), describeType(t), shown)
 		return nil, false
+	}
+	if isWrongValue(v) && t.kind != kindAny {
+		return nil, false // why it is wrong has been said
 	}
 	switch t.kind {
 	case kindAny:
@@ -436,6 +448,37 @@ func describeType(t Type) string {
 	return strings.Join(parts, " or ")
 }
 
+// valueHint says how a value that does not fit is written.
+func valueHint(t Type, v glua.LValue) string {
+	text, isText := v.(glua.LString)
+	switch {
+	case t.hint != "":
+		return t.hint
+	case t.kind == kindOneOf:
+		for _, alternative := range t.alts {
+			if hint := valueHint(alternative, v); hint != "" && alternative.kind != kindFunction {
+				return hint
+			}
+		}
+		return ""
+	case t.kind == kindEnum && isText:
+		return DidYouMean(string(text), t.values)
+	case t.kind == kindDuration && isText:
+		return cmp.Or(durationHint(string(text)), typeHint(t))
+	case t.kind == kindDuration && v.Type() == glua.LTNumber:
+		return "a duration is not negative, and not without end"
+	case t.kind == kindBool && isText:
+		return cmp.Or(map[string]string{"true": "write true, without quotes", "yes": "write true", "false": "write false, without quotes", "no": "write false"}[string(text)], "write true or false")
+	case t.kind == kindList && isText:
+		return fmt.Sprintf("write a list: { %q }", string(text))
+	case (t.kind == kindInteger || t.kind == kindNumber) && isText && wholeNumber.MatchString(string(text)):
+		return "write " + string(text) + ", without quotes"
+	}
+	return typeHint(t)
+}
+
+var wholeNumber = regexp.MustCompile(`^-?[0-9]+$`)
+
 func typeHint(t Type) string {
 	switch t.kind {
 	case kindDuration:
@@ -450,6 +493,12 @@ func typeHint(t Type) string {
 		return "write a whole number, without quotes"
 	case kindList:
 		return "write a list: { a, b }"
+	case kindBool:
+		return "write true or false"
+	case kindFunction:
+		return "write function(…) … end"
+	case kindTable, kindMap:
+		return "write a table: { name = value }"
 	case kindOneOf:
 		if t.alts[0].kind == kindSize {
 			return typeHint(t.alts[0])

@@ -38,7 +38,7 @@ func (rt *Runtime) toGo(v glua.LValue, depth int) (any, error) {
 		return rt.newFunction(value), nil
 	case *glua.LUserData:
 		switch inner := value.Value.(type) {
-		case *Object, *Secret:
+		case *Object, *Secret, Wrong:
 			return inner, nil
 		}
 	case *glua.LTable:

@@ -30,6 +30,7 @@ type Type struct {
 	class  *Class
 	alts   []Type
 	values []string
+	hint   string // of a finding about a value that does not fit; "" lets the kind say it
 }
 
 type kind int
@@ -64,6 +65,12 @@ var (
 	FunctionType = Type{kind: kindFunction}
 	SecretT      = Type{kind: kindSecret}
 )
+
+// WithHint is a type whose findings have a hint of its own, such as "write dr.boot.wait \"90s\"".
+func WithHint(t Type, hint string) Type {
+	t.hint = hint
+	return t
+}
 
 // List is a table with the keys 1 to n.
 func List(elem Type) Type { return Type{kind: kindList, elem: &elem} }

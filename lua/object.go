@@ -49,8 +49,7 @@ func (rt *Runtime) classTable(class *Class) *glua.LTable {
 				return 1
 			}
 		}
-		rt.raise(L, rt.unknownField(L, class.Name, key, names))
-		return 0
+		return rt.raiseOrNote(L, rt.unknownField(L, class.Name, key, names))
 	})
 	set("__newindex", func(L *glua.LState) int {
 		object, key := userValue(L.Get(1)).(*Object), L.Get(2).String()

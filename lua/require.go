@@ -19,13 +19,18 @@ var moduleName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 // luaRequire is require: the plan's folders first would let a file shadow "dr", so built-in modules come first.
 func (rt *Runtime) luaRequire(L *glua.LState) int {
 	name := L.CheckString(1)
-	value, err := rt.require(rt.task(L), L, name)
+	site, info := rt.site(L, "require"), rt.threads[L]
+	before := info.requires
+	if site.src != nil && !site.src.builtin {
+		info.requires = append(slices.Clip(before), fmt.Sprintf("required as %q at %s", name, site.at(nil, false)))
+	}
+	value, err := rt.require(info.task, L, name)
+	info.requires = before
 	if err != nil {
-		site := rt.site(L, "require")
 		var d *Diagnostic
 		if !errors.As(err, &d) {
 			err = located(err, site)
-		} else if d.Code == "no-module" && d.Pos.Line == 0 {
+		} else if d.Pos.Line == 0 && (site.src == nil || !site.src.builtin) {
 			site.names = []string{"name"}
 			d.Pos = site.at([]any{"name"}, false)
 			if site.src != nil {
@@ -34,10 +39,20 @@ func (rt *Runtime) luaRequire(L *glua.LState) int {
 		} else if site.src != nil && !site.src.builtin {
 			d.Notes = append(d.Notes, fmt.Sprintf("required as %q at %s", name, site.at(nil, false)))
 		}
-		rt.raise(L, err)
+		return rt.raiseOrNote(L, err)
 	}
 	L.Push(value)
 	return 1
+}
+
+// addRequires adds how a file came to be loaded to a finding in it.
+func (th *thread) addRequires(d *Diagnostic) {
+	if th == nil {
+		return
+	}
+	for _, note := range slices.Backward(th.requires) {
+		d.Notes = append(d.Notes, note)
+	}
 }
 
 func (rt *Runtime) require(t *engine.Task, parent *glua.LState, name string) (glua.LValue, error) {
@@ -73,6 +88,10 @@ func (rt *Runtime) require(t *engine.Task, parent *glua.LState, name string) (gl
 	if err != nil {
 		delete(rt.loaded, name)
 		return nil, err
+	}
+	if value == glua.LNil && !rt.builtin(name) {
+		delete(rt.loaded, name)
+		return nil, &Diagnostic{Code: "module-returns-nothing", Message: fmt.Sprintf("module %q returns nothing", name), Hint: "end its file with return: of a library the value of dr.library { … }"}
 	}
 	module.value = value
 	return value, nil

@@ -1,23 +1,38 @@
 package lua
 
-import "github.com/yuin/gopher-lua/ast"
+import (
+	"maps"
+	"slices"
+
+	"github.com/yuin/gopher-lua/ast"
+)
 
 // local is a local variable or a parameter.
 type local struct {
 	line    int            // of the copy, where it is declared; parameters: where the function begins
 	table   *ast.TableExpr // what it begins as, when that is a table
 	changed bool           // an assignment gives it another value
+
+	parameter bool // of a function, or a variable of a loop
 }
 
-// resolve finds the local behind each name that stands for one, by Lua's scopes.
-func resolve(chunk []ast.Stmt) map[*ast.IdentExpr]*local {
+// globalUse is a name that stands for no local.
+type globalUse struct {
+	ident    *ast.IdentExpr
+	assigned bool
+	locals   []string // that are known at its place
+}
+
+// resolve finds the local behind each name that stands for one, by Lua's scopes, and the names that stand for none.
+func resolve(chunk []ast.Stmt) (map[*ast.IdentExpr]*local, []globalUse) {
 	uses := map[*ast.IdentExpr]*local{}
+	var globals []globalUse
 	var scopes []map[string]*local // outermost first
 	visitor{
 		enter: func(line int, names ...string) {
 			scope := map[string]*local{}
 			for _, name := range names {
-				scope[name] = &local{line: line}
+				scope[name] = &local{line: line, parameter: true}
 			}
 			scopes = append(scopes, scope)
 		},
@@ -39,16 +54,34 @@ func resolve(chunk []ast.Stmt) map[*ast.IdentExpr]*local {
 					return
 				}
 			}
+			if ok {
+				use := globalUse{ident: ident}
+				for _, scope := range scopes {
+					use.locals = slices.AppendSeq(use.locals, maps.Keys(scope))
+				}
+				globals = append(globals, use)
+			}
 		},
 	}.scope(0, nil, chunk)
+	assigned := map[*ast.IdentExpr]bool{}
 	visitor{onStmt: func(s ast.Stmt) {
 		for _, target := range targets(s) {
-			if ident, ok := target.(*ast.IdentExpr); ok && uses[ident] != nil {
+			ident, ok := target.(*ast.IdentExpr)
+			if !ok {
+				continue
+			}
+			assigned[ident] = true
+			if uses[ident] != nil {
 				uses[ident].changed = true
 			}
 		}
 	}}.block(chunk)
-	return uses
+	for i := range globals {
+		// A field's object is read, not assigned to: targets gives the whole of a.b.
+		globals[i].assigned = assigned[globals[i].ident]
+		slices.Sort(globals[i].locals)
+	}
+	return uses, globals
 }
 
 // targets returns what a statement assigns to: names, fields, the object that gets a method.

@@ -37,6 +37,8 @@ type Runtime struct {
 	threads   map[*glua.LState]*thread
 	classes   map[*Class]*glua.LTable
 	random    uint64
+
+	collecting *collection // nil: mistakes are errors
 }
 
 // thread is what the runtime knows of a Lua thread that runs.
@@ -45,6 +47,10 @@ type thread struct {
 	parent  *glua.LState // whose call this thread serves; nil for the first of a task
 	depth   int          // of threads that serve each other
 	loading []string     // modules that are being loaded around it, outermost first
+
+	protected bool // a pcall around it catches errors
+
+	requires []string // where the modules being loaded around it were required, outermost first
 }
 
 // maxThreads bounds how deep threads serve each other: each takes Go stack, and Go's stack overflow cannot be caught.
@@ -130,7 +136,12 @@ func (rt *Runtime) runText(t *engine.Task, parent *glua.LState, name string, tex
 	if err != nil {
 		return nil, err
 	}
-	if found := src.stepCaptures(); len(found) > 0 {
+	if rt.collecting != nil {
+		for _, d := range src.textFindings(rt.builtinNames(), rt.collecting.named) {
+			rt.outer(t, parent).addRequires(d)
+			rt.collecting.found = append(rt.collecting.found, d)
+		}
+	} else if found := src.stepCaptures(); len(found) > 0 {
 		return nil, found
 	}
 	return rt.call(t, t.Ctx(), parent, rt.state.NewFunctionFromProto(proto), nil)
@@ -169,7 +180,8 @@ func (rt *Runtime) call(t *engine.Task, ctx context.Context, parent *glua.LState
 func (rt *Runtime) newThread(t *engine.Task, ctx context.Context, parent *glua.LState) (*glua.LState, error) {
 	info := &thread{task: t, parent: parent}
 	if outer := rt.outer(t, parent); outer != nil {
-		info.depth, info.loading = outer.depth+1, outer.loading
+		info.depth, info.loading, info.protected = outer.depth+1, outer.loading, outer.protected
+		info.requires = outer.requires
 	}
 	if info.depth > maxThreads {
 		return nil, &Diagnostic{Code: "stack-overflow", Message: fmt.Sprintf("protected calls are nested deeper than %d", maxThreads), Hint: "a function probably calls itself without end"}

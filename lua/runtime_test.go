@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"drrun/engine"
+
+	glua "github.com/yuin/gopher-lua"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -377,6 +379,54 @@ func TestLongListKeepsItsPlaces(t *testing.T) {
 	})
 	if err != nil || result != true {
 		t.Errorf("%v, %v", result, err)
+	}
+}
+
+// A long table with names is compiled in parts too, and reads as it is written: the last of two equal keys wins, nil is left out.
+func TestLongNamedTable(t *testing.T) {
+	t.Parallel()
+	var fields []string
+	for i := range 1000 {
+		fields = append(fields, fmt.Sprintf("k%d = { n = %d }", i, i))
+	}
+	fields = append(fields, "k7 = { n = -7 }", "k9 = nil")
+	result, _, err := run(t, t.Context(), map[string]string{"main.lua": "local x = 5 local t = { " + strings.Join(fields, ", ") + ", up = x } local count = 0 for k, v in pairs(t) do count = count + 1 end " +
+		"return count == 1001 and t.k0.n == 0 and t.k999.n == 999 and t.k7.n == -7 and t.up == 5"})
+	if err != nil || result != true {
+		t.Error(result, err)
+	}
+}
+
+// TestLongTablesCompileInParts holds how many constants a function has, which gopher-lua searches one by one, apart from the length of the
+// tables, for lists and for tables with names.
+func TestLongTablesCompileInParts(t *testing.T) {
+	t.Parallel()
+	var largest func(proto *glua.FunctionProto) int
+	largest = func(proto *glua.FunctionProto) int {
+		most := len(proto.Constants)
+		for _, inner := range proto.FunctionPrototypes {
+			most = max(most, largest(inner))
+		}
+		return most
+	}
+	text := func(count int) string {
+		var list, named strings.Builder
+		for n := range count {
+			fmt.Fprintf(&list, "{ name = \"vm%d\", id = \"%d\", rank = 1 },\n", n, -n)
+			fmt.Fprintf(&named, "vm%d = { mac = \"m%d\", ip = \"i%d\" },\n", n, n, n)
+		}
+		return "return { vms = {\n" + list.String() + "}, addresses = {\n" + named.String() + "} }"
+	}
+	most := map[int]int{}
+	for _, count := range []int{500, 2000} {
+		_, proto, err := compileSource("main.lua", markOf(0), []byte(text(count)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		most[count] = largest(proto)
+	}
+	if most[500] != most[2000] || most[500] > 400 {
+		t.Errorf("the largest function has %d constants with 500 VMs and %d with 2,000", most[500], most[2000])
 	}
 }
 

@@ -83,11 +83,16 @@ func (rt *Runtime) openSandbox() {
 		value := rt.builtins.RawGet(L.Get(2))
 		if value == glua.LNil {
 			name := L.Get(2).String()
-			d := rt.site(L, "").finding(fmt.Sprintf("no variable %q is known here", name), "unknown-variable")
-			d.Hint = DidYouMean(name, rt.builtinNames())
-			if d.Hint == "" {
-				d.Hint = "declare it with local, or load a module with require"
+			if rt.collecting != nil { // found in the text
+				value = rt.collecting.stray[name]
+				if value == nil {
+					value = rt.wrongValue()
+				}
+				L.Push(value)
+				return 1
 			}
+			d := rt.site(L, "").finding(fmt.Sprintf("no variable %q is known here", name), "unknown-variable")
+			d.Hint = unknownVariableHint(name, rt.builtinNames())
 			rt.raise(L, d)
 		}
 		L.Push(value)
@@ -95,6 +100,10 @@ func (rt *Runtime) openSandbox() {
 	}))
 	meta.RawSetString("__newindex", L.NewFunction(func(L *glua.LState) int {
 		name := L.Get(2).String()
+		if rt.collecting != nil { // found in the text
+			rt.collecting.stray[name] = L.Get(3)
+			return 0
+		}
 		d := rt.site(L, "").finding(fmt.Sprintf("assignment to the global variable %q", name), "global-variable")
 		d.Hint = "write: local " + name + " = …"
 		rt.raise(L, d)
@@ -127,7 +136,7 @@ func (rt *Runtime) frozen(name string, inner *glua.LTable) *glua.LTable {
 	meta.RawSetString("__index", rt.state.NewFunction(func(L *glua.LState) int {
 		value := inner.RawGet(L.Get(2))
 		if value == glua.LNil {
-			rt.raise(L, rt.unknownField(L, name, L.Get(2).String(), keysOf(inner)))
+			return rt.raiseOrNote(L, rt.unknownField(L, name, L.Get(2).String(), keysOf(inner)))
 		}
 		L.Push(value)
 		return 1
@@ -273,6 +282,11 @@ func (rt *Runtime) join(L *glua.LState) int {
 		for n := 1; n <= part.Len(); n++ {
 			whole.RawSetInt((i-1)*tableChunk+n, part.RawGetInt(n)) // nil holds its place
 		}
+		if part.Len() == 0 { // one with names
+			for key, value := part.Next(glua.LNil); key != glua.LNil; key, value = part.Next(key) {
+				whole.RawSet(key, value)
+			}
+		}
 		L.Pop(1)
 	}
 	L.Push(whole)
@@ -363,6 +377,7 @@ func (rt *Runtime) protected(L *glua.LState, args int) ([]glua.LValue, glua.LVal
 		rt.raise(L, located(err, rt.site(L, "pcall")))
 	}
 	defer delete(rt.threads, th)
+	rt.threads[th].protected = true
 	for i := 1; i <= args+1; i++ {
 		th.Push(L.Get(i))
 	}

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -28,6 +26,7 @@ type source struct {
 	tokenOfLine []int
 	calls       map[int][]*ast.FuncCallExpr // by line of the copy
 	locals      map[*ast.IdentExpr]*local   // by use
+	globals     []globalUse
 	tables      map[*ast.TableExpr]*tableIndex
 	builtin     bool // one of our own: left out of tracebacks
 }
@@ -50,15 +49,15 @@ func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto
 	s.lines, s.offsets = splitLines(string(text))
 	// The original first, so that syntax errors carry real lines.
 	if _, err := parse.Parse(strings.NewReader(string(text)), name); err != nil {
-		return s, nil, s.syntaxError(err)
+		return s, nil, s.syntaxError(string(text), err)
 	}
 	spread, err := s.spread(string(text))
 	if err != nil {
-		return s, nil, s.syntaxError(err)
+		return s, nil, s.syntaxError(string(text), err)
 	}
 	chunk, err := parse.Parse(strings.NewReader(spread), mark)
 	if err != nil {
-		return s, nil, s.syntaxError(err)
+		return s, nil, s.syntaxError(string(text), err)
 	}
 	visitor{onExpr: func(e ast.Expr) {
 		switch n := e.(type) {
@@ -68,15 +67,15 @@ func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto
 			s.tables[n] = newTableIndex(n)
 		}
 	}}.block(chunk)
-	s.locals = resolve(chunk)
+	s.locals, s.globals = resolve(chunk)
 	// Compiled from a tree of its own, since splitting long tables would hide their places.
 	if chunk, err = parse.Parse(strings.NewReader(spread), mark); err != nil {
-		return s, nil, s.syntaxError(err)
+		return s, nil, s.syntaxError(string(text), err)
 	}
 	splitLongTables(chunk)
 	proto, err := glua.Compile(chunk, mark)
 	if err != nil {
-		return s, nil, s.syntaxError(err)
+		return s, nil, s.syntaxError(string(text), err)
 	}
 	return s, proto, nil
 }
@@ -245,46 +244,11 @@ func (s *source) diagnostic(pos Pos, code, message string) *Diagnostic {
 	return &Diagnostic{Pos: pos, Code: code, Message: message, Source: s.line(pos.Line)}
 }
 
-// syntaxError turns what the parser or the compiler said into a finding. The parser knows line and column of the original.
-func (s *source) syntaxError(err error) *Diagnostic {
-	switch e := err.(type) {
-	case *parse.Error:
-		line, col := e.Pos.Line, max(e.Pos.Column, 1)
-		if line <= 0 { // the parser gives line -1 at the end of the file
-			line = len(s.lines)
-			for line > 1 && strings.TrimSpace(s.lines[line-1]) == "" {
-				line--
-			}
-			d := s.diagnostic(Pos{File: s.name, Line: line, Col: utf8.RuneCountInString(s.line(line)) + 1}, "syntax", "the file ends inside a block")
-			d.Hint = `an "end" or a closing bracket is missing`
-			return d
-		}
-		near := strings.TrimSpace(e.Token)
-		message := e.Message
-		if strings.Contains(message, "syntax error") && near != "" {
-			message = fmt.Sprintf("%s is not expected here", strconv.Quote(near))
-		}
-		if at := strings.LastIndex(s.line(line), near); near != "" && (col > len(s.line(line)) || !strings.HasPrefix(s.line(line)[col-1:], near)) && at >= 0 {
-			col = at + 1
-		}
-		d := s.diagnostic(s.pos(token{line, col, max(len(near), 1)}), "syntax", message)
-		d.Hint = "often a comma, a bracket or an \"end\" is missing just before"
-		return d
-	case *glua.CompileError:
-		pos := s.at(e.Line)
-		return s.diagnostic(pos, "syntax", e.Message)
-	}
-	if err == io.EOF {
-		return s.diagnostic(Pos{File: s.name, Line: len(s.lines), Col: 1}, "syntax", "the file ends too early")
-	}
-	return s.diagnostic(Pos{File: s.name, Line: 1, Col: 1}, "syntax", err.Error())
-}
-
 // call finds the call of a function of that name whose expression begins on a line of the copy.
 func (s *source) call(copyLine int, name string) *ast.FuncCallExpr {
 	var found *ast.FuncCallExpr
 	for _, call := range s.calls[copyLine] {
-		if calledName(call) == name {
+		if called := calledName(call); called == name || called == "" && name == "call" { // require "x" { … } calls what the first call gave
 			return call
 		}
 		found = call
@@ -361,7 +325,7 @@ func (t *tableIndex) field(step any) *ast.Field {
 // find walks from an expression along keys (texts) and indexes (ints from 1) as far as tables are written out, and
 // returns the place of the last step. wantKey points at the key instead of the value.
 func (s *source) find(expr ast.Expr, path []any, wantKey bool) Pos {
-	pos := s.at(expr.Line())
+	pos := s.exprAt(expr)
 	for i, step := range path {
 		if ident, ok := expr.(*ast.IdentExpr); ok {
 			if known := s.locals[ident]; known != nil && known.table != nil && !known.changed {
@@ -380,7 +344,18 @@ func (s *source) find(expr ast.Expr, path []any, wantKey bool) Pos {
 			return s.at(field.Key.Line())
 		}
 		expr = field.Value
-		pos = s.at(expr.Line())
+		pos = s.exprAt(expr)
+	}
+	return pos
+}
+
+// exprAt returns the place of an expression. The parser gives "-5" the place of the 5.
+func (s *source) exprAt(expr ast.Expr) Pos {
+	pos := s.at(expr.Line())
+	if _, negative := expr.(*ast.UnaryMinusOpExpr); negative {
+		if minus := s.at(expr.Line() - 1); minus.Line == pos.Line {
+			pos.Col = minus.Col
+		}
 	}
 	return pos
 }

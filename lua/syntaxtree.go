@@ -9,7 +9,7 @@ type visitor struct {
 	// These are for scopes; a visitor has all three or none.
 	enter   func(line int, names ...string)
 	leave   func()
-	declare func(*ast.LocalAssignStmt) // behind its expressions, which do not see the new names
+	declare func(*ast.LocalAssignStmt) // behind its expressions, which do not see the new names; before a single function, which does
 }
 
 // scope visits a block with names of its own. until is a condition that sees the names of the block.
@@ -37,8 +37,13 @@ func (v visitor) statement(s ast.Stmt) {
 		v.exprs(n.Lhs)
 		v.exprs(n.Rhs)
 	case *ast.LocalAssignStmt:
+		// A function that is the only value sees its own name: gopher-lua compiles local f = function as local function f.
+		own := len(n.Names) == 1 && len(n.Exprs) == 1 && isFunction(n.Exprs[0])
+		if own && v.declare != nil {
+			v.declare(n)
+		}
 		v.exprs(n.Exprs)
-		if v.declare != nil {
+		if !own && v.declare != nil {
 			v.declare(n)
 		}
 	case *ast.FuncCallStmt:
@@ -74,6 +79,8 @@ func (v visitor) statement(s ast.Stmt) {
 		v.exprs(n.Exprs)
 	}
 }
+
+func isFunction(e ast.Expr) bool { _, is := e.(*ast.FunctionExpr); return is }
 
 func (v visitor) function(fn *ast.FunctionExpr, names ...string) {
 	if v.onExpr != nil {
@@ -131,13 +138,15 @@ func (v visitor) expr(e ast.Expr) {
 }
 
 // tableChunk is how many items of a table literal are compiled in one function: gopher-lua searches a function's
-// constants one by one, so that a literal of 5,000 VMs in one function takes time by the square.
-const tableChunk = 500
+// constants one by one, so that a literal of 5,000 VMs in one function takes time by the square. A VM has some five constants: with 64
+// of them the search costs less than the parser.
+const tableChunk = 64
 
 // joinName is a global that no plan can name.
 const joinName = "(join)"
 
-// splitLongTables rewrites long lists { e1, …, en } as (join)(function() return { e1 … } end, …), for compiling only.
+// splitLongTables rewrites long lists { e1, …, en }, and long tables whose keys are all names, as (join)(function() return { e1 … } end,
+// …), for compiling only.
 func splitLongTables(chunk []ast.Stmt) {
 	v := visitor{onExpr: func(e ast.Expr) {
 		if table, ok := e.(*ast.TableExpr); ok {
@@ -174,8 +183,9 @@ func splitTable(e ast.Expr) ast.Expr {
 	if !ok || len(table.Fields) <= tableChunk {
 		return e
 	}
+	named := table.Fields[0].Key != nil
 	for _, field := range table.Fields {
-		if field.Key != nil || usesVarargs(field.Value) {
+		if _, name := field.Key.(*ast.StringExpr); name != named || !named && field.Key != nil || usesVarargs(field.Value) {
 			return e
 		}
 	}

@@ -176,7 +176,7 @@ func planParams() []lua.Param {
 		lua.Param{Name: "name", Type: text(), Doc: "Name; a label, but `after` lists use it."},
 		lua.Param{Name: "id", Type: text(), Doc: "Id: it decides."},
 		lua.Param{Name: "rank", Type: orTodo(lua.Integer), Optional: true, Doc: "VMs of the lowest rank start first. Default: 1."},
-		lua.Param{Name: "boot", Type: orTodo(stdlib.ConditionType()), Optional: true, Doc: "When the started VM counts as running. Default: as soon as it is up."},
+		lua.Param{Name: "boot", Type: lua.WithHint(orTodo(stdlib.ConditionType()), `write dr.boot.wait "90s", dr.boot.guest_agent { timeout = "5m" } or function(ctx, vm) … end`), Optional: true, Doc: "When the started VM counts as running. Default: as soon as it is up."},
 		lua.Param{Name: "after", Type: lua.List(text()), Optional: true, Doc: "Names of VMs that run before this one starts."},
 		lua.Param{Name: "start", Type: lua.OneOf(lua.Bool, lua.Enum(StartAsBefore), lua.ObjectType(todoClass)), Optional: true, Doc: "true, false, or \"as_before\": start it where it ran before. Default: \"as_before\"."},
 		lua.Param{Name: "required", Type: lua.Bool, Optional: true, Doc: "Stop the run when this VM does not meet its boot condition. Default: false."},
@@ -306,7 +306,7 @@ func (b *builder) site(sites map[string]any, name string) SiteSpec {
 			b.add(b.at("sites", name), "missing-key", fmt.Sprintf("add password = dr.secret \"%s_password\"", name), "sites.%s needs password", name)
 		}
 	default:
-		if todoText(password) == "" {
+		if todoText(password) == "" && !lua.IsWrong(password) {
 			b.add(b.at("sites", name, "password"), "bad-argument", fmt.Sprintf("write password = dr.secret \"%s_password\"", name), "sites.%s.password is not a secret", name)
 		}
 	}

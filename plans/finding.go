@@ -53,7 +53,8 @@ func (f Finding) MarshalJSON() ([]byte, error) {
 		File     string `json:"file,omitempty"`
 		Line     int    `json:"line,omitempty"`
 		Column   int    `json:"column,omitempty"`
-	}{cmp.Or(f.Severity, SeverityError), f.Code, f.Message, f.Hint, f.Scope, f.Site, f.Kind, f.ID, f.Name, f.Pos.File, f.Pos.Line, f.Pos.Col})
+		EndCol   int    `json:"end_column,omitempty"` // behind the last character
+	}{cmp.Or(f.Severity, SeverityError), f.Code, f.Message, f.Hint, f.Scope, f.Site, f.Kind, f.ID, f.Name, f.Pos.File, f.Pos.Line, f.Pos.Col, f.Pos.EndCol})
 }
 
 // FromDiagnostics turns the diagnostics of Load into findings. A plan that does not load stops the whole run.

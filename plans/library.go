@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -20,6 +21,7 @@ type library struct {
 	options       map[string]any // of a configured one
 	configured    bool
 	class         *lua.Class // libraryClass, which cannot name itself
+	origin        *library   // the one that dr.library returned
 }
 
 // option is one declared option of a library.
@@ -28,6 +30,14 @@ type option struct {
 	doc      string
 	required bool
 	value    any // default
+}
+
+// optionProblem is what is wrong with an option that a plan gives.
+type optionProblem struct {
+	option     string // where it stands; "" where it does not
+	atKey      bool   // its name is wrong
+	code, hint string // "" for the usual ones
+	text       string
 }
 
 // optionTypes are the types that an option can have.
@@ -47,10 +57,15 @@ var libraryClass = &lua.Class{
 		Params: []lua.Param{{Name: "options", Type: lua.Map(lua.Any), Positional: true, Doc: "The options, by name."}},
 		Run: func(c *lua.Call) (any, error) {
 			lib := *c.Self.(*library)
-			var problems []string
+			var problems []optionProblem
 			lib.options, problems = lib.configure(c.Table("options"))
 			lib.configured = true
-			if err := report(c, lib.optionsFindings(c, "options", problems)); err != nil {
+			if l, ok := c.Task.Local(loadingKey{}).(*loading); ok {
+				if _, unused := l.unused[lib.origin]; unused {
+					l.unused[lib.origin] = c.At() // nearer to what the plan's author wrote
+				}
+			}
+			if err := report(c, lib.optionsFindings(c, problems)); err != nil {
 				return nil, err
 			}
 			return lua.NewObject(lib.class, &lib), nil
@@ -60,12 +75,20 @@ var libraryClass = &lua.Class{
 }
 
 // optionsFindings are the findings about the options that a plan gives to a library.
-func (lib *library) optionsFindings(c *lua.Call, arg string, problems []string) lua.Diagnostics {
+func (lib *library) optionsFindings(c *lua.Call, problems []optionProblem) lua.Diagnostics {
 	var found lua.Diagnostics
 	for _, problem := range problems {
-		d := c.Errorf("library-options", arg, "%s", problem)
+		pos := c.At()
+		switch {
+		case problem.atKey:
+			pos = c.KeyAt("options", problem.option)
+		case problem.option != "":
+			pos = c.At("options", problem.option)
+		}
+		d := c.ErrorAt(pos, cmp.Or(problem.code, "library-options"), "%s", problem.text)
 		d.Subject = fmt.Sprintf("library %q", lib.name)
-		if names := slices.Sorted(maps.Keys(lib.schema)); len(names) > 0 {
+		d.Hint = problem.hint
+		if names := slices.Sorted(maps.Keys(lib.schema)); len(names) > 0 && d.Hint == "" {
 			d.Hint = "its options: " + strings.Join(names, ", ")
 		}
 		found = append(found, d)
@@ -120,7 +143,7 @@ func libraryFunc() lua.Func {
 			points := stdlib.HookPointNames()
 			for _, point := range slices.Sorted(maps.Keys(hooks)) {
 				if !slices.Contains(points, point) {
-					refuse(c.At("hooks", point), "unknown-hook", didYouMean(point, points, "the hook points are: "+strings.Join(points, ", ")), "there is no hook point %q", point)
+					refuse(c.KeyAt("hooks", point), "unknown-hook", didYouMean(point, points, "the hook points are: "+strings.Join(points, ", ")), "there is no hook point %q", point)
 					continue
 				}
 				lib.hooks[point], _ = hooks[point].(*lua.Function)
@@ -131,28 +154,36 @@ func libraryFunc() lua.Func {
 			if err := report(c, problems); err != nil {
 				return nil, err
 			}
+			lib.origin = lib
+			if l, ok := c.Task.Local(loadingKey{}).(*loading); ok {
+				l.unused[lib] = c.At()
+			}
 			return lua.NewObject(libraryClass, lib), nil
 		},
 	}
 }
 
 // configure checks options against the schema and fills in the defaults. Every problem is reported.
-func (lib *library) configure(given map[string]any) (options map[string]any, problems []string) {
+func (lib *library) configure(given map[string]any) (options map[string]any, problems []optionProblem) {
 	options = map[string]any{}
 	names := slices.Sorted(maps.Keys(lib.schema))
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		o, ok := lib.schema[name]
 		if !ok {
-			known := "it has none"
+			problem := optionProblem{option: name, atKey: true, text: fmt.Sprintf("there is no option %q", name), hint: "it has no options"}
 			if len(names) > 0 {
-				known = didYouMean(name, names, "it has "+strings.Join(names, ", "))
+				problem.hint = didYouMean(name, names, "")
 			}
-			problems = append(problems, fmt.Sprintf("there is no option %q (%s)", name, known))
+			problems = append(problems, problem)
 			continue
 		}
 		if problem := o.wrong(given[name]); problem != "" {
-			problems = append(problems, fmt.Sprintf("option %q %s", name, problem))
+			problems = append(problems, optionProblem{option: name, text: fmt.Sprintf("option %q %s", name, problem)})
 			continue
+		}
+		if text, isText := given[name].(string); isText && text != "" && secretName.MatchString(name) {
+			problems = append(problems, optionProblem{option: name, code: "secret-in-clear", text: fmt.Sprintf("option %q looks like a secret, and stands in the plan in clear", name),
+				hint: fmt.Sprintf("write %s = dr.secret %q and set %s", name, name, SecretVariable(name))})
 		}
 		options[name] = given[name]
 	}
@@ -166,7 +197,7 @@ func (lib *library) configure(given map[string]any) (options map[string]any, pro
 			if o.doc != "" {
 				text += " (" + o.doc + ")"
 			}
-			problems = append(problems, text)
+			problems = append(problems, optionProblem{text: text})
 		case o.value != nil:
 			options[name] = o.value
 		}
@@ -176,6 +207,9 @@ func (lib *library) configure(given map[string]any) (options map[string]any, pro
 
 // wrong says why a value does not fit the option, "" where it does.
 func (o option) wrong(value any) string {
+	if lua.IsWrong(value) {
+		return "" // why it is wrong has been said
+	}
 	ok := true
 	switch o.kind {
 	case "string":

@@ -3,25 +3,39 @@ package plans
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"drrun/engine"
 	"drrun/lua"
+	"drrun/stdlib"
 )
 
 // Load reads a plan: it runs the file and finds everything that can be wrong without asking an engine. Diagnostics are sorted by place;
 // nil means that the plan is sound. The plan is nil when the file did not get as far as returning one; else it is as complete as it can
 // be, so that the sites can be looked at although something is left to be filled in. rt must have the module DR, and serve this one plan.
 func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics) {
-	l := &loading{}
+	l := &loading{unused: map[*library]lua.Pos{}}
 	before := t.Local(loadingKey{})
 	t.SetLocal(loadingKey{}, l)
 	defer t.SetLocal(loadingKey{}, before)
-	value, err := rt.RunFile(t, file)
-	found := l.found
+	var value any
+	found, err := rt.Collect(conventions(), func() (err error) {
+		value, err = rt.RunFile(t, file)
+		return err
+	})
+	found = append(found, l.found...)
+	if !slices.ContainsFunc(found, func(d *lua.Diagnostic) bool { return d.Subject == "plan:use" || d.Code == "module-returns-nothing" }) {
+		found = append(found, l.unusedLibraries()...)
+	}
+	for _, extra := range l.plans[min(1, len(l.plans)):] {
+		found = append(found, &lua.Diagnostic{Pos: extra.Pos, Severity: SeverityError, Subject: "dr.plan", Code: "two-plans",
+			Message: fmt.Sprintf("the file makes a second plan; the first one is in line %d", l.plans[0].Pos.Line), Hint: "a file is one plan: put the other one into a file of its own"})
+	}
 	if err != nil {
 		found = append(found, asDiagnostics(file, err)...)
 	}
@@ -31,9 +45,14 @@ func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics)
 			made.File = file
 			found = append(append(found, made.findings...), made.missingFiles()...)
 		}
-		if err == nil {
-			found = append(found, &lua.Diagnostic{Pos: lua.Pos{File: file, Line: 1, Col: 1, EndCol: 1}, Severity: SeverityError, Subject: "plan", Code: "no-plan",
-				Message: "the file returns no plan", Hint: "end it with: return plan, where local plan = dr.plan { … }"})
+		if err == nil && (len(l.plans) > 0 || len(found) == 0) && !lua.IsWrong(value) {
+			d := &lua.Diagnostic{Pos: lua.Pos{File: file, Line: 1, Col: 1, EndCol: 1}, Severity: SeverityError, Subject: "plan", Code: "no-plan",
+				Message: "the file returns no plan", Hint: "end it with: return plan, where local plan = dr.plan { … }"}
+			if len(l.plans) > 0 {
+				d.Pos, d.Message = l.plans[0].Pos, "the file makes a plan and does not return it"
+				d.Hint = "end the file with: return plan, where this is local plan = dr.plan { … }"
+			}
+			found = append(found, d)
 		}
 		return nil, finish(found, sourceLines(rt.Files()))
 	}
@@ -50,6 +69,17 @@ func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics)
 		}
 	}
 	return plan, found
+}
+
+// conventions are the parameters that every hook, workflow and action names alike.
+func conventions() map[string]*lua.Class {
+	named := map[string]*lua.Class{}
+	for _, class := range stdlib.Classes() {
+		if class.Name == "ctx" {
+			named["ctx"] = class
+		}
+	}
+	return named
 }
 
 // sourceLines gives the line of a place in files, "" where there is none.
@@ -75,6 +105,21 @@ func sourceLines(files map[string][]byte) func(lua.Pos) string {
 type loading struct {
 	plans []*Plan
 	found lua.Diagnostics
+
+	unused map[*library]lua.Pos // that no plan:use took, with the places of their dr.library
+}
+
+// unusedLibraries warns of libraries that were loaded and not used: their hooks would not run, and nobody would notice.
+func (l *loading) unusedLibraries() lua.Diagnostics {
+	var found lua.Diagnostics
+	for lib, pos := range l.unused {
+		if len(l.plans) == 0 || len(lib.hooks) == 0 && lib.check == nil {
+			continue
+		}
+		found = append(found, &lua.Diagnostic{Pos: pos, Severity: SeverityWarning, Subject: "dr.library", Code: "library-unused",
+			Message: fmt.Sprintf("library %q is loaded, and no plan:use adds it: its hooks do not run", lib.name), Hint: "add it: plan:use(require \"…\" { … })"})
+	}
+	return found
 }
 
 type loadingKey struct{}
@@ -161,6 +206,11 @@ func finish(found lua.Diagnostics, source func(lua.Pos) string) lua.Diagnostics 
 			hidden.Source = source(d.Pos)
 		}
 		hidden.Source = hidePasswords(hidden.Source)
+		if hidden.Code == "unknown-variable" && startsHidden(hidden.Source, hidden.Pos.Col) {
+			hidden.Code, hidden.Notes = "secret-in-clear", nil
+			hidden.Message = "a password seems to stand here in clear, without quotes"
+			hidden.Hint = "write dr.secret \"NAME\" and set DRRUN_SECRET_NAME; a variable must be declared before"
+		}
 		out = append(out, &hidden)
 	}
 	return out
@@ -168,12 +218,31 @@ func finish(found lua.Diagnostics, source func(lua.Pos) string) lua.Diagnostics 
 
 var passwordLiteral = regexp.MustCompile(`(?i)(\w*(?:pas+w|pwd|secret|token)\w*["']?\]?\s*=\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\[=*\[.*)`)
 
+// passwordWord is a password without quotes.
+var passwordWord = regexp.MustCompile(`(?i)(\w*(?:pas+w|pwd)\w*["']?\]?\s*=\s*)([a-z_][^\s,}"'(.\[{]*)`)
+
+// noPasswords are words of Lua and of plans that stand where a password could.
+var noPasswords = []string{"dr", "nil", "true", "false", "not", "function", "require"}
+
+// startsHidden reports whether hidePasswords replaced what stands at a column of a line.
+func startsHidden(line string, col int) bool {
+	characters := []rune(line)
+	return col >= 1 && col <= len(characters) && characters[col-1] == '*'
+}
+
 // userInfo is the user and password of a URL.
 var userInfo = regexp.MustCompile(`://[^/@\s"']*@`)
 
 // hidePasswords replaces a password that stands in a source line by as many asterisks, so that a caret below the line still fits.
 func hidePasswords(line string) string {
 	line = userInfo.ReplaceAllStringFunc(line, func(match string) string { return "://" + strings.Repeat("*", len(match)-len("://@")) + "@" })
+	line = passwordWord.ReplaceAllStringFunc(line, func(match string) string {
+		parts := passwordWord.FindStringSubmatch(match)
+		if slices.Contains(noPasswords, parts[2]) {
+			return match
+		}
+		return parts[1] + strings.Repeat("*", utf8.RuneCountInString(parts[2]))
+	})
 	return passwordLiteral.ReplaceAllStringFunc(line, func(match string) string {
 		parts := passwordLiteral.FindStringSubmatch(match)
 		return parts[1] + strings.Repeat("*", len(parts[2]))

@@ -48,10 +48,16 @@ var actionsClass = &lua.Class{
 		switch {
 		case p.sealed:
 			return assignError(c, "actions."+key, "plan-sealed", "actions are added while the plan is read, not in a run")
+		case lua.IsWrong(value):
+			return nil
 		case !ok:
-			return assignError(c, "actions."+key, "bad-argument", "must be a function (ctx)")
+			p.findings = append(p.findings, assignError(c, "actions."+key, "bad-argument", "must be a function (ctx)"))
+			return nil
 		case slices.Contains(reservedActions, key):
-			return assignError(c, "actions."+key, "reserved-name", "drrun has a command of this name")
+			d := assignError(c, "actions."+key, "reserved-name", "drrun has a command of this name")
+			d.Hint = "give the action another name"
+			p.findings = append(p.findings, d)
+			return nil
 		case p.Actions[key] != nil:
 			p.findings = append(p.findings, assignError(c, "actions."+key, "assigned-twice", "is assigned twice; the first one is at %s", p.Actions[key].Pos()))
 			return nil
@@ -90,7 +96,10 @@ func setWorkflow(c *lua.Call, key string, value any) error {
 	if slices.Contains(workflowNames, key) {
 		function, ok := value.(*lua.Function)
 		if !ok {
-			return assignError(c, key, "bad-argument", "must be a function (ctx)")
+			d := assignError(c, key, "bad-argument", "must be a function (ctx)")
+			d.Hint = "write function plan." + key + "(ctx) … end"
+			p.findings = append(p.findings, d)
+			return nil
 		}
 		if before := p.Workflows[key]; before != nil {
 			p.findings = append(p.findings, assignError(c, key, "assigned-twice", "is assigned twice; the first one is at %s", before.Pos()))
@@ -194,16 +203,29 @@ func useMethod() lua.Func {
 				p.findings = append(p.findings, found...)
 				return nil, nil
 			}
-			lib := c.Value("library").(*lua.Object).Self().(*library)
+			given, ok := c.Value("library").(*lua.Object)
+			if !ok {
+				return nil, nil // why there is none has been said
+			}
+			lib := given.Self().(*library)
+			if l, loading := c.Task.Local(loadingKey{}).(*loading); loading {
+				delete(l.unused, lib.origin)
+			}
 			name := lib.name
 			if c.Has("as") {
 				name = c.String("as")
 			}
+			if name == "" {
+				return nil, nil // likewise
+			}
 			options := lib.options
 			if !lib.configured {
-				var problems []string
+				var problems []optionProblem
 				if options, problems = lib.configure(nil); len(problems) > 0 {
-					p.findings = append(p.findings, lib.optionsFindings(c, "library", problems)...)
+					for _, d := range lib.optionsFindings(c, problems) {
+						d.Pos = c.At("library")
+						p.findings = append(p.findings, d)
+					}
 				}
 			}
 			if at := slices.IndexFunc(p.Libraries, func(l Library) bool { return l.Name == name }); at >= 0 {

@@ -2,7 +2,9 @@ package plans
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,12 +26,49 @@ func (s *semantics) add(pos lua.Pos, code, hint, format string, args ...any) {
 	*s.out = append(*s.out, &lua.Diagnostic{Pos: pos, Severity: SeverityError, Subject: "dr.plan", Code: code, Hint: hint, Message: fmt.Sprintf(format, args...)})
 }
 
+func (s *semantics) warn(pos lua.Pos, code, hint, format string, args ...any) {
+	s.add(pos, code, hint, format, args...)
+	if last := len(*s.out) - 1; last >= 0 && (*s.out)[last].Code == code && (*s.out)[last].Pos == pos {
+		(*s.out)[last].Severity = SeverityWarning
+	}
+}
+
+// wrongAt tells that the type of a value is wrong, which has been said.
+func (s *semantics) wrongAt(path ...any) bool {
+	pos := s.at(path...)
+	return pos != s.at(path[:len(path)-1]...) && s.wrong[pos]
+}
+
+func (s *semantics) neverStarts(vm int) bool { return s.plan.VMs[vm].Start == StartNo }
+
 func (s *semantics) check() {
 	s.sites()
 	s.domains()
 	s.mappings()
 	s.templates()
 	s.vms()
+	s.clearSecrets(s.plan.Params, []any{"params"})
+}
+
+// secretName is how values are called that belong into a secret. A name such as token_url or secret_file is none.
+var secretName = regexp.MustCompile(`(?i)(^|_)(pass(word|wd|phrase)?|pwd|secret|token|api_?key|private_?key)$`)
+
+// clearSecrets finds parameters that hold a password in clear. The value is not repeated.
+func (s *semantics) clearSecrets(value any, path []any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			s.clearSecrets(v[key], append(slices.Clip(path), key))
+		}
+	case []any:
+		for i, part := range v {
+			s.clearSecrets(part, append(slices.Clip(path), i+1))
+		}
+	case string:
+		if name, _ := path[len(path)-1].(string); v != "" && secretName.MatchString(name) {
+			s.add(s.at(path...), "secret-in-clear", fmt.Sprintf("write %s = dr.secret %q and set %s", name, name, SecretVariable(name)), "%s looks like a secret, and stands in the plan in clear", pathText(path))
+		}
+	}
 }
 
 func (s *semantics) sites() {
@@ -153,7 +192,7 @@ func (s *semantics) domainSide(d *StorageDomain, side *DomainSide, n int, name s
 		if side.has("url") || s.wrong[s.at("storage_domains", n, name, "url")] {
 			return // a todo or a value of a wrong type, reported already
 		}
-		s.add(s.at("storage_domains", n, name), "missing-argument", "add url = \""+storageForms[StorageNFS]+"\"", "storage domain %q: the %s side of a domain of type nfs needs a url", d.Name, name)
+		s.add(s.at("storage_domains", n, name), "missing-key", "add url = \""+storageForms[StorageNFS]+"\"", "storage domain %q: the %s side of a domain of type nfs needs a url", d.Name, name)
 		return
 	}
 	for _, key := range []string{"targets", "luns"} {
@@ -217,7 +256,8 @@ func (s *semantics) vms() {
 			byName[vm.Name] = i
 		}
 	}
-	var known []string // for the nearest name, made only when it is needed
+	var known []string          // for the nearest name, made only when it is needed
+	near := map[string]string{} // hints by name: a VM that was renamed can be in every list
 	after := make([][]int, len(s.plan.VMs))
 	for i, vm := range s.plan.VMs {
 		for j, name := range vm.After {
@@ -231,7 +271,10 @@ func (s *semantics) vms() {
 						known = append(known, other.Name)
 					}
 				}
-				s.add(s.at("vms", i+1, "after", j+1), "unknown-vm", didYouMean(name, known, "name a VM of this plan"), "VM %q comes after %q, which is not in the plan", vm.Name, name)
+				if near[name] == "" {
+					near[name] = didYouMean(name, known, "name a VM of this plan")
+				}
+				s.add(s.at("vms", i+1, "after", j+1), "unknown-vm", near[name], "VM %q comes after %q, which is not in the plan", vm.Name, name)
 				continue
 			}
 			if slices.Contains(after[i], at) {
@@ -239,6 +282,13 @@ func (s *semantics) vms() {
 				continue
 			}
 			after[i] = append(after[i], at)
+			if s.neverStarts(at) && !s.neverStarts(i) {
+				s.warn(s.at("vms", i+1, "after", j+1), "after-not-started", fmt.Sprintf("remove %q from the list, or let %q start", name, name),
+					"VM %q comes after %q, which this plan never starts: the order has no effect", vm.Name, name)
+			}
+			if s.wrongAt("vms", i+1, "rank") || s.wrongAt("vms", at+1, "rank") || vm.Rank < 0 || s.plan.VMs[at].Rank < 0 {
+				continue // which rank was meant is not known
+			}
 			if other := s.plan.VMs[at]; other.Rank > vm.Rank {
 				s.add(s.at("vms", i+1, "after", j+1), "after-rank", fmt.Sprintf("give %q rank %d or more, or %q rank %d or less", vm.Name, other.Rank, name, vm.Rank),
 					"VM %q of rank %d cannot come after %q of rank %d: lower ranks start first", vm.Name, vm.Rank, name, other.Rank)
@@ -302,7 +352,12 @@ func (s *semantics) ring(ring []int) {
 	if len(names) > 12 {
 		text = strings.Join(names[:6], " → ") + " → … → " + strings.Join(names[len(names)-5:], " → ")
 	}
-	s.add(s.at("vms", ring[0]+1, "after"), "cycle", "remove one of these from an after list", "VMs wait for each other: %s", text)
+	pos := s.at("vms", ring[0]+1, "after", 1+slices.Index(s.plan.VMs[ring[0]].After, names[1]))
+	if len(ring) == 1 {
+		s.add(pos, "cycle", "remove it from its own after list", "VM %q comes after itself", names[0])
+		return
+	}
+	s.add(pos, "cycle", "remove one of these from an after list", "VMs wait for each other: %s", text)
 }
 
 // didYouMean makes a hint of the nearest known name, or gives the other text.

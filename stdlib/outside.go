@@ -100,12 +100,12 @@ func (o *outside) change(c *lua.Call, ch change) (any, error) {
 		}
 		return Decoded(result), nil
 	}
-	ctx, name := c.Ctx, ch.name
-	if inside.key != "" { // a handler that is not called again uses none of its names up: the count is that of the handler
-		ctx, name = c.Lua, inside.key+" "+ch.name
+	ctx := c.Ctx
+	if inside.key != "" {
+		ctx = c.Lua // it ends with the handler's time-out
 	}
 	recorded, err := s.Run.Durable(ctx, engine.Durable{
-		Key: s.Run.StepKey(c.Task, name), Args: ch.args, OnCut: c.String("on_cut"), Title: ch.name, Subject: engine.Subject{Kind: "call", Name: ch.name},
+		Key: s.Run.StepKey(c.Lua, c.Task, ch.name), Args: ch.args, OnCut: c.String("on_cut"), Title: ch.name, Subject: engine.Subject{Kind: "call", Name: ch.name},
 	}, do)
 	if err != nil {
 		return nil, err

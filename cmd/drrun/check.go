@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"drrun/plans"
+	"drrun/plans/codes"
 	"drrun/plans/runner"
+	"drrun/plans/sarif"
 )
 
 const checkHelp = `Checks a plan: its text, and, unless --offline, that both sites have what it needs. It changes nothing anywhere.
@@ -19,6 +23,7 @@ EXAMPLES
 drrun check plan.lua
 drrun check plan.lua --offline
 drrun check plan.lua --json | jq '.findings[].message'
+drrun check plan.lua --offline --sarif findings.sarif
 `
 
 func newCheckCommand(inv *invocation) *cli.Command {
@@ -26,6 +31,7 @@ func newCheckCommand(inv *invocation) *cli.Command {
 		Name: "check", Usage: "is a plan sound, and do the sites have what it needs?", UsageText: "drrun check PLAN.lua [flags]", Description: checkHelp,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "offline", Usage: "look at the plan alone, ask no engine"},
+			&cli.StringFlag{Name: "sarif", Usage: "write the findings to `FILE` as SARIF 2.1.0 too, for editors and code reviews; - is standard output, instead of the text"},
 			listFlag("lib", "`DIR` where require looks too; can be given several times"),
 			jsonFlag(),
 		},
@@ -34,28 +40,58 @@ func newCheckCommand(inv *invocation) *cli.Command {
 			if err != nil {
 				return err
 			}
-			inv.result = runCheck(c.Context, readingOf(c, args[0]), c.Bool("offline"), inv)
+			o := checkOptions{reading: readingOf(c, args[0]), Offline: c.Bool("offline"), SARIF: c.String("sarif")}
+			if o.SARIF == "-" && inv.json {
+				return usage("--json and --sarif - both write to standard output").hinted("give --sarif a file").of([]string{"drrun", "check"})
+			}
+			inv.result = runCheck(c.Context, o, inv)
 			return nil
 		},
 	}
 }
 
-func runCheck(ctx context.Context, o reading, offline bool, inv *invocation) *runner.Result {
+type checkOptions struct {
+	reading
+	Offline bool
+	SARIF   string // "" writes none, "-" is standard output
+}
+
+func runCheck(ctx context.Context, o checkOptions, inv *invocation) *runner.Result {
 	options, problem := o.options(inv)
 	if problem != nil {
 		return problem.result()
 	}
 	options.Action = plans.ActionFailover
-	result := runner.Check(ctx, hard(ctx), options, offline)
+	result := runner.Check(ctx, hard(ctx), options, o.Offline)
 	result.Action = "check"
+	if o.SARIF != "" {
+		document := sarif.Document(result.Findings, versionText())
+		if o.SARIF == "-" {
+			inv.screen.out(string(document))
+			return result
+		}
+		if err := os.WriteFile(o.SARIF, document, 0o644); err != nil {
+			return failure(runner.ExitInvalid, runner.StatusInvalid, "sarif", fmt.Errorf("write the findings of %s: %w", o.Plan, err), "give --sarif a file that this account can write")
+		}
+	}
 	if !inv.json {
-		text := findingsText(result.Findings) + strings.Join(append(warned(result.Warnings), ""), "\n")
+		text := findingsText(result.Findings) + explainHint(result.Findings) + strings.Join(append(warned(result.Warnings), ""), "\n")
 		if result.Error == nil {
-			text += o.Plan + ": " + checkVerdict(result.Findings, offline) + "\n"
+			text += o.Plan + ": " + checkVerdict(result.Findings, o.Offline) + "\n"
 		}
 		inv.screen.out(text)
 	}
 	return result
+}
+
+// explainHint says once, below the findings, how to read more about them.
+func explainHint(found []plans.Finding) string {
+	for _, one := range found {
+		if _, known := codes.Find(one.Code); known && one.Severity != plans.SeverityInfo {
+			return "more about a code in brackets: drrun explain " + one.Code + "\n"
+		}
+	}
+	return ""
 }
 
 func checkVerdict(found []plans.Finding, offline bool) string {

@@ -40,10 +40,13 @@ type loadingKey struct{}
 func load(t *engine.Task, rt *lua.Runtime, file string) (lab.World, lua.Diagnostics) {
 	l := &loading{}
 	t.SetLocal(loadingKey{}, l)
-	value, err := rt.RunFile(t, file)
-	var found lua.Diagnostics
+	var value any
+	found, err := rt.Collect(nil, func() (err error) {
+		value, err = rt.RunFile(t, file)
+		return err
+	})
 	if err != nil {
-		found = asDiagnostics(err)
+		found = append(found, asDiagnostics(err)...)
 	}
 	for _, m := range l.worlds {
 		found = append(found, m.found...)
@@ -52,9 +55,13 @@ func load(t *engine.Task, rt *lua.Runtime, file string) (lab.World, lua.Diagnost
 	var world lab.World
 	if m, ok := selfOf(object).(*made); ok {
 		world = m.world
-	} else if err == nil {
+	} else if err == nil && (len(l.worlds) > 0 || len(found) == 0) {
 		found = append(found, &lua.Diagnostic{Pos: lua.Pos{File: file, Line: 1, Col: 1, EndCol: 1}, Subject: "world", Code: "no-world",
 			Message: "the file returns no world", Hint: "end it with: return lab.world { sites = { … }, … }"})
+		if len(l.worlds) > 0 {
+			last := found[len(found)-1]
+			last.Pos, last.Message = l.worlds[0].pos, "the file makes a world and does not return it"
+		}
 	}
 	return world, finish(found, rt.Files())
 }

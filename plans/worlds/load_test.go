@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -69,15 +68,7 @@ func TestFindings(t *testing.T) {
 			if text == "" {
 				t.Error("nothing is found")
 			}
-			golden := strings.TrimSuffix(file, ".lua") + ".txt"
-			if *update {
-				if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if want, err := os.ReadFile(golden); err != nil || string(want) != text {
-				t.Errorf("differs from %s (%v; rewrite it with -update):\n%s", golden, err, text)
-			}
+			compareGolden(t, strings.TrimSuffix(file, ".lua")+".txt", text)
 		})
 	}
 }

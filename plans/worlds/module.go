@@ -24,6 +24,7 @@ func Module() lua.Module {
 type made struct {
 	world lab.World
 	found lua.Diagnostics
+	pos   lua.Pos // of the lab.world
 }
 
 var worldClass = &lua.Class{Name: "world", Doc: "What a lab starts from.", String: func(any) string { return "a world" }}
@@ -36,7 +37,7 @@ func worldFunc(known *shapes) lua.Func {
 		Run: func(c *lua.Call) (any, error) {
 			b := newBuilder(c, known)
 			b.build()
-			m := &made{world: b.world, found: b.findings()}
+			m := &made{world: b.world, found: b.findings(), pos: c.At()}
 			if l, ok := c.Task.Local(loadingKey{}).(*loading); ok {
 				l.worlds = append(l.worlds, m)
 			} else if len(m.found) > 0 {

@@ -1,0 +1,2 @@
+local netapp = require "site.netapp" --@ diag(require-cycle, "\"site.netapp\"")
+return {}

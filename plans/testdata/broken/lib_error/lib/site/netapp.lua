@@ -1,0 +1,1 @@
+error("set NETAPP first") --@ diag(lua-error, "error")

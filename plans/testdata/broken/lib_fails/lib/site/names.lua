@@ -1,0 +1,2 @@
+local names = nil
+return { first = names.first } --@ diag(lua-error, "names")

@@ -1,0 +1,1 @@
+return { send = function(text) end --@ diag(syntax, "{", 0)

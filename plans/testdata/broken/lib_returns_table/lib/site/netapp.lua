@@ -1,0 +1,4 @@
+return {
+  name = "netapp",
+  hooks = { promote_storage = function() end },
+}
