@@ -167,7 +167,7 @@ func (s *Session) RunOnError(task *engine.Task, report map[string]any) error {
 	var failed []error
 	for _, handler := range s.Hooks["on_error"] {
 		// What it changes, a message that it sends, is recorded for this attempt alone.
-		ctx := insideOf(task.Ctx(), enclosing{key: fmt.Sprintf("on_error %s attempt %d", handler.Name, s.Run.Attempt())})
+		ctx := insideOf(task.Ctx(), enclosing{key: "on_error", again: fmt.Sprintf("on_error %s attempt %d", handler.Name, s.Run.Attempt())})
 		if _, err := handler.Func.CallContext(ctx, task, s.Context(), report, handler.Options); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", handler.Name, err))
 		}

@@ -182,20 +182,32 @@ type nameServer struct {
 	updates int
 }
 
+// sameAddress listens for both kinds of questions at one address: the port that one of them is given may be taken for the other.
+func sameAddress(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for try := 0; ; try++ {
+		stream, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		socket, err := net.ListenPacket("udp", stream.Addr().String())
+		if err == nil {
+			return socket, stream
+		}
+		_ = stream.Close()
+		if try == 20 {
+			t.Fatal(err)
+		}
+	}
+}
+
 func newNameServer(t *testing.T) *nameServer {
 	t.Helper()
 	n := &nameServer{zone: map[string][]string{
 		"www.example.com. A": {"10.0.0.10", "10.0.0.9"}, "alias.example.com. CNAME": {"www.example.com."}, "note.example.com. TXT": {"a note"}, "10.0.0.10.in-addr.arpa. PTR": {"www.example.com."},
 	}}
-	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	socket, stream := sameAddress(t)
 	n.address = socket.LocalAddr().String()
-	stream, err := net.Listen("tcp", n.address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, server := range []*dns.Server{
 		{PacketConn: socket, Handler: n, TsigSecret: map[string]string{"drrun.": tsigSecret}},
 		{Listener: stream, Handler: n, TsigSecret: map[string]string{"drrun.": tsigSecret}, MsgAcceptFunc: func(dns.Header) dns.MsgAcceptAction { return dns.MsgAccept }},

@@ -100,12 +100,15 @@ func (o *outside) change(c *lua.Call, ch change) (any, error) {
 		}
 		return Decoded(result), nil
 	}
-	ctx := c.Ctx
+	ctx, name := c.Ctx, ch.name
 	if inside.key != "" {
 		ctx = c.Lua // it ends with the handler's time-out
 	}
+	if inside.again != "" {
+		name = inside.again + " " + name
+	}
 	recorded, err := s.Run.Durable(ctx, engine.Durable{
-		Key: s.Run.StepKey(c.Lua, c.Task, ch.name), Args: ch.args, OnCut: c.String("on_cut"), Title: ch.name, Subject: engine.Subject{Kind: "call", Name: ch.name},
+		Key: s.Run.StepKey(c.Lua, c.Task, name), Args: ch.args, OnCut: c.String("on_cut"), Title: ch.name, Subject: engine.Subject{Kind: "call", Name: ch.name},
 	}, do)
 	if err != nil {
 		return nil, err
@@ -120,6 +123,7 @@ func (o *outside) change(c *lua.Call, ch change) (any, error) {
 // enclosing is the durable step that Lua code runs inside of: a handler of a hook, or a ctx:step, which is recorded as a whole.
 type enclosing struct {
 	key     string
+	again   string // which call of a handler this is that is called in each attempt; "" for one that is recorded
 	whole   bool
 	retried bool
 }
