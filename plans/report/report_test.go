@@ -312,3 +312,21 @@ func TestEvidenceRows(t *testing.T) {
 		t.Errorf("in another attempt: %+v %v", m.Looks, err)
 	}
 }
+
+// TestRequestsStayFolded: the changing requests are printed only by who opens them; they would be half of the pages.
+func TestRequestsStayFolded(t *testing.T) {
+	t.Parallel()
+	j := tell(t, stdlib.Facts{})
+	j.add(time.Second, engine.Record{Kind: "intent", Intent: &engine.Intent{ID: j.info.ID + "-1", Op: "vm.start", Site: "secondary"}})
+	model, err := Build(Input{Run: &j.info})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page bytes.Buffer
+	if err := HTML(&page, model); err != nil {
+		t.Fatal(err)
+	}
+	if want := `<section id="requests"><details><summary>Changing requests: 1</summary>`; !strings.Contains(page.String(), want) {
+		t.Errorf("the page does not have %s", want)
+	}
+}

@@ -296,6 +296,9 @@ func prints(t *testing.T, browser context.Context, file, name string, want []str
 			t.Errorf("the PDF does not show %q", want)
 		}
 	}
+	if strings.Contains(text, "/affinitylabels") {
+		t.Error("the PDF shows the changing requests, which are folded")
+	}
 	if pages < 2 || pages > 60 {
 		t.Errorf("the PDF has %d pages", pages)
 	}

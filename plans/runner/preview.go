@@ -53,5 +53,6 @@ func previewOf(info *engine.RunInfo, text *planText, older func(attempt int) *pl
 	p.objects(info, facts)
 	p.steps(info, facts, text, older, redo)
 	p.unrecordedHooks(info, facts, text)
+	p.questions(info, facts, text)
 	return p, nil
 }
