@@ -182,20 +182,33 @@ type nameServer struct {
 	updates int
 }
 
+// samePort listens by UDP and TCP at one port; another test may have the other half of the first that is free.
+func samePort(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	var failed error
+	for range 50 {
+		socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream, err := net.Listen("tcp", socket.LocalAddr().String())
+		if err == nil {
+			return socket, stream
+		}
+		failed = err
+		_ = socket.Close()
+	}
+	t.Fatal(failed)
+	return nil, nil
+}
+
 func newNameServer(t *testing.T) *nameServer {
 	t.Helper()
 	n := &nameServer{zone: map[string][]string{
 		"www.example.com. A": {"10.0.0.10", "10.0.0.9"}, "alias.example.com. CNAME": {"www.example.com."}, "note.example.com. TXT": {"a note"}, "10.0.0.10.in-addr.arpa. PTR": {"www.example.com."},
 	}}
-	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	socket, stream := samePort(t)
 	n.address = socket.LocalAddr().String()
-	stream, err := net.Listen("tcp", n.address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, server := range []*dns.Server{
 		{PacketConn: socket, Handler: n, TsigSecret: map[string]string{"drrun.": tsigSecret}},
 		{Listener: stream, Handler: n, TsigSecret: map[string]string{"drrun.": tsigSecret}, MsgAcceptFunc: func(dns.Header) dns.MsgAcceptAction { return dns.MsgAccept }},
