@@ -181,7 +181,8 @@ func (diskFS) Lock(path string, holder []byte) (func() error, []byte, error) {
 		return nil, nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}
 	return func() error {
-		return errors.Join(f.Truncate(0), f.Close()) // closing it unlocks it
+		// To close it would unlock it only when no process that was just forked has a copy of it any more.
+		return errors.Join(f.Truncate(0), syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 	}, nil, nil
 }
 

@@ -182,23 +182,24 @@ type nameServer struct {
 	updates int
 }
 
-// sameAddress listens for both kinds of questions at one address: the port that one of them is given may be taken for the other.
-func sameAddress(t *testing.T) (net.PacketConn, net.Listener) {
+// samePort listens by UDP and TCP at one port; another test may have the other half of the first that is free.
+func samePort(t *testing.T) (net.PacketConn, net.Listener) {
 	t.Helper()
-	for try := 0; ; try++ {
-		stream, err := net.Listen("tcp", "127.0.0.1:0")
+	var failed error
+	for range 50 {
+		socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		socket, err := net.ListenPacket("udp", stream.Addr().String())
+		stream, err := net.Listen("tcp", socket.LocalAddr().String())
 		if err == nil {
 			return socket, stream
 		}
-		_ = stream.Close()
-		if try == 20 {
-			t.Fatal(err)
-		}
+		failed = err
+		_ = socket.Close()
 	}
+	t.Fatal(failed)
+	return nil, nil
 }
 
 func newNameServer(t *testing.T) *nameServer {
@@ -206,7 +207,7 @@ func newNameServer(t *testing.T) *nameServer {
 	n := &nameServer{zone: map[string][]string{
 		"www.example.com. A": {"10.0.0.10", "10.0.0.9"}, "alias.example.com. CNAME": {"www.example.com."}, "note.example.com. TXT": {"a note"}, "10.0.0.10.in-addr.arpa. PTR": {"www.example.com."},
 	}}
-	socket, stream := sameAddress(t)
+	socket, stream := samePort(t)
 	n.address = socket.LocalAddr().String()
 	for _, server := range []*dns.Server{
 		{PacketConn: socket, Handler: n, TsigSecret: map[string]string{"drrun.": tsigSecret}},
