@@ -18,6 +18,7 @@ type collection struct {
 	wrong glua.LValue
 	used  bool // the wrong value was handed out: an error of Lua's own may be its consequence
 
+	uses  int // of the wrong value
 	named map[string]*Class
 }
 
@@ -27,8 +28,11 @@ type Wrong struct{}
 // IsWrong reports whether a value stands for one that could not be made.
 func IsWrong(value any) bool { _, is := value.(Wrong); return is }
 
+// ErrConsequence is what Collect gives in place of an error that a finding has led to: nothing more is said about it.
+var ErrConsequence = errors.New("the file could not go on with what it could not make")
+
 // Collect calls fn, which runs files, and returns what is wrong with their texts and with their calls of pure functions, instead of
-// ending the files at the first of it. err is fn's error, nil where it is only the consequence of a finding. The caller must not run the
+// ending the files at the first of it. err is fn's error, or ErrConsequence. The caller must not run the
 // code for more than its findings when there are any.
 //
 // named are the classes of objects that parameters of a name stand for by convention, such as ctx: a method that the class has not is a
@@ -42,7 +46,7 @@ func (rt *Runtime) Collect(named map[string]*Class, fn func() error) (found Diag
 	c.found = append(c.found, rt.findingsAhead()...)
 	var d *Diagnostic
 	if c.used && errors.As(err, &d) && d.Code == "lua-error" {
-		err = nil
+		err = ErrConsequence
 	}
 	return c.found, err
 }
@@ -93,7 +97,11 @@ func (rt *Runtime) wrongValue() glua.LValue {
 	}
 	data, meta := rt.state.NewUserData(), rt.state.NewTable()
 	data.Value = Wrong{}
-	same := rt.state.NewFunction(func(L *glua.LState) int { L.Push(data); return 1 })
+	same := rt.state.NewFunction(func(L *glua.LState) int {
+		c.spend(L)
+		L.Push(data)
+		return 1
+	})
 	for _, event := range []string{"__index", "__call", "__concat", "__add", "__sub", "__mul", "__div", "__mod", "__unm", "__len"} {
 		meta.RawSetString(event, same)
 	}
@@ -103,6 +111,16 @@ func (rt *Runtime) wrongValue() glua.LValue {
 	data.Metatable = meta
 	c.wrong = data
 	return data
+}
+
+// maxWrongUses bounds how long a file goes on with wrong values: x = x.next never ends with one.
+const maxWrongUses = 10000
+
+// spend counts a use of the wrong value, and ends the file where it uses it without end.
+func (c *collection) spend(L *glua.LState) {
+	if c.uses++; c.uses > maxWrongUses {
+		L.RaiseError("a value that could not be made is used without end")
+	}
 }
 
 func isWrongValue(v glua.LValue) bool { return IsWrong(userValue(v)) }

@@ -86,6 +86,7 @@ func (rt *Runtime) openSandbox() {
 			if rt.collecting != nil { // found in the text
 				value = rt.collecting.stray[name]
 				if value == nil {
+					rt.collecting.spend(L)
 					value = rt.wrongValue()
 				}
 				L.Push(value)

@@ -36,7 +36,7 @@ func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics)
 		found = append(found, &lua.Diagnostic{Pos: extra.Pos, Severity: SeverityError, Subject: "dr.plan", Code: "two-plans",
 			Message: fmt.Sprintf("the file makes a second plan; the first one is in line %d", l.plans[0].Pos.Line), Hint: "a file is one plan: put the other one into a file of its own"})
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, lua.ErrConsequence) {
 		found = append(found, asDiagnostics(file, err)...)
 	}
 	plan := planOf(value)

@@ -45,7 +45,7 @@ func load(t *engine.Task, rt *lua.Runtime, file string) (lab.World, lua.Diagnost
 		value, err = rt.RunFile(t, file)
 		return err
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, lua.ErrConsequence) {
 		found = append(found, asDiagnostics(err)...)
 	}
 	for _, m := range l.worlds {
