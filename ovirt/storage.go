@@ -615,6 +615,15 @@ func (s *Site) RefreshHost(ctx context.Context, hostID string) error {
 // eventHostRefreshed is ovirt-engine AuditLogType.java, HOST_REFRESHED_CAPABILITIES.
 const eventHostRefreshed = 606
 
+// eventDomainAdded is USER_ADD_STORAGE_DOMAIN (ovirt-engine AuditLogType.java), of an import too.
+const eventDomainAdded = 956
+
+// ImportReached reports whether the engine has an event of a storage domain that was imported by a request with that correlation id. Of
+// several imports that were cut off it tells which one it was: an import goes on when its client is gone.
+func (s *Site) ImportReached(ctx context.Context, correlation string) (bool, error) {
+	return s.hasEvent(ctx, correlation, eventDomainAdded)
+}
+
 // RefreshReached reports whether the engine has an event of a refresh that was requested with that correlation id.
 func (s *Site) RefreshReached(ctx context.Context, correlation string) (bool, error) {
 	return s.hasEvent(ctx, correlation, eventHostRefreshed)

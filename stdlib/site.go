@@ -406,12 +406,26 @@ func (site *Site) importDomain(ctx context.Context, domain *FactDomain, wanted s
 	if err != nil {
 		return err
 	}
-	s.settleByState(cut, changed)
+	site.settleImports(ctx, cut, changed)
 	status, marked := s.Run.Status(site.domainSubject(domain))
 	if !marked || status.State != StateActive {
 		s.Run.Mark(engine.Status{Subject: site.domainSubject(domain), State: StateImported})
 	}
 	return nil
+}
+
+// settleImports closes cut imports of a storage domain that is there now. An import goes on in the engine when its client is gone, so it
+// may have been any of them, whatever this attempt asked for: the engine's events tell which. Where they do not, the state decides.
+func (site *Site) settleImports(ctx context.Context, cut []engine.Intent, changed bool) {
+	s := site.session
+	for i, intent := range cut {
+		if reached, err := site.Engine.ImportReached(ctx, intent.ID); err == nil && reached {
+			s.Run.Settle(intent.ID, true, "the engine's events carry its correlation id")
+			s.settleByState(slices.Delete(slices.Clone(cut), i, i+1), true)
+			return
+		}
+	}
+	s.settleByState(cut, changed)
 }
 
 // hostsAndClusters is what the engine says about its hosts, in one moment.
