@@ -30,6 +30,9 @@ type asker struct {
 	wait    bool // without a terminal, questions wait for drrun answer
 	lines   *lines
 	turns   turns
+
+	mu   sync.Mutex
+	used map[string]bool // of answers, as given
 }
 
 func newAsker(inv *invocation, model engine.Env, answers []string, yes bool) (*asker, *usageError) {
@@ -44,8 +47,8 @@ func newAsker(inv *invocation, model engine.Env, answers []string, yes bool) (*a
 	return &asker{env: inv.env, model: model, screen: inv.screen, answers: answers, yes: yes, lines: &lines{from: inv.env.Stdin}}, nil
 }
 
-// prepared returns the answer that the command line has for a question.
-func (a *asker) prepared(name string) (string, bool) {
+// prepared returns the answer that the command line has for a question, and how it was given.
+func (a *asker) prepared(name string) (given, value string, known bool) {
 	names := []string{name}
 	if all, group, ok := strings.Cut(name, ":"); ok && group != "" && all+":" != engine.CutQuestion && all+":" != runner.RedoQuestion { // one answer for the question about each group
 		names = append(names, all)
@@ -53,11 +56,24 @@ func (a *asker) prepared(name string) (string, bool) {
 	for _, candidate := range names {
 		for _, answer := range slices.Backward(a.answers) { // the last one counts, as with every flag
 			if value, ok := strings.CutPrefix(answer, candidate+"="); ok {
-				return value, true
+				return answer, value, true
 			}
 		}
 	}
-	return "", false
+	return "", "", false
+}
+
+// unused names the questions for which the command line has an answer that was not asked for.
+func (a *asker) unused() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var names []string
+	for _, answer := range a.answers {
+		if name, _, _ := strings.Cut(answer, "="); !a.used[answer] {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // canAnswer tells whether a question of that name has an answer, or somebody who can give one.
@@ -65,7 +81,7 @@ func (a *asker) canAnswer(name string) bool {
 	if a.env.interactive() || a.wait {
 		return true
 	}
-	_, known := a.prepared(name)
+	_, _, known := a.prepared(name)
 	return known && name != confirmSource
 }
 
@@ -77,7 +93,13 @@ func (a *asker) Prepared(q engine.Question) (engine.Answer, bool) {
 	if q.Evidence {
 		return engine.Answer{}, false
 	}
-	if answer, known := a.prepared(q.Name); known {
+	if given, answer, known := a.prepared(q.Name); known {
+		a.mu.Lock()
+		if a.used == nil {
+			a.used = map[string]bool{}
+		}
+		a.used[given] = true
+		a.mu.Unlock()
 		return engine.Answer{Text: answer, Via: engine.ViaFlag, By: a.who()}, true
 	}
 	if !a.yes || q.Secret || q.OnlyPerson() {

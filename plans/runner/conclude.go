@@ -60,6 +60,7 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 			a.warn(engine.LostMirrorText(dir, lost))
 		}
 	}
+	a.warnOfUnusedAnswers()
 	a.clean()
 	r.Duration = a.Env.Clock.Now().Sub(a.started).Seconds()
 	if a.run != nil {
@@ -137,6 +138,18 @@ func (a *attempt) afterPart() string {
 		hint += "; correct what is wrong with the others"
 	}
 	return hint + "; what is up is then found by: " + a.nextCommand()
+}
+
+// warnOfUnusedAnswers says, where the run did not come to its end, which answers were passed over because another one is recorded.
+func (a *attempt) warnOfUnusedAnswers() {
+	if a.UnusedAnswers == nil || a.run == nil || a.run.Attempt() == 1 || a.result.Status == StatusDone {
+		return
+	}
+	for _, name := range a.UnusedAnswers() {
+		if a.run.Answered(name) {
+			a.warn(fmt.Sprintf("the answer to %s was not used: the run has recorded one. To be asked again: drrun resume %s --redo %s", name, a.run.ID(), engine.PromptKey(name)))
+		}
+	}
 }
 
 // endedAs is the status for the journal, which says whether the run waits for a resume.

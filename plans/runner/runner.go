@@ -81,6 +81,8 @@ type Options struct {
 	Asker     engine.Asker
 	// CanAnswer tells whether the asker has, or can get, an answer to a question of that name.
 	CanAnswer func(name string) bool
+	// UnusedAnswers names the questions to which there was an answer that was not asked for; nil for none.
+	UnusedAnswers func() []string
 	// WaitForAnswers makes a run without a terminal wait until another process answers its questions.
 	WaitForAnswers bool
 	// OnFailure asks a person what to do when an attempt stopped with an error of the work; nil asks nobody. OnEdit is told what
