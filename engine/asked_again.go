@@ -22,13 +22,14 @@ func (r *Run) repeated(in *intent, outcome func(*Outcome) bool) bool {
 }
 
 // SettleRepeated records of each request whose outcome is open, and that a later attempt sent again and was accepted, that it had no
-// effect: that attempt was cut before it could say so, and this one finds the goal reached and has no reason to look back.
-func (r *Run) SettleRepeated() {
+// effect: that attempt was cut before it could say so, and this one finds the goal reached and has no reason to look back. asksForState
+// tells of which operations that is true: those that ask for a state of an object, and look at it before.
+func (r *Run) SettleRepeated(asksForState func(op string) bool) {
 	r.mu.Lock()
 	var repeated []string
 	for id, in := range r.intents {
 		open := in.outcome == nil && in.attempt < r.attempt || in.outcome != nil && in.outcome.Unknown
-		if open && !in.settled && r.repeated(in, func(o *Outcome) bool { return o.OK }) {
+		if open && !in.settled && asksForState(in.Op) && r.repeated(in, func(o *Outcome) bool { return o.OK }) {
 			repeated = append(repeated, id)
 		}
 	}

@@ -176,6 +176,16 @@ func (s *Session) cut(op string, subject engine.Subject) []engine.Intent {
 	return s.Run.Cut(op, subject)
 }
 
+// stateOps ask for a state of an object, and look at it before: asked for again, the first request is known to have had no effect. Each
+// touch of a VM, each writing of an OVF store and each refresh of a host has an effect of its own; the engine's events tell of those.
+var stateOps = []string{
+	ovirt.OpAttachDomain, ovirt.OpActivateDomain, ovirt.OpDeactivateDomain, ovirt.OpDetachDomain, ovirt.OpRemoveDomain, ovirt.OpDestroyDomain,
+	ovirt.OpRegisterTemplate, ovirt.OpRegisterVM, ovirt.OpSetHA, ovirt.OpSetProtection, ovirt.OpShutdownVM, ovirt.OpStopVM,
+}
+
+// AsksForState tells whether an operation asks for a state of an object, which it looks at before.
+func AsksForState(op string) bool { return slices.Contains(stateOps, op) }
+
 // settleByEvent closes cut intents by whether the engine has an event of each.
 func (s *Session) settleByEvent(ctx context.Context, cut []engine.Intent, reached func(ctx context.Context, correlation string) (bool, error)) error {
 	for _, intent := range cut {

@@ -67,3 +67,44 @@ func TestCutRequestThatWasRepeated(t *testing.T) {
 		t.Error(wrong)
 	}
 }
+
+// TestTouchThatWasRepeated: a VM that was touched, and is touched again by the next attempt, was touched twice.
+func TestTouchThatWasRepeated(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 5, lab.TwoSitesOptions{})
+	touches := ""
+	killed := p.killAtRecord(func(r engine.Record) bool {
+		if r.Intent != nil && r.Intent.Op == ovirt.OpTouchVM {
+			touches = r.Intent.ID
+		}
+		return false
+	})
+	p.afterEffect = func(int) {
+		if log := p.lab.Log(); touches != "" && log[len(log)-1].Correlation == touches {
+			p.afterEffect, *killed = nil, true
+			p.world.Group("drrun").Kill()
+		}
+	}
+	p.planned(plans.ActionFailover, nil, nil)
+	if !*killed {
+		t.Fatal("no VM was touched")
+	}
+	first, again := touches, ""
+	killed = p.killAtRecord(func(r engine.Record) bool {
+		if r.Intent != nil && r.Intent.Op == ovirt.OpTouchVM {
+			again = r.Intent.ID
+		}
+		return again != "" && again != first && r.Outcome != nil && r.ID == again
+	})
+	run := p.runs()[0].ID
+	byAdmin := func(o *runner.Options) { p.byAdmin(nil, o) }
+	p.resume(run, byAdmin)
+	if !*killed {
+		t.Fatal("it was not touched again")
+	}
+	p.disk.OnAppend = nil
+	expect(t, p.resume(run, byAdmin), runner.ExitDone)
+	for _, wrong := range p.wrongs() {
+		t.Error(wrong)
+	}
+}

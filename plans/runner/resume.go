@@ -149,7 +149,7 @@ func (a *attempt) prepareResume(ctx context.Context) error {
 	a.next.tell(a)
 	a.beginRedo()
 	a.recall()
-	a.run.SettleRepeated()
+	a.run.SettleRepeated(stdlib.AsksForState)
 	if err := a.lockEngines(ctx); err != nil {
 		return err
 	}

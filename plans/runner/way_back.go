@@ -124,7 +124,7 @@ func (a *attempt) prepareRollback(ctx context.Context) error {
 		return err
 	}
 	a.recall()
-	a.run.SettleRepeated()
+	a.run.SettleRepeated(stdlib.AsksForState)
 	if err := a.lockEngines(ctx); err != nil || confirmation == nil {
 		return err
 	}
