@@ -92,6 +92,8 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.StartReached(ctx, "run-1") }},
 	{"RefreshReached", "GET /events", `<events>` + eventXML(7, 606, "<correlation_id>run-1</correlation_id>") + `</events>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.RefreshReached(ctx, "run-1") }},
+	{"ImportReached", "GET /events", `<events>` + eventXML(7, 956, "<correlation_id>run-1</correlation_id>") + `</events>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.ImportReached(ctx, "run-1") }},
 	{"VMUpdateReached", "GET /events", `<events>` + eventXML(7, 35, "<correlation_id>run-1</correlation_id>") + `</events>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.VMUpdateReached(ctx, "run-1") }},
 	{"UpdateReached", "GET /events", `<events>` + eventXML(7, 199, "<correlation_id>run-1</correlation_id>") + `</events>`,

@@ -17,20 +17,18 @@ const (
 )
 
 // leaseStages is ctx:await_leases: a wait has a stage of its own, since it takes most of the time of an import, and so has what comes after.
+// Both are parts of the import, before which the locks were read back.
 func leaseStages(c *lua.Call) error {
 	waited := false
-	var stageErr error
-	err := session(c).awaitLeases(c.Task.Ctx(), func() error {
-		waited, stageErr = true, enterStage(c, leaseStage)
-		return stageErr
+	err := session(c).awaitLeases(c.Task.Ctx(), func() {
+		waited = true
+		nameStage(c, leaseStage)
 	})
 	switch {
-	case stageErr != nil:
-		return stageErr
 	case err != nil:
 		return describe(c, err)
 	case waited:
-		return enterStage(c, attachStage)
+		nameStage(c, attachStage)
 	}
 	return nil
 }
@@ -38,16 +36,22 @@ func leaseStages(c *lua.Call) error {
 // enterStage names the stage that the run is in, when the locks have been found to be the run's own.
 func enterStage(c *lua.Call, name string) error {
 	s := session(c)
-	if s.Dry != nil {
-		s.Dry.enter(name)
-	}
 	if s.Locks != nil && c.Task.Local(observing{}) == nil {
 		if err := s.Locks.Verify(c.Ctx); err != nil {
 			return lockFault(c, err)
 		}
 	}
-	s.Run.Note("stage", engine.Subject{}, map[string]any{"text": name})
+	nameStage(c, name)
 	return nil
+}
+
+// nameStage names the stage that the run is in.
+func nameStage(c *lua.Call, name string) {
+	s := session(c)
+	if s.Dry != nil {
+		s.Dry.enter(name)
+	}
+	s.Run.Note("stage", engine.Subject{}, map[string]any{"text": name})
 }
 
 // awaitLeases waits until no lease on the storage can be alive any more. Hosts that were lost without letting go of it keep their
@@ -56,7 +60,7 @@ func enterStage(c *lua.Call, name string) error {
 // holds none.
 //
 // begins is called where there is something to wait for, before the wait.
-func (s *Session) awaitLeases(ctx context.Context, begins func() error) error {
+func (s *Session) awaitLeases(ctx context.Context, begins func()) error {
 	wait := time.Duration(s.Facts.LeaseExpiry * float64(time.Second))
 	if wait <= 0 || s.Dry != nil || sabotage.On(sabotage.LeasesNotAwaited) {
 		return nil
@@ -73,9 +77,7 @@ func (s *Session) awaitLeases(ctx context.Context, begins func() error) error {
 	if rest <= 0 {
 		return nil
 	}
-	if err := begins(); err != nil {
-		return err
-	}
+	begins()
 	s.Run.Note("log", engine.Subject{}, map[string]any{"until": end, "what": "the leases of " + s.Source.Name + "'s hosts to expire",
 		"text": fmt.Sprintf("waiting until %s, %s after this attempt first saw %s silent: leases of its hosts on the storage must have expired (lease_expiry)",
 			end.UTC().Format("15:04:05"), wait, s.Source.Name)})

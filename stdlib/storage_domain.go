@@ -146,7 +146,7 @@ func (d *domainRef) attach(ctx context.Context, timeout time.Duration) error {
 	if err := s.requirePromotion(d.fact); err != nil {
 		return err
 	}
-	if err := s.awaitLeases(ctx, func() error { return nil }); err != nil {
+	if err := s.awaitLeases(ctx, func() {}); err != nil {
 		return err
 	}
 	cut := s.cut(ovirt.OpAttachDomain, d.subject())

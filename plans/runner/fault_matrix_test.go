@@ -206,7 +206,7 @@ func TestNothingLeavesUnrecorded(t *testing.T) {
 	r := story.goOn(p)
 	expect(t, r, runner.ExitStopped)
 	if r.Error.Code != "journal" || !strings.Contains(r.Error.Message, "nothing more was begun: write journal record 60: write /state/runs/"+r.Run+"/journal.jsonl: no space left on device") ||
-		r.Error.Hint != "make room on the disk of the state folder /state, or make it writable again; then go on with: drrun resume "+r.Run {
+		r.Error.Hint != "make room on the disk of the state folder /state, or make it writable again; then go on with: drrun resume "+r.Run+" --confirm-source-down 'YOUR NAME: HOW YOU KNOW'" {
 		t.Errorf("error %+v", r.Error)
 	}
 	recorded := map[string]bool{}

@@ -123,7 +123,7 @@ func TestRunIsShown(t *testing.T) {
 		}
 	}
 	same(t, "tasks", s.tasks, []string{"finished drrun failover " + ofPlan + " from primary to secondary, run " + r.Run +
-		": preflight finished, evidence finished, promote finished, import finished, register finished, boot finished, boot rank 0 finished, boot rank 1 finished, verify finished, reprotect finished"})
+		": preflight finished, evidence finished, promote finished, import finished, lease wait finished, attach finished, register finished, boot finished, boot rank 0 finished, boot rank 1 finished, verify finished, reprotect finished"})
 	if s := p.marks(plans.Primary); s.all() > 0 {
 		t.Errorf("the source is silent and is shown %+v", s)
 	}
@@ -172,7 +172,7 @@ return plan
 	s := p.look(plans.Secondary)
 	same(t, "events", p.lines(s.events), []string{
 		"normal drrun run RUN: failover " + ofPlan + " from primary to secondary begins",
-		"error drrun run RUN: stopped in stage import: hook after_import",
+		"error drrun run RUN: stopped in stage attach: hook after_import",
 		"error drrun run RUN: failover " + ofPlan + " from primary to secondary ended: stopped, exit code 5",
 		"normal drrun run RUN: failover " + ofPlan + " from primary to secondary goes on, attempt 2: 1 storage domain, 3 VMs",
 		"normal drrun run RUN: rank 0 is up on secondary: 1 VM up",
@@ -183,8 +183,8 @@ return plan
 		t.Errorf("the stop says neither why nor what is next: %s", text)
 	}
 	same(t, "tasks", s.tasks, []string{
-		"failed drrun failover " + ofPlan + " from primary to secondary, run " + r.Run + ": preflight finished, evidence finished, promote finished, import failed",
-		"finished drrun failover " + ofPlan + " from primary to secondary, run " + r.Run + ", attempt 2: preflight finished, evidence finished, promote finished, import finished, register finished",
+		"failed drrun failover " + ofPlan + " from primary to secondary, run " + r.Run + ": preflight finished, evidence finished, promote finished, import finished, lease wait finished, attach failed",
+		"finished drrun failover " + ofPlan + " from primary to secondary, run " + r.Run + ", attempt 2: preflight finished, evidence finished, promote finished, import finished, lease wait finished, attach finished, register finished",
 	})
 	if len(s.facts) != 1 {
 		t.Errorf("the facts were posted %d times", len(s.facts))
