@@ -125,7 +125,7 @@ func (b *answerBox) take(q Question) (Answer, bool) {
 	}
 	var posted PostedAnswer
 	err = json.Unmarshal(text, &posted)
-	by := By{User: posted.User, Host: posted.Host}.words()
+	by := By{User: posted.User, Host: posted.Host}.String()
 	switch {
 	case err != nil:
 	case posted.Question != b.id:

@@ -113,7 +113,7 @@ func (r *Run) answer(ctx context.Context, q Question) (Answer, error) {
 		if err != nil {
 			return r.unanswered(ctx, limited, q, "", err)
 		}
-		return r.accept(q, "", Answer{Text: text, Via: ViaTerminal, By: r.by.words()})
+		return r.accept(q, "", Answer{Text: text, Via: ViaTerminal, By: r.by.String()})
 	}
 	box, err := r.publish(q)
 	if err != nil {
@@ -162,7 +162,7 @@ func (r *Run) race(ctx, limited context.Context, q Question, asker Asker, box *a
 		if isClosed(over) {
 			over = nil
 			if err == nil {
-				return r.accept(q, box.id, Answer{Text: text, Via: ViaTerminal, By: r.by.words()})
+				return r.accept(q, box.id, Answer{Text: text, Via: ViaTerminal, By: r.by.String()})
 			}
 			r.mu.Lock()
 			waits := r.waits && !q.Secret
@@ -218,8 +218,8 @@ func (r *Run) accept(q Question, id string, answer Answer) (Answer, error) {
 	return answer, nil
 }
 
-// words names a person and a machine, "" where both are unknown.
-func (b By) words() string {
+// String names a person and a machine, "" where both are unknown.
+func (b By) String() string {
 	switch {
 	case b.Host == "":
 		return b.User

@@ -3,6 +3,8 @@ package stdlib
 import (
 	"fmt"
 	"time"
+
+	"drrun/engine"
 )
 
 // FactsSchema names the layout of Facts in a journal.
@@ -166,6 +168,17 @@ func (vm *FactVM) ToStart(ranByOVF string) (start bool, why string) {
 		return false, "the OVF store shows it as down when it was last written, and nothing newer is known"
 	}
 	return true, fmt.Sprintf("the OVF store shows it as %s when it was last written", ranByOVF)
+}
+
+// TargetStates are the rows of a board that are about the target, by kind and id.
+func (f *Facts) TargetStates(board []engine.Status) map[string]engine.Status {
+	states := map[string]engine.Status{}
+	for _, status := range board {
+		if status.Subject.Site == f.Target || status.Subject.Site == "" {
+			states[status.Subject.Kind+"/"+status.Subject.ID] = status
+		}
+	}
+	return states
 }
 
 // Reversed returns the facts of undoing a planned move: the VMs that ran come back to the site that they had left, where their clusters

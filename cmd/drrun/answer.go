@@ -13,6 +13,7 @@ import (
 
 	"drrun/engine"
 	"drrun/lua"
+	"drrun/plans/report"
 	"drrun/plans/runner"
 	"drrun/stdlib"
 )
@@ -264,7 +265,7 @@ func answerCommand(run string, q engine.OpenQuestion, state string) string {
 
 func questionsText(run string, open []engine.OpenQuestion, state string, now time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "run %s waits for %s:\n", run, count(len(open), "answer"))
+	fmt.Fprintf(&b, "run %s waits for %s:\n", run, report.Count(len(open), "answer"))
 	for _, q := range open {
 		fmt.Fprintf(&b, "\n%s\n  %s\n", q.Name, strings.ReplaceAll(questionText(q, now), "\n", "\n  "))
 		if q.Danger == engine.DangerDataLoss {

@@ -10,6 +10,7 @@ import (
 
 	"drrun/plans"
 	"drrun/plans/codes"
+	"drrun/plans/report"
 	"drrun/plans/runner"
 	"drrun/plans/sarif"
 )
@@ -103,11 +104,11 @@ func checkVerdict(found []plans.Finding, offline bool) string {
 	}
 	switch {
 	case offline && warnings > 0:
-		return "sound, with " + count(warnings, "warning") + " (the sites were not asked)"
+		return "sound, with " + report.Count(warnings, "warning") + " (the sites were not asked)"
 	case offline:
 		return "sound (the sites were not asked)"
 	case warnings > 0:
-		return "nothing stands in the way of a failover, with " + count(warnings, "warning")
+		return "nothing stands in the way of a failover, with " + report.Count(warnings, "warning")
 	}
 	return "sound, and both sites have what it needs"
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"drrun/plans/report"
 	"drrun/plans/runner"
 )
 
@@ -63,7 +64,7 @@ func runFacts(ctx context.Context, o reading, run string, inv *invocation) *runn
 // factsOrigin says where facts come from and what proves them.
 func factsOrigin(result *runner.Result) string {
 	f := result.Facts
-	text := fmt.Sprintf("facts of run %s, from the engine of %s, posted %s: %s, sha256 %s holds", f.Run, f.Site, f.Time.UTC().Format(time.RFC3339), count(f.Parts, "part"), f.SHA256)
+	text := fmt.Sprintf("facts of run %s, from the engine of %s, posted %s: %s, sha256 %s holds", f.Run, f.Site, f.Time.UTC().Format(time.RFC3339), report.Count(f.Parts, "part"), f.SHA256)
 	for _, warning := range result.Warnings {
 		text += "\nwarning: " + warning
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"drrun/plans"
+	"drrun/plans/report"
 	"drrun/plans/runner"
 )
 
@@ -128,7 +129,7 @@ func showDryRun(inv *invocation, r *runner.Result) {
 	for i, call := range r.DryRun.Calls {
 		rows = append(rows, []string{strconv.Itoa(i + 1), call.Stage, call.Text, call.Site, call.ID})
 	}
-	fmt.Fprintf(&b, "the %s of %s would make %s:\n\n", r.Action, r.Plan, count(len(r.DryRun.Calls), "changing call"))
+	fmt.Fprintf(&b, "the %s of %s would make %s:\n\n", r.Action, r.Plan, report.Count(len(r.DryRun.Calls), "changing call"))
 	writeTable(&b, "", rows)
 	b.WriteByte('\n')
 	for _, assumed := range r.DryRun.Assumed {

@@ -14,6 +14,7 @@ import (
 	"drrun/lua"
 	"drrun/ovirt"
 	"drrun/plans"
+	"drrun/plans/report"
 	"drrun/plans/runner"
 )
 
@@ -310,13 +311,13 @@ func generateText(o generateOptions, made *plans.Generated) string {
 	var b strings.Builder
 	s := made.Summary
 	fmt.Fprintf(&b, "%s and %s: %s (%d running), %s, %s\n", o.Output, plans.InventoryFile(o.Output),
-		count(s.VMs, "VM"), s.Running, count(len(s.StorageDomains), "storage domain"), count(s.Templates, "template"))
+		report.Count(s.VMs, "VM"), s.Running, report.Count(len(s.StorageDomains), "storage domain"), report.Count(s.Templates, "template"))
 	fmt.Fprintf(&b, "  storage domains  %s\n", strings.Join(s.StorageDomains, ", "))
 	for _, rank := range s.Ranks {
 		fmt.Fprintf(&b, "  rank %-11d %s\n", rank.Rank, someNames(rank.VMs, 8))
 	}
 	if len(s.Todos) > 0 {
-		fmt.Fprintf(&b, "to fill in (%s):\n", count(len(s.Todos), "dr.todo"))
+		fmt.Fprintf(&b, "to fill in (%s):\n", report.Count(len(s.Todos), "dr.todo"))
 		for _, todo := range s.Todos {
 			fmt.Fprintf(&b, "  - %s\n", todo)
 		}

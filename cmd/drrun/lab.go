@@ -14,6 +14,7 @@ import (
 
 	"drrun/ovirt/lab"
 	"drrun/plans"
+	"drrun/plans/report"
 	"drrun/plans/runner"
 	"drrun/plans/worlds"
 )
@@ -174,7 +175,7 @@ func labText(o labOptions, world lab.World, server *lab.Server) string {
 	}
 	file := func(name string) string { return shellWord(filepath.Join(o.Dir, name)) }
 	fmt.Fprintf(&b, "%s%s\n", labReady, server.Control)
-	fmt.Fprintf(&b, "  primary    %s  (CA: %s), %s on %s\n", server.PrimaryURL, file("primary-ca.pem"), count(vms, "VM"), count(domains, "storage domain"))
+	fmt.Fprintf(&b, "  primary    %s  (CA: %s), %s on %s\n", server.PrimaryURL, file("primary-ca.pem"), report.Count(vms, "VM"), report.Count(domains, "storage domain"))
 	fmt.Fprintf(&b, "  secondary  %s  (CA: %s)\n", server.SecondaryURL, file("secondary-ca.pem"))
 	fmt.Fprintf(&b, "  time runs %s times as fast as outside\n\n", strconv.FormatFloat(o.Speed, 'g', -1, 64))
 	fmt.Fprintf(&b, "in another terminal, in this folder:\n  source %s\n", sourceable(file("lab.env")))

@@ -239,12 +239,4 @@ func offset(d time.Duration) string {
 	return fmt.Sprintf("+%02d:%02d", minutes, seconds)
 }
 
-// count writes a number with its noun: 1 VM, 3 VMs.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
-}
-
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

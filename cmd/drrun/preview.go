@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"drrun/plans/report"
 	"drrun/plans/runner"
 )
 
@@ -119,7 +120,7 @@ func changesText(verb string, files []runner.FileChange, taken, later []string) 
 		fmt.Fprintf(&b, "%s %s:\n", file.Path, verb)
 		for i, line := range file.Lines {
 			if i == shownLines {
-				fmt.Fprintf(&b, "  … and %s\n", count(len(file.Lines)-i, "more line"))
+				fmt.Fprintf(&b, "  … and %s\n", report.Count(len(file.Lines)-i, "more line"))
 				break
 			}
 			b.WriteString("  " + line + "\n")

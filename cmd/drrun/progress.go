@@ -14,6 +14,7 @@ import (
 	"drrun/engine"
 	"drrun/ovirt"
 	"drrun/plans"
+	"drrun/plans/report"
 	"drrun/plans/runner"
 	"drrun/stdlib"
 )
@@ -94,7 +95,7 @@ func (p *progress) began(run string, totals runner.Totals) {
 	for _, status := range totals.Board {
 		p.reached[status.Subject.ID] = status
 	}
-	p.say(p.clock.Now(), fmt.Sprintf("run %s: %s, %s", run, count(totals.StorageDomains, "storage domain"), count(totals.VMs, "VM")))
+	p.say(p.clock.Now(), fmt.Sprintf("run %s: %s, %s", run, report.Count(totals.StorageDomains, "storage domain"), report.Count(totals.VMs, "VM")))
 }
 
 // observe is the observer of the run's events.
@@ -286,7 +287,7 @@ func (p *progress) redraw() {
 	}
 	lines := []string{
 		offset(p.clock.Now().Sub(p.started)) + "  " + p.stage,
-		fmt.Sprintf("        %s · %s: %s", storage, count(p.totals.VMs, "VM"), cmp.Or(strings.Join(parts, ", "), "none reached yet")),
+		fmt.Sprintf("        %s · %s: %s", storage, report.Count(p.totals.VMs, "VM"), cmp.Or(strings.Join(parts, ", "), "none reached yet")),
 	}
 	if waits := p.waits(); waits != "" {
 		lines = append(lines, "        waiting for "+waits)

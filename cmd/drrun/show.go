@@ -120,7 +120,7 @@ func (s story) text(now time.Time) string {
 	var b strings.Builder
 	head := s.info.Head
 	fmt.Fprintf(&b, "run %s: %s of %s, %s to %s\n", s.info.ID, head.Action, head.Plan, head.Source, head.Target)
-	fmt.Fprintf(&b, "  plan file %s, begun %s by %s, drrun %s\n", head.PlanFile, utcTime(s.info.Started), someone(head.User, head.Host), cmp.Or(head.Version, "unknown"))
+	fmt.Fprintf(&b, "  plan file %s, begun %s by %s, drrun %s\n", head.PlanFile, utcTime(s.info.Started), report.Person(head.User, head.Host), cmp.Or(head.Version, "unknown"))
 	if s.info.Err != nil {
 		fmt.Fprintf(&b, "  DAMAGED: %v\n  below stands what the journal holds before that place\n", s.info.Err)
 	}
@@ -137,10 +137,6 @@ func (s story) text(now time.Time) string {
 }
 
 func utcTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
-
-func someone(user, host string) string {
-	return cmp.Or(user, "somebody") + " on " + cmp.Or(host, "an unknown host")
-}
 
 // chapter is one attempt.
 type chapter struct {
@@ -188,7 +184,7 @@ func (s story) attempts(b *strings.Builder, now time.Time) {
 			finish()
 			c = &chapter{
 				number: rec.Attempt, begun: rec.Time,
-				title: fmt.Sprintf("attempt %d, %s by %s: ", rec.Attempt, utcTime(rec.Time), someone(rec.User, rec.Host)),
+				title: fmt.Sprintf("attempt %d, %s by %s: ", rec.Attempt, utcTime(rec.Time), report.Person(rec.User, rec.Host)),
 			}
 			words = newWords()
 		case c == nil: // the head

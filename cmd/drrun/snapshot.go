@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"drrun/plans"
+	"drrun/plans/report"
 	"drrun/plans/runner"
 )
 
@@ -62,11 +63,11 @@ func snapshotText(s *runner.SnapshotResult) string {
 	var parts []string
 	for _, site := range []string{plans.Primary, plans.Secondary} {
 		if n := s.Read[site]; n > 0 {
-			parts = append(parts, count(n, "VM")+" read at "+site)
+			parts = append(parts, report.Count(n, "VM")+" read at "+site)
 		}
 	}
 	if n := len(s.Kept); n > 0 {
-		parts = append(parts, count(n, "VM")+" of the plan as recorded before")
+		parts = append(parts, report.Count(n, "VM")+" of the plan as recorded before")
 	}
 	if len(parts) == 0 {
 		parts = []string{"no VM could be read"}

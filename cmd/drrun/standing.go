@@ -103,7 +103,7 @@ func (s *standing) observe(rec engine.Record) string {
 		}
 		return ""
 	case "attempt":
-		s.Attempt, s.Began, s.By, s.words = rec.Attempt, rec.Time, someone(rec.User, rec.Host), newWords()
+		s.Attempt, s.Began, s.By, s.words = rec.Attempt, rec.Time, report.Person(rec.User, rec.Host), newWords()
 		s.Status, s.Exit, s.Ended, s.Stage, s.Errors, s.Warnings, s.LastError, s.Evidence = "", nil, time.Time{}, "", 0, 0, "", nil
 		s.ending = report.Ending{}
 		return s.tell(rec.Time, fmt.Sprintf("attempt %d by %s", s.Attempt, s.By))
@@ -240,7 +240,7 @@ func (s *standing) text() string {
 		fmt.Fprintf(&b, "  last: %s ago: %s\n", s.ago(s.LastAt), s.Last)
 	}
 	if s.Errors+s.Warnings > 0 {
-		text := fmt.Sprintf("  so far: %s, %s", count(s.Errors, "error"), count(s.Warnings, "warning"))
+		text := fmt.Sprintf("  so far: %s, %s", report.Count(s.Errors, "error"), report.Count(s.Warnings, "warning"))
 		if s.LastError != "" {
 			text += "; the last error: " + s.LastError
 		}

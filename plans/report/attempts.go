@@ -62,9 +62,10 @@ func (h *history) attemptAt(rec *engine.Record) string {
 
 func (h *history) personAt(rec *engine.Record) string {
 	a := h.eraAt(rec)
-	return personText(a.record.User, a.record.Host)
+	return Person(a.record.User, a.record.Host)
 }
 
-func personText(user, host string) string {
+// Person names who did something and where, for people.
+func Person(user, host string) string {
 	return cmp.Or(user, "somebody") + " on " + cmp.Or(host, "an unknown host")
 }

@@ -60,7 +60,7 @@ func (h *history) decisions() []Decision {
 	}
 	if n := len(h.attempts); n > 0 && h.info.Status == "aborted" {
 		a := h.attempts[n-1]
-		list = append(list, Decision{At: a.to, Who: personText(a.record.User, a.record.Host), What: "had the run closed as it was", How: "drrun abort"})
+		list = append(list, Decision{At: a.to, Who: Person(a.record.User, a.record.Host), What: "had the run closed as it was", How: "drrun abort"})
 	}
 	return list
 }

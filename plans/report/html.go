@@ -28,7 +28,7 @@ var page = sync.OnceValue(func() *template.Template {
 		"iso": func(t time.Time) string {
 			return unlessZero(t, func(t time.Time) string { return t.UTC().Format(time.RFC3339) })
 		},
-		"count": count, "state": stateText, "first": upperFirst, "short": shortID, "lines": func(text string) []string { return strings.Split(strings.TrimSuffix(text, "\n"), "\n") },
+		"count": Count, "state": stateText, "first": upperFirst, "short": shortID, "lines": func(text string) []string { return strings.Split(strings.TrimSuffix(text, "\n"), "\n") },
 		"marks": toneMark, "style": func() template.CSS { return template.CSS(pageStyle) }, //nolint:gosec // our own text
 		"vmTable": func(list []VM) vmTable {
 			return vmTable{list, slices.ContainsFunc(list, func(v VM) bool { return v.Reason != "" })}

@@ -36,13 +36,10 @@ func toneOf(state string, good ...string) Tone {
 
 // board is the last status of each object at the site where the run brings it, by kind and id.
 func (h *history) board() map[string]engine.Status {
-	states := map[string]engine.Status{}
-	for _, status := range h.info.Board() {
-		if h.facts != nil && (status.Subject.Site == h.facts.Target || status.Subject.Site == "") {
-			states[status.Subject.Kind+"/"+status.Subject.ID] = status
-		}
+	if h.facts == nil {
+		return nil
 	}
-	return states
+	return h.facts.TargetStates(h.info.Board())
 }
 
 // vmRows returns the fate of every VM of the run, in the order of the facts.

@@ -113,7 +113,7 @@ func (h *history) recoveryTime(vms []VM) Figure {
 		f.Value, f.Note, f.Tone = "none", "no VM was to come up", Neutral
 		return f
 	case r.by.IsZero():
-		f.Value, f.Note, f.Tone = "not reached", fmt.Sprintf("%d of %s ready", r.ready, count(r.required, which)), Bad
+		f.Value, f.Note, f.Tone = "not reached", fmt.Sprintf("%d of %s ready", r.ready, Count(r.required, which)), Bad
 		return f
 	}
 	f.Value, f.Tone = Span(r.by.Sub(h.info.Started)), Good
@@ -159,7 +159,7 @@ func (h *history) dataLoss() Figure {
 	}
 	switch {
 	case said < len(groups):
-		f.Value, f.Note, f.Tone = "not known yet", fmt.Sprintf("the copies of %d of %s were made writable", said, count(len(groups), "consistency group")), Neutral
+		f.Value, f.Note, f.Tone = "not known yet", fmt.Sprintf("the copies of %d of %s were made writable", said, Count(len(groups), "consistency group")), Neutral
 	case h.facts.Planned && h.lossGivenUp() == "":
 		f.Value, f.Note, f.Tone = "none", "the copy holds the last write of "+h.facts.Source, Good
 	case h.facts.Planned:

@@ -360,7 +360,7 @@ func (h *history) domainBars(s scale, domain Domain) Row {
 
 func (h *history) rankBars(s scale, rank Rank) Row {
 	row := Row{
-		Kind: "rank", Label: fmt.Sprintf("rank %d · %s", rank.Number, count(len(rank.VMs), "VM")),
+		Kind: "rank", Label: fmt.Sprintf("rank %d · %s", rank.Number, Count(len(rank.VMs), "VM")),
 		Note: fmt.Sprintf("%d of %d up", rank.Up, rank.Wanted), Tone: whole(rank.Up, rank.Wanted),
 	}
 	end := rank.Ran

@@ -115,9 +115,9 @@ func (h *history) achieved(vms []VM) string {
 // pluralIs is count with its verb.
 func pluralIs(n int, noun string) string {
 	if n == 1 {
-		return count(n, noun) + " is"
+		return Count(n, noun) + " is"
 	}
-	return count(n, noun) + " are"
+	return Count(n, noun) + " are"
 }
 
 // amiss names what is not as the action wants it.
@@ -163,10 +163,10 @@ func (h *history) standing(vms []VM, domains []Domain) string {
 			there++
 		}
 	}
-	parts := []string{fmt.Sprintf("%d of %s %s", there, count(len(domains), "storage domain"), stateText(good))}
+	parts := []string{fmt.Sprintf("%d of %s %s", there, Count(len(domains), "storage domain"), stateText(good))}
 	for i := len(stdlib.States) - 1; i >= 0; i-- {
 		if state := stdlib.States[i]; states[state] > 0 {
-			parts = append(parts, count(states[state], "VM")+" "+stateText(state))
+			parts = append(parts, Count(states[state], "VM")+" "+stateText(state))
 		}
 	}
 	return "On " + h.facts.Target + ": " + strings.Join(parts, ", ") + "."

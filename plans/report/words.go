@@ -47,8 +47,8 @@ func between(from, to time.Time) string {
 	return Span(to.Sub(from))
 }
 
-// count writes a number with its noun: 1 VM, 3 VMs.
-func count(n int, noun string) string {
+// Count writes a number with its noun: 1 VM, 3 VMs.
+func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

@@ -187,13 +187,16 @@ func (a *attempt) leaves(info *engine.RunInfo) (string, error) {
 
 // passedPromotion is promotionBegan by the records of a run that is not open.
 func passedPromotion(info *engine.RunInfo) bool {
-	return slices.ContainsFunc(info.Records, func(r engine.Record) bool {
-		switch {
-		case r.Step != nil:
-			return strings.HasPrefix(r.Step.Key, "hook:promote_storage/") || strings.HasPrefix(r.Step.Key, "hook:demote_storage/")
-		case r.Result != nil:
-			return r.Result.OK && strings.HasPrefix(r.Result.Key, engine.PromptKey("promote_storage"))
-		}
-		return r.Intent != nil && r.Intent.Op == ovirt.OpImportDomain && r.Intent.Site == info.Head.Target
-	})
+	return slices.ContainsFunc(info.Records, func(r engine.Record) bool { return passesPromotion(&r, info.Head.Target) })
+}
+
+// passesPromotion tells whether from this record on a run can only go forward.
+func passesPromotion(r *engine.Record, target string) bool {
+	switch {
+	case r.Step != nil:
+		return strings.HasPrefix(r.Step.Key, "hook:promote_storage/") || strings.HasPrefix(r.Step.Key, "hook:demote_storage/")
+	case r.Result != nil:
+		return r.Result.OK && strings.HasPrefix(r.Result.Key, engine.PromptKey("promote_storage"))
+	}
+	return r.Intent != nil && r.Intent.Op == ovirt.OpImportDomain && r.Intent.Site == target
 }

@@ -182,10 +182,7 @@ func (a *attempt) refuseChangedMeanwhile(ctx context.Context) error {
 		if !known {
 			continue
 		}
-		limit, cancel := ctx, func() {}
-		if site == a.source {
-			limit, cancel = a.Env.Clock.WithTimeout(ctx, lockReadLimit)
-		}
+		limit, cancel := a.siteLock(site.Name()).limited(ctx, lockReadLimit)
 		now, err := site.StorageDomains(limit)
 		cancel()
 		switch {

@@ -50,7 +50,7 @@ func (a *attempt) catchUp(ctx context.Context, id string) error {
 		a.Mirror = info.Mirror
 	}
 	a.mirrorKnown = a.Mirror != "" && a.Mirror == info.Mirror && info.By.Host == a.Host
-	if a.Mirror == "" || a.Mirror == NoMirror {
+	if !a.mirrored() {
 		return nil
 	}
 	_, err = engine.Adopt(ctx, a.Env, a.StateDir, a.mirror(), info.ID, a.by())
@@ -73,6 +73,9 @@ func (a *attempt) diverged(id string, err error) error {
 // NoMirror in Options.Mirror keeps no mirror, also where the attempt before had one.
 const NoMirror = "none"
 
+// mirrored tells whether the run keeps a mirror.
+func (a *attempt) mirrored() bool { return a.Mirror != "" && a.Mirror != NoMirror }
+
 // mirror is the run's mirror. It is waited for by the wall's time, also in a lab whose time runs faster than its disks.
 func (a *attempt) mirror() engine.Mirror {
 	return engine.Mirror{Dir: a.Mirror, Patience: time.Duration(float64(10*time.Second) * max(a.Speed, 1)), Known: a.mirrorKnown}
@@ -85,7 +88,7 @@ func (a *attempt) by() engine.By {
 // engineOptions are how every run is made and opened.
 func (a *attempt) engineOptions() []engine.Option {
 	options := []engine.Option{engine.WithRedactor(a.redact), engine.WithBy(a.by())}
-	if a.Mirror != "" && a.Mirror != NoMirror && !a.DryRun {
+	if a.mirrored() && !a.DryRun {
 		options = append(options, engine.WithMirror(a.mirror()))
 	}
 	if a.Signer != nil && !a.DryRun {
@@ -147,10 +150,7 @@ func (a *attempt) refuseBehind(ctx context.Context) error {
 		if site == a.source && !a.Planned {
 			continue
 		}
-		limit, cancel := ctx, func() {}
-		if site == a.source {
-			limit, cancel = a.Env.Clock.WithTimeout(ctx, lockReadLimit)
-		}
+		limit, cancel := a.siteLock(site.Name()).limited(ctx, lockReadLimit)
 		events, err := site.Events(limit, ovirt.EventQuery{Search: "correlation_id=" + a.run.ID() + "-*", Max: behindEvents})
 		cancel()
 		switch {

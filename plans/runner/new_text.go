@@ -185,7 +185,7 @@ func (a *attempt) askBefore(ctx context.Context, q engine.Question) (engine.Answ
 	if a.Asker == nil {
 		return engine.Answer{}, engine.ErrNoAnswer
 	}
-	answer := engine.Answer{By: a.User + " on " + a.Host, Via: engine.ViaTerminal}
+	answer := engine.Answer{By: a.by().String(), Via: engine.ViaTerminal}
 	desk, isDesk := a.Asker.(engine.Desk)
 	known := false
 	if isDesk {

@@ -42,7 +42,6 @@ func OutlookOf(info *engine.RunInfo, held bool) Outlook {
 
 // Learn takes the next record of the journal in, for whoever follows it. How attempts end is the caller's to tell.
 func (o *Outlook) Learn(rec *engine.Record) {
-	one := engine.RunInfo{Head: engine.Head{Target: o.target}, Records: []engine.Record{*rec}}
 	if rec.Head != nil {
 		o.target = rec.Head.Target
 	}
@@ -57,8 +56,8 @@ func (o *Outlook) Learn(rec *engine.Record) {
 		var facts stdlib.Facts
 		o.planned = json.Unmarshal(rec.Data, &facts) == nil && facts.Planned
 	}
-	o.undone = o.undone || Undone(&one)
-	o.promoted = o.promoted || passedPromotion(&one)
+	o.undone = o.undone || rec.Note == rollbackNote
+	o.promoted = o.promoted || passesPromotion(rec, o.target)
 }
 
 // Commands are the commands that lead on, the best first; stateArgument is what they have behind them, see Options.StateArgument.

@@ -11,6 +11,7 @@ import (
 	"drrun/engine"
 	"drrun/ovirt"
 	"drrun/plans"
+	"drrun/plans/report"
 	"drrun/stdlib"
 )
 
@@ -69,7 +70,7 @@ func (p *presence) beginning() line {
 		verb = "goes on"
 	}
 	return line{severity: severityNormal, text: fmt.Sprintf("%s%s %s%s: %s, %s; by %s on %s%s", p.prefix(), p.work(), verb, p.again(),
-		number(len(facts.Domains), "storage domain"), number(len(facts.VMs), "VM"), a.User, a.Host, p.show())}
+		report.Count(len(facts.Domains), "storage domain"), report.Count(len(facts.VMs), "VM"), a.User, a.Host, p.show())}
 }
 
 // rankLine says how many VMs of a rank are up, and names those that are not.
@@ -189,7 +190,7 @@ func counted(count map[string]int) string {
 	var parts []string
 	for _, state := range stdlib.States {
 		if count[state] > 0 {
-			parts = append(parts, number(count[state], "VM")+" "+state)
+			parts = append(parts, report.Count(count[state], "VM")+" "+state)
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -214,11 +215,4 @@ func reasons(objects []engine.Status) string {
 		parts = append(parts, text)
 	}
 	return strings.Join(parts, ", ")
-}
-
-func number(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -12,7 +12,7 @@ import (
 
 // objects tells of each storage domain and VM what the run has done with it and what is left.
 func (p *Preview) objects(info *engine.RunInfo, facts *stdlib.Facts) {
-	states := targetStates(info.Board(), facts)
+	states := facts.TargetStates(info.Board())
 	for _, domain := range facts.Domains {
 		status := states["storage_domain/"+domain.ID]
 		item := PreviewItem{What: "storage domain", Of: domain.Name, Why: domainWork(status, facts)}
@@ -41,17 +41,6 @@ func (p *Preview) objects(info *engine.RunInfo, facts *stdlib.Facts) {
 		}
 		p.Skipped = append(p.Skipped, item)
 	}
-}
-
-// targetStates are the rows of a board that are about the target, by kind and id.
-func targetStates(board []engine.Status, facts *stdlib.Facts) map[string]engine.Status {
-	states := map[string]engine.Status{}
-	for _, status := range board {
-		if status.Subject.Site == facts.Target || status.Subject.Site == "" {
-			states[status.Subject.Kind+"/"+status.Subject.ID] = status
-		}
-	}
-	return states
 }
 
 // startAsked is when the start of a VM was asked for, and whether it is recorded what came of it.

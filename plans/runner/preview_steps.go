@@ -208,7 +208,7 @@ func hookSubjects(point string, info *engine.RunInfo, facts *stdlib.Facts) (subj
 		if !facts.Planned {
 			return nil, true
 		}
-		states := targetStates(info.Board(), facts)
+		states := facts.TargetStates(info.Board())
 		return vmSubjects(facts, func(vm *stdlib.FactVM) bool {
 			state := states["vm/"+vm.ID].State
 			return vm.Ran == "up" && (state == "" || state == stdlib.StatePending || state == stdlib.StateQuarantined)

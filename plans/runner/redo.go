@@ -68,8 +68,8 @@ func harmful(step engine.StepState) bool {
 // beginRedo makes the attempt repeat the steps, and journals who wanted that.
 func (a *attempt) beginRedo() {
 	a.run.Redo(a.Redo...)
+	by := a.by().String()
 	for _, key := range a.Redo {
-		by := a.User + " on " + a.Host
 		a.decided("redo", by, by+" repeats "+key, nil)
 	}
 }

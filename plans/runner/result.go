@@ -104,7 +104,7 @@ type ErrorResult struct {
 
 // boardOf turns the run's board into the fate of every storage domain and VM of the facts. What the run did not reach is pending.
 func boardOf(board []engine.Status, facts *stdlib.Facts) (domains, vms []ObjectResult) {
-	states := targetStates(board, facts)
+	states := facts.TargetStates(board)
 	for _, domain := range facts.Domains {
 		status := states["storage_domain/"+domain.ID]
 		domains = append(domains, ObjectResult{

@@ -784,7 +784,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 		a.run.Observe(a.Observe)
 	}
 	if a.Began != nil {
-		board := slices.Collect(maps.Values(targetStates(a.run.Board(), facts)))
+		board := slices.Collect(maps.Values(facts.TargetStates(a.run.Board())))
 		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs), Board: board})
 	}
 	a.session = s
