@@ -398,7 +398,7 @@ func stepFunc() lua.Func {
 				step.OnCut = onCut
 			}
 			recorded, err := s.Run.Durable(c.Ctx, step, func(ctx context.Context, retried bool) (any, error) {
-				result, err := fn.CallStep(insideOf(ctx, enclosing{key: step.Key, whole: true, retried: retried}), c.Task, s.contextFor(retried))
+				result, err := fn.CallStep(insideOf(ctx, enclosing{whole: true, retried: retried}), c.Task, s.contextFor(retried))
 				if err != nil {
 					return nil, err
 				}

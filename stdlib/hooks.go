@@ -135,12 +135,11 @@ func (s *Session) runHandler(task *engine.Task, handler Handler, subject engine.
 	if handler.Point == "promote_storage" && s.Facts.Planned {
 		args = map[string]any{"group": args, "release": s.promotionArgs(subject.ID)}
 	}
-	key := engine.HookKey(handler.Point, handler.Name, subject)
 	recorded, err := s.Run.Durable(task.OpCtx(), engine.Durable{
-		Key: key, Args: args, OnCut: onCut, Subject: subject, Timeout: timeout,
+		Key: engine.HookKey(handler.Point, handler.Name, subject), Args: args, OnCut: onCut, Subject: subject, Timeout: timeout,
 		Title: "hook " + handler.Point + " (" + handler.Name + ")",
 	}, func(ctx context.Context, retried bool) (any, error) {
-		result, err := handler.Func.CallContext(insideOf(ctx, enclosing{key: key, retried: retried}), task, s.contextFor(retried), argument, handler.Options)
+		result, err := handler.Func.CallContext(insideOf(ctx, enclosing{retried: retried}), task, s.contextFor(retried), argument, handler.Options)
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +166,7 @@ func (s *Session) RunOnError(task *engine.Task, report map[string]any) error {
 	var failed []error
 	for _, handler := range s.Hooks["on_error"] {
 		// What it changes, a message that it sends, is recorded for this attempt alone.
-		ctx := insideOf(task.Ctx(), enclosing{key: "on_error", again: fmt.Sprintf("on_error %s attempt %d", handler.Name, s.Run.Attempt())})
+		ctx := insideOf(task.Ctx(), enclosing{again: fmt.Sprintf("on_error %s attempt %d", handler.Name, s.Run.Attempt())})
 		if _, err := handler.Func.CallContext(ctx, task, s.Context(), report, handler.Options); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", handler.Name, err))
 		}

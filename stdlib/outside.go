@@ -92,7 +92,7 @@ func (o *outside) change(c *lua.Call, ch change) (any, error) {
 		defer cancel()
 		return ch.do(undated{limited}, retried)
 	}
-	inside, _ := c.Lua.Value(enclosing{}).(enclosing)
+	inside, isInside := c.Lua.Value(enclosing{}).(enclosing)
 	if inside.whole {
 		result, err := do(c.Lua, inside.retried)
 		if err != nil {
@@ -101,7 +101,7 @@ func (o *outside) change(c *lua.Call, ch change) (any, error) {
 		return Decoded(result), nil
 	}
 	ctx, name := c.Ctx, ch.name
-	if inside.key != "" {
+	if isInside {
 		ctx = c.Lua // it ends with the handler's time-out
 	}
 	if inside.again != "" {
@@ -122,7 +122,6 @@ func (o *outside) change(c *lua.Call, ch change) (any, error) {
 
 // enclosing is the durable step that Lua code runs inside of: a handler of a hook, or a ctx:step, which is recorded as a whole.
 type enclosing struct {
-	key     string
 	again   string // which call of a handler this is that is called in each attempt; "" for one that is recorded
 	whole   bool
 	retried bool

@@ -53,11 +53,7 @@ func newAbortCommand(inv *invocation) *cli.Command {
 }
 
 func runAbort(ctx context.Context, o abortOptions, inv *invocation) *runner.Result {
-	state, problem := inv.env.stateDir(o.State)
-	if problem != nil {
-		return problem.of([]string{"drrun", "abort"}).result()
-	}
-	model, speed, problem := inv.env.model() // the time of a run in a lab is the lab's
+	state, model, speed, problem := inv.env.runsAt(o.State)
 	if problem != nil {
 		return problem.of([]string{"drrun", "abort"}).result()
 	}

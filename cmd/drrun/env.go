@@ -130,6 +130,15 @@ func (env Env) model() (machine engine.Env, speed float64, problem *usageError) 
 	return env.machine(speed, since), speed, nil
 }
 
+// runsAt is where runs are kept (flag is --state), and the machine with their time: that of a run in a lab is the lab's.
+func (env Env) runsAt(flag string) (state string, machine engine.Env, speed float64, problem *usageError) {
+	if state, problem = env.stateDir(flag); problem != nil {
+		return "", machine, 0, problem
+	}
+	machine, speed, problem = env.model()
+	return state, machine, speed, problem
+}
+
 // maxSpeed keeps waits of model time above what a timer can measure.
 const maxSpeed = 1e6
 

@@ -80,11 +80,7 @@ func reportFile(stateDir, run string) string {
 }
 
 func runReport(ctx context.Context, o reportOptions, inv *invocation) *runner.Result {
-	state, problem := inv.env.stateDir(o.State)
-	if problem != nil {
-		return problem.of([]string{"drrun", "report"}).result()
-	}
-	model, _, problem := inv.env.model() // the time of a run in a lab is the lab's
+	state, model, _, problem := inv.env.runsAt(o.State)
 	if problem != nil {
 		return problem.of([]string{"drrun", "report"}).result()
 	}

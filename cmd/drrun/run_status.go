@@ -31,11 +31,7 @@ func (inv *invocation) namesStoredRun(o runStatusOptions) bool {
 }
 
 func statusOfRun(ctx context.Context, o runStatusOptions, inv *invocation) *runner.Result {
-	state, problem := inv.env.stateDir(o.State)
-	if problem != nil {
-		return problem.of([]string{"drrun", "status"}).result()
-	}
-	model, speed, problem := inv.env.model() // the time of a run in a lab is the lab's
+	state, model, speed, problem := inv.env.runsAt(o.State)
 	if problem != nil {
 		return problem.of([]string{"drrun", "status"}).result()
 	}

@@ -55,11 +55,7 @@ func newShowCommand(inv *invocation) *cli.Command {
 }
 
 func runShow(o showOptions, inv *invocation) *runner.Result {
-	state, problem := inv.env.stateDir(o.State)
-	if problem != nil {
-		return problem.of([]string{"drrun", "show"}).result()
-	}
-	model, _, problem := inv.env.model() // the time of a run in a lab is the lab's
+	state, model, _, problem := inv.env.runsAt(o.State)
 	if problem != nil {
 		return problem.of([]string{"drrun", "show"}).result()
 	}
