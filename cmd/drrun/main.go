@@ -100,8 +100,28 @@ func (inv *invocation) finish(result *runner.Result, human func(*runner.Result))
 // commands lists every command, in the order in which help shows them.
 func commands(inv *invocation) []*cli.Command {
 	return []*cli.Command{
-		newGenerateCommand(inv), newCheckCommand(inv), newExplainCommand(inv), newFailoverCommand(inv), newFailbackCommand(inv), newCleanCommand(inv), newResumeCommand(inv), newRollbackCommand(inv), newAbortCommand(inv), newAnswerCommand(inv), newShowCommand(inv), newReportCommand(inv), newStatusCommand(inv), newSnapshotCommand(inv), newHistoryCommand(inv), newFactsCommand(inv), newVerifyCommand(inv), newKeygenCommand(inv), newSecretsCommand(inv),
-		newLabCommand(inv), newDemoCommand(inv), newVersionCommand(inv),
+		newGenerateCommand(inv),
+		newCheckCommand(inv),
+		newExplainCommand(inv),
+		newFailoverCommand(inv),
+		newFailbackCommand(inv),
+		newCleanCommand(inv),
+		newResumeCommand(inv),
+		newRollbackCommand(inv),
+		newAbortCommand(inv),
+		newAnswerCommand(inv),
+		newShowCommand(inv),
+		newReportCommand(inv),
+		newStatusCommand(inv),
+		newSnapshotCommand(inv),
+		newHistoryCommand(inv),
+		newFactsCommand(inv),
+		newVerifyCommand(inv),
+		newKeygenCommand(inv),
+		newSecretsCommand(inv),
+		newLabCommand(inv),
+		newDemoCommand(inv),
+		newVersionCommand(inv),
 	}
 }
 
