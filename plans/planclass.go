@@ -229,7 +229,7 @@ func useMethod() lua.Func {
 			options := lib.options
 			if !lib.configured {
 				var problems []optionProblem
-				if options, problems = lib.configure(nil); len(problems) > 0 {
+				if options, problems = configure(lib.schema, nil, nil); len(problems) > 0 {
 					for _, d := range lib.optionsFindings(c, problems) {
 						d.Pos = c.At("library")
 						p.findings = append(p.findings, d)
