@@ -279,6 +279,7 @@ type callSite struct {
 	args     []ast.Expr // argument expressions
 	receiver bool       // the first of them is the receiver, when a method is called: thing.touch(thing)
 	named    bool       // the one argument is a table of named arguments
+	mixed    bool       // the one argument is a table with the list that is the first parameter, and named arguments
 	options  int        // place of the table with the arguments behind the positional ones; 0 means none
 	names    []string   // of the positional parameters, by place
 	trace    string
@@ -298,6 +299,9 @@ func (s *callSite) at(path []any, atKey bool) Pos {
 		if path[0] == name && i < len(s.args) {
 			return s.src.find(s.args[i], path[1:], atKey)
 		}
+	}
+	if s.mixed {
+		return s.src.find(s.args[0], path, atKey)
 	}
 	if s.options > 0 && s.options < len(s.args) {
 		return s.src.find(s.args[s.options], path, atKey)

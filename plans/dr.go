@@ -20,6 +20,8 @@ type Options struct {
 	ReadFile func(path string) ([]byte, error)
 	// Steps is the name of the embedded Lua module that dr.steps is. Empty means "dr.steps".
 	Steps string
+	// Boot is dr.boot, where its conditions can be looked at. The zero value declares it only.
+	Boot lua.Module
 }
 
 // DR declares the Lua module "dr", which plans and their libraries are written with.
@@ -29,11 +31,15 @@ func DR(o Options) lua.Module {
 	if steps == "" {
 		steps = "dr.steps"
 	}
+	boot := o.Boot
+	if boot.Name == "" {
+		boot = stdlib.BootModule(stdlib.Surroundings{})
+	}
 	return lua.Module{
 		Name:  "dr",
 		Doc:   "The plan and what it is written with.",
 		Funcs: []lua.Func{d.planFunc(), d.secretFunc(), todoFunc(), libraryFunc()},
-		Subs:  []lua.Module{stdlib.BootModule()},
+		Subs:  []lua.Module{boot},
 		Lua:   map[string]string{"steps": steps},
 	}
 }
