@@ -38,9 +38,9 @@ func DR(o Options) lua.Module {
 	return lua.Module{
 		Name:  "dr",
 		Doc:   "The plan and what it is written with.",
-		Funcs: []lua.Func{d.planFunc(), d.secretFunc(), todoFunc(), libraryFunc()},
+		Funcs: []lua.Func{d.planFunc(), d.secretFunc(), todoFunc(), libraryFunc(), nearestFunc()},
 		Subs:  []lua.Module{boot},
-		Lua:   map[string]string{"steps": steps},
+		Lua:   map[string]string{"steps": steps, "workflows": "dr.workflows"},
 	}
 }
 
@@ -71,6 +71,27 @@ func todoFunc() lua.Func {
 		Params: []lua.Param{{Name: "text", Type: lua.String, Positional: true, Doc: "What to fill in."}},
 		Run: func(c *lua.Call) (any, error) {
 			return lua.NewObject(todoClass, &todo{text: c.String("text")}), nil
+		},
+	}
+}
+
+func nearestFunc() lua.Func {
+	return lua.Func{
+		Name: "nearest", Effect: lua.Pure, Returns: "string?",
+		Doc: "The name of a list that is most like a given one, for a message of a library about a misspelt name; nil where none is alike.",
+		Params: []lua.Param{
+			{Name: "name", Type: lua.String, Positional: true, Doc: "The name that is not known."},
+			{Name: "known", Type: lua.List(lua.String), Positional: true, Doc: "The names that are."},
+		},
+		Run: func(c *lua.Call) (any, error) {
+			var known []string
+			for _, name := range c.List("known") {
+				known = append(known, name.(string))
+			}
+			if nearest := lua.Nearest(c.String("name"), known); nearest != "" {
+				return nearest, nil
+			}
+			return nil, nil
 		},
 	}
 }

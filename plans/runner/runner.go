@@ -824,6 +824,9 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 	}
 	defer func() { a.tellNotRedone(err == nil) }()
 	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
+		a.session.SayUnreached()
+	}
+	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
 		t.Release(func() { a.lookAgain(t.Ctx()) })
 	}
 	domains, vms := boardOf(a.run.Board(), a.session.Facts)
