@@ -70,7 +70,7 @@ var errNotVerified = errors.New("it returned false")
 // An error of a handler whose on_error is "continue" is passed over and remembered as skipped, unless it says that the run must stop.
 func (s *Session) RunHook(task *engine.Task, point string, subject engine.Subject, argument any) (any, error) {
 	var last any
-	for _, handler := range s.Hooks[point] {
+	for _, handler := range s.handlersFor(point, s.Facts.GroupOf(subject)) {
 		if s.Dry != nil {
 			s.Dry.assume("the hook %s (%s) for %s is not called", point, handler.Name, subjectWords(subject))
 			continue

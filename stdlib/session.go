@@ -21,6 +21,7 @@ type Handler struct {
 	OnCut   string         // "ask", "retry" or "" for the point's default
 	OnError string         // "stop", "continue" or "" for stop
 	Options map[string]any // of the library that brought it, given as the third argument; nil for the plan's own
+	Groups  []string       // the consistency groups that it is for; none means all
 }
 
 // Session is one attempt of a run as its Lua code sees it: the two sites, the facts, the hooks and the rules

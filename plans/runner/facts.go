@@ -83,10 +83,7 @@ func setRunSet(facts *stdlib.Facts, survey *plans.Survey) {
 // domainFact names a storage domain with its data centers by id: at the source the one that has it attached; at the target the one that
 // the plan names, or for a clean, which takes it away there, the one that has it.
 func domainFact(survey *plans.Survey, domain plans.StorageDomain) (stdlib.FactDomain, error) {
-	fact := stdlib.FactDomain{ID: domain.ID, Name: domain.Name, Type: domain.Type, Group: domain.Group}
-	if fact.Group == "" {
-		fact.Group = "all"
-	}
+	fact := stdlib.FactDomain{ID: domain.ID, Name: domain.Name, Type: domain.Type, Group: domain.GroupName()}
 	from, to := domain.Side(survey.Source), domain.Side(survey.Target)
 	fact.Source = stdlib.FactPlace{DataCenter: from.DataCenter, Address: from.Place.Address, Path: from.Place.Path, DataCenterID: survey.AttachedIn(survey.Source, domain.ID)}
 	fact.Target = stdlib.FactPlace{DataCenter: to.DataCenter, Address: to.Place.Address, Path: to.Place.Path}

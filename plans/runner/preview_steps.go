@@ -77,7 +77,7 @@ func (text *planText) produces(step engine.StepState, facts *stdlib.Facts) (pres
 		name = strings.TrimPrefix(step.Title, "step ")
 	}
 	if isPrompt && builtinPrompt(name) && text.plan.Workflows[facts.Action] == nil {
-		if len(text.plan.HooksAt("promote_storage")) > 0 {
+		if _, group, _ := strings.Cut(name, ":"); text.plan.HasHook("promote_storage", group) {
 			return false, true, "the plan has a hook promote_storage, so nobody is asked"
 		}
 		return true, true, ""
@@ -154,6 +154,9 @@ func (p *Preview) unrecordedHooks(info *engine.RunInfo, facts *stdlib.Facts, tex
 		for _, hook := range text.plan.HooksAt(point.Name) {
 			subjects, sure := hookSubjects(point.Name, info, facts)
 			for _, subject := range subjects {
+				if !stdlib.ServesGroup(hook.Point, hook.Groups, facts.GroupOf(subject)) {
+					continue
+				}
 				key := engine.HookKey(hook.Point, hook.Handler, subject)
 				if recorded[key] {
 					continue

@@ -665,11 +665,11 @@ func (a *attempt) canAnswer(name string) bool { return a.CanAnswer != nil && a.C
 
 // precheckAnswers refuses where the run would stop for want of an answer about the storage.
 func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
-	if a.DryRun || facts.Action == plans.ActionClean || a.plan.Workflows[a.Action] != nil || len(a.plan.HooksAt("promote_storage")) > 0 {
+	if a.DryRun || facts.Action == plans.ActionClean || a.plan.Workflows[a.Action] != nil {
 		return nil
 	}
 	for _, domain := range facts.Domains {
-		if domain.Arrived {
+		if domain.Arrived || a.plan.HasHook("promote_storage", domain.Group) {
 			continue
 		}
 		if name := "replication:" + domain.Group; facts.Planned && !a.canAnswer(name) {
@@ -682,7 +682,7 @@ func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
 				hint = "the copy is made writable in the middle of it, when " + facts.Source + " has let go: run it on a terminal, or with --wait-for-answers and drrun answer from another one; or give the plan a hook promote_storage"
 			}
 			return refuse("needs-answer", hint,
-				fmt.Errorf("the plan has no hook promote_storage, and nobody can be asked whether the storage of group %q is writable on site %s", domain.Group, facts.Target))
+				fmt.Errorf("the plan has no hook promote_storage for group %q, and nobody can be asked whether its storage is writable on site %s", domain.Group, facts.Target))
 		}
 	}
 	return nil
@@ -766,7 +766,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	}
 	for _, hook := range a.plan.Hooks {
 		s.Hooks[hook.Point] = append(s.Hooks[hook.Point], stdlib.Handler{
-			Point: hook.Point, Name: hook.Handler, Func: hook.Func, Timeout: hook.Timeout, OnCut: hook.OnCut, OnError: hook.OnError, Options: hook.Options,
+			Point: hook.Point, Name: hook.Handler, Func: hook.Func, Timeout: hook.Timeout, OnCut: hook.OnCut, OnError: hook.OnError, Options: hook.Options, Groups: hook.Groups,
 		})
 	}
 	for _, vm := range a.plan.VMs {

@@ -348,9 +348,13 @@ end
 ---Planned: before the first shutdown somebody says that the array replicates to the target, for each consistency group that no hook
 ---promote_storage speaks for. Failback without reverse replication would end on old data, with the VMs down.
 function steps.confirm_replication(ctx)
-  if ctx:has_hook "promote_storage" then return end
-  ctx:stage "replication"
+  local unspoken = {}
   for _, group in ipairs(groups_of(ctx)) do
+    if not ctx:has_hook("promote_storage", group.name) then unspoken[#unspoken + 1] = group end
+  end
+  if #unspoken == 0 then return end
+  ctx:stage "replication"
+  for _, group in ipairs(unspoken) do
     local names = {}
     for _, domain in ipairs(group.storage_domains) do names[#names + 1] = domain.name end
     local answer = ctx:prompt {
