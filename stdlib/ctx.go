@@ -162,6 +162,7 @@ func contextMethods() []lua.Func {
 			},
 		},
 		stepFunc(),
+		waitForFunc(),
 		promptFunc(),
 		{
 			Name: "confirm", Doc: "Asks a yes-or-no question. The answer is recorded and not asked again by a resumed run.", Effect: lua.Durable, Returns: "boolean",
