@@ -104,6 +104,7 @@ func commands(inv *invocation) []*cli.Command {
 		newCheckCommand(inv),
 		newExplainCommand(inv),
 		newDocsCommand(inv),
+		newEvalCommand(inv),
 		newFailoverCommand(inv),
 		newFailbackCommand(inv),
 		newCleanCommand(inv),
