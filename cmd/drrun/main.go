@@ -105,6 +105,7 @@ func commands(inv *invocation) []*cli.Command {
 		newExplainCommand(inv),
 		newDocsCommand(inv),
 		newEvalCommand(inv),
+		newEjectCommand(inv),
 		newFailoverCommand(inv),
 		newFailbackCommand(inv),
 		newCleanCommand(inv),

@@ -836,10 +836,11 @@ const evidenceNote = "evidence"
 // perform runs the workflow with the hooks around it.
 func (a *attempt) perform(t *engine.Task) (err error) {
 	t.Release(a.appear)
-	workflow, name := a.plan.Workflows[a.Action], a.Action
+	name := a.Action
 	if a.rollback {
-		workflow, name = nil, "rollback"
+		name = "rollback"
 	}
+	workflow := a.plan.Workflows[name]
 	if workflow == nil {
 		builtin, err := a.runtime.Require(t, "dr."+name)
 		if err != nil {
@@ -861,6 +862,7 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 	defer func() { a.tellNotRedone(err == nil) }()
 	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
 		a.session.SayUnreached()
+		t.Release(func() { a.session.SayUnrepaired(t.Ctx()) })
 	}
 	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
 		t.Release(func() { a.lookAgain(t.Ctx()) })
