@@ -36,7 +36,7 @@ func (p *Plan) chosenGroups(c *lua.Call) []string {
 // warnOfOverlap warns where one library is in use twice and both would promote the same consistency group: two arrays, of which each has its
 // own groups, and nobody said which.
 func (p *Plan) warnOfOverlap(c *lua.Call, used Library) {
-	if used.origin.hooks["promote_storage"] == nil {
+	if used.origin.hooks["promote_storage"].run == nil {
 		return
 	}
 	for _, other := range p.Libraries {

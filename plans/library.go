@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"drrun/lua"
 	"drrun/stdlib"
@@ -15,12 +16,42 @@ import (
 type library struct {
 	name, version string
 	schema        map[string]option
-	hooks         map[string]*lua.Function
+	hooks         map[string]libraryHook
 	check         *lua.Function
 	options       map[string]any // of a configured one
 	configured    bool
 	class         *lua.Class // libraryClass, which cannot name itself
 	origin        *library   // the one that dr.library returned
+}
+
+// libraryHook is a handler as a library declares it: a function, or a table with one and the rules that it wants.
+type libraryHook struct {
+	run     *lua.Function
+	timeout time.Duration
+	onError string // as of Hook
+	onCut   string
+}
+
+// libraryHookType is what stands at a hook point in dr.library.
+func libraryHookType() lua.Type {
+	run := lua.Param{Name: "run", Type: lua.FunctionType, Doc: "function(ctx, subject, options)."}
+	return lua.OneOf(lua.FunctionType, lua.Table(append([]lua.Param{run}, handlerRules()...)...))
+}
+
+// readLibraryHook reads what libraryHookType declares.
+func readLibraryHook(value any) libraryHook {
+	h := libraryHook{timeout: DefaultHookTimeout}
+	if run, isFunction := value.(*lua.Function); isFunction {
+		h.run = run
+		return h
+	}
+	given := table(value)
+	h.run, _ = given["run"].(*lua.Function)
+	h.onError, h.onCut = str(given["on_error"]), str(given["on_cut"])
+	if timeout, has := given["timeout"].(time.Duration); has {
+		h.timeout = timeout
+	}
+	return h
 }
 
 var libraryClass = &lua.Class{
@@ -84,11 +115,11 @@ func libraryFunc() lua.Func {
 			{Name: "name", Type: lua.String, Doc: "Name of the library; part of the journal's keys."},
 			{Name: "version", Type: lua.String, Optional: true, Doc: "Its version."},
 			{Name: "options", Type: lua.Map(optionType(optionDepth)), Optional: true, Doc: "The options that it takes, by name."},
-			{Name: "hooks", Type: lua.Map(lua.FunctionType), Optional: true, Doc: "Handlers by hook point: function(ctx, subject, options)."},
+			{Name: "hooks", Type: lua.Map(libraryHookType()), Optional: true, Doc: "Handlers by hook point: function(ctx, subject, options), or a table with rules of its own: { run = function(ctx, subject, options), timeout = \"30m\" }."},
 			{Name: "check", Type: lua.FunctionType, Optional: true, Doc: "function(ctx, options), called before the first stage of a run, and in a dry run; it may only observe, and raises an error for what is wrong: then nothing is begun."},
 		},
 		Run: func(c *lua.Call) (any, error) {
-			lib := &library{class: libraryClass, name: c.String("name"), hooks: map[string]*lua.Function{}}
+			lib := &library{class: libraryClass, name: c.String("name"), hooks: map[string]libraryHook{}}
 			if c.Has("version") {
 				lib.version = c.String("version")
 			}
@@ -108,7 +139,9 @@ func libraryFunc() lua.Func {
 					refuse(c.KeyAt("hooks", point), "unknown-hook", didYouMean(point, points, "the hook points are: "+strings.Join(points, ", ")), "there is no hook point %q", point)
 					continue
 				}
-				lib.hooks[point], _ = hooks[point].(*lua.Function)
+				if h := readLibraryHook(hooks[point]); h.run != nil { // why there is none has been said
+					lib.hooks[point] = h
+				}
 			}
 			if c.Has("check") {
 				lib.check = c.Func("check")

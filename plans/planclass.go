@@ -121,19 +121,26 @@ func setWorkflow(c *lua.Call, key string, value any) error {
 	return nil
 }
 
+// handlerRules are the parameters by which a handler says how it is called.
+func handlerRules() []lua.Param {
+	return []lua.Param{
+		{Name: "timeout", Type: lua.Duration, Optional: true, Doc: "How long it may run. Default: \"10m\"."},
+		{Name: "on_error", Type: lua.Enum(OnErrorStop, OnErrorContinue), Optional: true, Doc: "What its error does. Default: \"stop\"."},
+		{Name: "on_cut", Type: lua.Enum("ask", "retry"), Optional: true, Doc: "What a resumed run does when it was cut in the middle. Default: \"ask\" where storage or hosts are changed, else \"retry\"."},
+	}
+}
+
 func onMethod() lua.Func {
 	return lua.Func{
 		Name: "on", Effect: lua.Pure, Returns: "nil", Lenient: true,
 		Doc: "Adds a handler to a hook point. Several handlers of one point run in the order in which they were added.",
-		Params: []lua.Param{
+		Params: slices.Concat([]lua.Param{
 			{Name: "point", Type: lua.String, Positional: true, Doc: "The hook point, such as \"after_rank\"."},
 			{Name: "handler", Type: lua.FunctionType, Positional: true, Doc: "function(ctx, subject)."},
 			{Name: "as", Type: lua.String, Optional: true, Doc: "Name of the handler in the journal. Needed from the second handler of a point on. Default: \"plan\"."},
-			{Name: "timeout", Type: lua.Duration, Optional: true, Doc: "How long it may run. Default: \"10m\"."},
-			{Name: "on_error", Type: lua.Enum(OnErrorStop, OnErrorContinue), Optional: true, Doc: "What its error does. Default: \"stop\"."},
-			{Name: "on_cut", Type: lua.Enum("ask", "retry"), Optional: true, Doc: "What a resumed run does when it was cut in the middle. Default: \"ask\" where storage or hosts are changed, else \"retry\"."},
+		}, handlerRules(), []lua.Param{
 			{Name: "groups", Type: lua.List(lua.String), Optional: true, Doc: "At a hook point of storage: the consistency groups that it is called for. Default: all of them."},
-		},
+		}),
 		Run: func(c *lua.Call) (any, error) {
 			p := c.Self.(*Plan)
 			if p.sealed {
@@ -246,8 +253,8 @@ func useMethod() lua.Func {
 			p.warnOfOverlap(c, used)
 			p.Libraries = append(p.Libraries, used)
 			for _, point := range stdlib.HookPointNames() {
-				if handler := lib.hooks[point]; handler != nil {
-					p.addHook(c, "library", Hook{Point: point, Handler: name, Func: handler, Timeout: DefaultHookTimeout, Options: options, Groups: used.Groups, Pos: c.At("library")})
+				if h, has := lib.hooks[point]; has {
+					p.addHook(c, "library", Hook{Point: point, Handler: name, Func: h.run, Timeout: h.timeout, OnError: h.onError, OnCut: h.onCut, Options: options, Groups: used.Groups, Pos: c.At("library")})
 				}
 			}
 			return nil, nil
