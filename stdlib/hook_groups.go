@@ -8,7 +8,7 @@ import (
 
 // groupPoints are the hook points whose subject is a consistency group, or a storage domain, which is in one.
 var groupPoints = []string{
-	"promote_storage", "demote_storage", "reverse_replication", "snapshot_replica", "discard_snapshot", "before_import", "after_import",
+	"ensure_replication", "promote_storage", "demote_storage", "reverse_replication", "snapshot_replica", "discard_snapshot", "before_import", "after_import",
 }
 
 // HasGroups tells whether the handlers of a hook point can be chosen by consistency group.
