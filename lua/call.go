@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"time"
 
@@ -69,6 +70,16 @@ func (c *Call) At(path ...any) Pos { return c.site.at(path, false) }
 
 // KeyAt is At for the key of a value instead of the value.
 func (c *Call) KeyAt(path ...any) Pos { return c.site.at(path, true) }
+
+// Later is the same call made at another time, by a task with its context, with some arguments replaced: what a plan declares while it is
+// read is done in a run, and its errors still point at the declaration.
+func (c *Call) Later(ctx context.Context, task *engine.Task, replaced map[string]any) *Call {
+	later := *c
+	later.Ctx, later.Lua, later.Task = ctx, ctx, task
+	later.values = maps.Clone(c.values)
+	maps.Copy(later.values, replaced)
+	return &later
+}
 
 // Errorf makes an error that points at an argument, or at the call when arg is "".
 func (c *Call) Errorf(code, arg, format string, args ...any) *Diagnostic {

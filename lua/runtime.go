@@ -279,9 +279,11 @@ type callSite struct {
 	args     []ast.Expr // argument expressions
 	receiver bool       // the first of them is the receiver, when a method is called: thing.touch(thing)
 	named    bool       // the one argument is a table of named arguments
+	mixed    bool       // the one argument is a table with the list that is the first parameter, and named arguments
 	options  int        // place of the table with the arguments behind the positional ones; 0 means none
 	names    []string   // of the positional parameters, by place
 	trace    string
+	outer    *callSite // where code of the user called drrun's own Lua that makes the call; nil where the user's makes it, and without one
 }
 
 func (s *callSite) at(path []any, atKey bool) Pos {
@@ -299,6 +301,9 @@ func (s *callSite) at(path []any, atKey bool) Pos {
 			return s.src.find(s.args[i], path[1:], atKey)
 		}
 	}
+	if s.mixed {
+		return s.src.find(s.args[0], path, atKey)
+	}
 	if s.options > 0 && s.options < len(s.args) {
 		return s.src.find(s.args[s.options], path, atKey)
 	}
@@ -310,6 +315,10 @@ func (s *callSite) diagnostic(pos Pos, code, message string) *Diagnostic {
 	d := &Diagnostic{Pos: pos, Code: code, Message: message, Traceback: s.trace}
 	if s.src != nil && s.src.builtin { // a place in drrun's own workflows tells an operator nothing
 		d.Pos = Pos{}
+		if s.outer != nil && passedOn[code] {
+			d.Pos = s.outer.at(nil, false)
+			d.Source = s.outer.src.line(d.Pos.Line)
+		}
 		return d
 	}
 	if s.src != nil {
@@ -317,6 +326,9 @@ func (s *callSite) diagnostic(pos Pos, code, message string) *Diagnostic {
 	}
 	return d
 }
+
+// passedOn are the codes of findings about arguments: those of a primitive that drrun's own Lua calls came from the user's call of that.
+var passedOn = map[string]bool{"bad-argument": true, "unknown-argument": true, "unknown-key": true}
 
 // site finds the innermost Lua frame of a thread, going up to the threads that it serves: pcall puts a Go frame in between.
 func (rt *Runtime) site(L *glua.LState, name string) *callSite {
@@ -341,6 +353,9 @@ func (rt *Runtime) site(L *glua.LState, name string) *callSite {
 			if !src.builtin {
 				if pos := src.at(frame.CurrentLine); found.src.builtin {
 					found.trace += "called from " + pos.String() + "\n"
+					if found.outer == nil {
+						found.outer = &callSite{src: src, copyLine: frame.CurrentLine}
+					}
 				}
 			}
 		}

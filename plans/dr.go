@@ -20,6 +20,8 @@ type Options struct {
 	ReadFile func(path string) ([]byte, error)
 	// Steps is the name of the embedded Lua module that dr.steps is. Empty means "dr.steps".
 	Steps string
+	// Boot is dr.boot, where its conditions can be looked at. The zero value declares it only.
+	Boot lua.Module
 }
 
 // DR declares the Lua module "dr", which plans and their libraries are written with.
@@ -29,12 +31,16 @@ func DR(o Options) lua.Module {
 	if steps == "" {
 		steps = "dr.steps"
 	}
+	boot := o.Boot
+	if boot.Name == "" {
+		boot = stdlib.BootModule(stdlib.Surroundings{})
+	}
 	return lua.Module{
 		Name:  "dr",
 		Doc:   "The plan and what it is written with.",
-		Funcs: []lua.Func{d.planFunc(), d.secretFunc(), todoFunc(), libraryFunc()},
-		Subs:  []lua.Module{stdlib.BootModule()},
-		Lua:   map[string]string{"steps": steps},
+		Funcs: []lua.Func{d.planFunc(), d.secretFunc(), todoFunc(), libraryFunc(), nearestFunc()},
+		Subs:  []lua.Module{boot},
+		Lua:   map[string]string{"steps": steps, "workflows": "dr.workflows"},
 	}
 }
 
@@ -65,6 +71,27 @@ func todoFunc() lua.Func {
 		Params: []lua.Param{{Name: "text", Type: lua.String, Positional: true, Doc: "What to fill in."}},
 		Run: func(c *lua.Call) (any, error) {
 			return lua.NewObject(todoClass, &todo{text: c.String("text")}), nil
+		},
+	}
+}
+
+func nearestFunc() lua.Func {
+	return lua.Func{
+		Name: "nearest", Effect: lua.Pure, Returns: "string?",
+		Doc: "The name of a list that is most like a given one, for a message of a library about a misspelt name; nil where none is alike.",
+		Params: []lua.Param{
+			{Name: "name", Type: lua.String, Positional: true, Doc: "The name that is not known."},
+			{Name: "known", Type: lua.List(lua.String), Positional: true, Doc: "The names that are."},
+		},
+		Run: func(c *lua.Call) (any, error) {
+			var known []string
+			for _, name := range c.List("known") {
+				known = append(known, name.(string))
+			}
+			if nearest := lua.Nearest(c.String("name"), known); nearest != "" {
+				return nearest, nil
+			}
+			return nil, nil
 		},
 	}
 }

@@ -158,5 +158,6 @@ func writeSteps(b *strings.Builder) {
 		}
 		doc = nil
 	}
-	b.WriteString("\n")
+	b.WriteString("\n### dr.workflows\n\nThe built-in workflows as functions: `dr.workflows.failover(ctx)`, and `failback`, `clean` and `rollback`. " +
+		"A second argument changes stages, as in `steps.with`:\n\n```lua\nfunction plan.failover(ctx)\n  dr.workflows.failover(ctx, { before = { boot = reserve_addresses }, skip = { \"reprotect\" } })\nend\n```\n\n")
 }

@@ -149,9 +149,15 @@ func contextMethods() []lua.Func {
 		},
 		{
 			Name: "stage", Effect: lua.Observes,
-			Doc:    "Names the stage that the run is in, for progress and report. Raises lock-lost, and stops the run, when a storage domain's lock in an engine is not the run's any more (invariant I4).",
-			Params: []lua.Param{{Name: "name", Type: lua.String, Positional: true, Doc: "The stage."}},
+			Doc: "Names the stage that the run is in, for progress and report. Raises lock-lost, and stops the run, when a storage domain's lock in an engine is not the run's any more (invariant I4).",
+			Params: []lua.Param{
+				{Name: "name", Type: lua.String, Positional: true, Doc: "The stage."},
+				{Name: "options", Type: lua.Table(stageOptions()...), Positional: true, Optional: true, Doc: "What a stage of dr.steps was called with: it is looked at here, before the stage begins."},
+			},
 			Run: func(c *lua.Call) (any, error) {
+				if err := checkStageOptions(c); err != nil {
+					return nil, err
+				}
 				return nil, enterStage(c, c.String("name"))
 			},
 		},

@@ -307,8 +307,9 @@ func (a *attempt) within(soft, hard context.Context, name string, main func(*eng
 // load reads the plan with its libraries.
 func (a *attempt) load(t *engine.Task) error {
 	folder := filepath.Dir(a.PlanFile)
+	boot, modules := stdlib.Connect(a.surroundings())
 	a.runtime = lua.New(lua.Options{
-		Modules:  append([]lua.Module{plans.DR(plans.Options{Secrets: a.Secrets, ReadFile: a.readFile})}, stdlib.Modules(a.surroundings())...),
+		Modules:  append([]lua.Module{plans.DR(plans.Options{Secrets: a.Secrets, ReadFile: a.readFile, Boot: boot})}, modules...),
 		Embedded: a.builtin,
 		Path:     append([]string{folder, filepath.Join(folder, "lib")}, a.LibDirs...),
 		ReadFile: a.readFile,
@@ -822,6 +823,9 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 		_, err = workflow.Call(t, ctx)
 	}
 	defer func() { a.tellNotRedone(err == nil) }()
+	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
+		a.session.SayUnreached()
+	}
 	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
 		t.Release(func() { a.lookAgain(t.Ctx()) })
 	}

@@ -51,9 +51,9 @@ func TestTwoArrays(t *testing.T) {
 	expect(t, p.resume(stopped.Run, nil), runner.ExitDone)
 	got := p.said("ARRAY ")
 	want := []string{
-		"ARRAY a promotes g1", "ARRAY b promotes g2", "ARRAY a maps nfs_ds", "ARRAY b maps " + lab.DomainName(1), "ARRAY a logs out", "ARRAY b logs out",
+		"ARRAY a demotes g1", "ARRAY a promotes g1", "ARRAY b demotes g2", "ARRAY b promotes g2", "ARRAY a maps nfs_ds", "ARRAY b maps " + lab.DomainName(1), "ARRAY a logs out", "ARRAY b logs out",
 	}
-	slices.Sort(got[2:4]) // storage domains are imported side by side
+	slices.Sort(got[4:6]) // storage domains are imported side by side
 	if !slices.Equal(got, want) {
 		t.Errorf("the arrays were told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}

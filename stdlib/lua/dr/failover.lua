@@ -1,7 +1,8 @@
 -- The built-in failover. A plan replaces it with: function plan.failover(ctx) … end
-local steps = require "dr.steps"
+local stages = require "dr.steps"
 
-return function(ctx)
+return function(ctx, changes)
+  local steps = stages.with(ctx, changes)
   steps.preflight(ctx)
   if ctx.planned then
     steps.confirm_replication(ctx)
