@@ -175,8 +175,9 @@ func (s *Session) RunOnError(task *engine.Task, report map[string]any) error {
 	return errors.Join(failed...)
 }
 
-// RunCheck calls the check of a library, which may only observe. It is no step: each attempt checks anew.
-func (s *Session) RunCheck(task *engine.Task, library string, check *lua.Function, options map[string]any) error {
+// RunCheck calls the check of a library, which may only observe, with the consistency groups that the library is for; none named means
+// all. It is no step: each attempt checks anew.
+func (s *Session) RunCheck(task *engine.Task, library string, check *lua.Function, options map[string]any, groups []string) error {
 	if check == nil {
 		return nil
 	}
@@ -184,7 +185,7 @@ func (s *Session) RunCheck(task *engine.Task, library string, check *lua.Functio
 	defer task.SetLocal(observing{}, nil)
 	limit, cancel := s.Env.Clock.WithTimeout(task.Ctx(), DefaultHookTimeout)
 	defer cancel()
-	if _, err := check.CallContext(limit, task, s.Context(), options); err != nil {
+	if _, err := check.CallContext(limit, task, s.Context(), options, s.groupsShown(groups)); err != nil {
 		return fmt.Errorf("the check of library %s: %w", library, err)
 	}
 	return nil

@@ -814,7 +814,7 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 	subject := engine.Subject{Kind: "run", ID: a.run.ID(), Name: a.Action}
 	ctx := a.session.Context()
 	for _, library := range a.plan.Libraries {
-		if err := a.session.RunCheck(t, library.Name, library.Check, library.Options); err != nil {
+		if err := a.session.RunCheck(t, library.Name, library.Check, library.Options, library.Groups); err != nil {
 			return err
 		}
 	}
