@@ -695,7 +695,7 @@ func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
 		if domain.Arrived || a.plan.HasHook("promote_storage", domain.Group) {
 			continue
 		}
-		if name := "replication:" + domain.Group; facts.Planned && !a.canAnswer(name) {
+		if name := "replication:" + domain.Group; facts.Planned && !a.plan.HasHook("ensure_replication", domain.Group) && !a.canAnswer(name) {
 			return refuse("needs-answer", "when the array does, add: --answer replication=yes",
 				fmt.Errorf("nobody can be asked whether the array replicates the storage of group %q from %s to %s", domain.Group, facts.Source, facts.Target))
 		}
@@ -851,7 +851,7 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 	subject := engine.Subject{Kind: "run", ID: a.run.ID(), Name: a.Action}
 	ctx := a.session.Context()
 	for _, library := range a.plan.Libraries {
-		if err := a.session.RunCheck(t, library.Name, library.Check, library.Options); err != nil {
+		if err := a.session.RunCheck(t, library.Name, library.Check, library.Options, library.Groups); err != nil {
 			return err
 		}
 	}
