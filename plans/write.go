@@ -53,7 +53,7 @@ func Write(p *Plan, o WriteOptions) ([]byte, error) {
 	}
 	if p.LeaseExpiry != DefaultLeaseExpiry {
 		w.linef("")
-		w.linef("  lease_expiry = %s,", luaString(durationText(p.LeaseExpiry)))
+		w.linef("  lease_expiry = %s,", luaString(DurationText(p.LeaseExpiry)))
 	}
 	w.linef("}")
 	w.text(`
@@ -274,7 +274,7 @@ func (w *writer) vms(vms []VM, comments map[string]string) error {
 			row = append(row, "on_error = "+luaString(vm.OnError))
 		}
 		if vm.Grace != 0 && vm.Grace != DefaultGrace {
-			row = append(row, "grace = "+luaString(durationText(vm.Grace)))
+			row = append(row, "grace = "+luaString(DurationText(vm.Grace)))
 		}
 		if vm.ForceStop {
 			row = append(row, "force_stop = true")
@@ -336,12 +336,12 @@ func conditionText(c *stdlib.Condition) (string, error) {
 	}
 	switch c.Kind {
 	case stdlib.ConditionWait:
-		return "dr.boot.wait " + luaString(durationText(c.Delay)), nil
+		return "dr.boot.wait " + luaString(DurationText(c.Delay)), nil
 	case stdlib.ConditionGuestAgent:
 		if c.Timeout == 0 {
 			return "dr.boot.guest_agent {}", nil
 		}
-		return "dr.boot.guest_agent { timeout = " + luaString(durationText(c.Timeout)) + " }", nil
+		return "dr.boot.guest_agent { timeout = " + luaString(DurationText(c.Timeout)) + " }", nil
 	case stdlib.ConditionAll, stdlib.ConditionAny:
 		parts := make([]string, len(c.Of))
 		for i, part := range c.Of {
@@ -356,8 +356,8 @@ func conditionText(c *stdlib.Condition) (string, error) {
 	return "", fmt.Errorf("a boot condition of kind %q has no text", c.Kind)
 }
 
-// durationText renders a duration as a plan has it: seconds up to two minutes, else the largest units that keep it exact.
-func durationText(d time.Duration) string {
+// DurationText renders a duration as a plan has it: seconds up to two minutes, else the largest units that keep it exact.
+func DurationText(d time.Duration) string {
 	switch {
 	case d%time.Second != 0:
 		return strconv.FormatInt(d.Milliseconds(), 10) + "ms"
