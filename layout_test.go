@@ -14,10 +14,11 @@ import (
 
 // allowed says which of our packages, and which guarded foreign ones, each folder may import. The longest prefix wins.
 var allowed = map[string][]string{
-	"cmd/drrun":     {"drrun/docs", "drrun/docs/terminal", "drrun/plans", "drrun/plans/codes", "drrun/plans/report", "drrun/plans/runner", "drrun/plans/sarif", "drrun/plans/worlds", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab", "drrun/internal/sabotage", "github.com/fsnotify/fsnotify"},
+	"cmd/drrun":     {"drrun/docs", "drrun/docs/terminal", "drrun/plans", "drrun/plans/codes", "drrun/plans/libtest", "drrun/plans/report", "drrun/plans/runner", "drrun/plans/sarif", "drrun/plans/worlds", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab", "drrun/internal/sabotage", "github.com/fsnotify/fsnotify"},
 	"plans":         {"drrun/plans", "drrun/plans/report", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
 	"plans/codes":   {},
 	"plans/sarif":   {"drrun/lua", "drrun/plans", "drrun/plans/codes"},
+	"plans/libtest": {"drrun/plans", "drrun/plans/runner", "drrun/plans/worlds", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/engine/sim", "drrun/ovirt", "drrun/ovirt/lab", "drrun/internal/sshhost"},
 	"plans/report":  {"drrun/stdlib", "drrun/engine", "drrun/ovirt"},
 	"plans/worlds":  {"drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab"},
 	"stdlib":        {"drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
@@ -33,6 +34,7 @@ var allowed = map[string][]string{
 
 	"internal/diagmarks": {},
 	"internal/sabotage":  {},
+	"internal/sshhost":   {},
 }
 
 // guarded are the foreign packages that only the folders above that name them may import.

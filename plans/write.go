@@ -535,3 +535,6 @@ func naturalCompare(a, b string) int {
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// IsKeyword tells whether a name is a word of Lua, which no variable can be called.
+func IsKeyword(name string) bool { return slices.Contains(luaKeywords, name) }
