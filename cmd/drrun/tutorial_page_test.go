@@ -64,3 +64,8 @@ func TestTranscriptMatches(t *testing.T) {
 		}
 	}
 }
+
+func TestTroubleshootingPage(t *testing.T) {
+	t.Parallel()
+	playPage(t, "../../docs/120-troubleshooting.md", 15)
+}
