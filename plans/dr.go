@@ -61,7 +61,7 @@ var todoClass = &lua.Class{
 	Name:   "dr.todo",
 	Doc:    "Something that drrun could not know; check names each with its place.",
 	Fields: []lua.Field{{Name: "text", Type: "string", Doc: "What to fill in.", Get: func(self any) any { return self.(*todo).text }}},
-	String: func(self any) string { return "dr.todo " + luaString(self.(*todo).text) },
+	String: func(self any) string { return "dr.todo " + lua.Quote(self.(*todo).text) },
 }
 
 func todoFunc() lua.Func {

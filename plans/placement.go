@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"drrun/lua"
 )
 
 // Placement is where a VM goes on the target, by names.
@@ -146,7 +148,7 @@ func (p *placing) cluster(name string) string {
 	case 1:
 		return candidates[0]
 	case 0:
-		p.fail("cluster-unmapped", fmt.Sprintf("add { %s = %s, %s = \"…\" } to mappings.clusters", p.s.Source, luaString(name), p.s.Target),
+		p.fail("cluster-unmapped", fmt.Sprintf("add { %s = %s, %s = \"…\" } to mappings.clusters", p.s.Source, lua.Quote(name), p.s.Target),
 			"VM %q runs in cluster %q, which mappings.clusters does not name", p.vm.Name, name)
 	default:
 		p.fail("cluster-ambiguous", oneMapping, "VM %q runs in cluster %q and has never lived at site %q: mappings.clusters leads back to %s", p.vm.Name, name, p.s.Target, choices(candidates))

@@ -104,6 +104,8 @@ func commands(inv *invocation) []*cli.Command {
 		newCheckCommand(inv),
 		newExplainCommand(inv),
 		newDocsCommand(inv),
+		newEvalCommand(inv),
+		newEjectCommand(inv),
 		newFailoverCommand(inv),
 		newFailbackCommand(inv),
 		newCleanCommand(inv),
