@@ -246,7 +246,7 @@ func (tr *transcript) startLab(command string) string {
 	if len(addresses) < 3 {
 		tr.t.Fatalf("the lab does not start:\n%s", out.String())
 	}
-	tr.replace = strings.NewReplacer(addresses[0], "127.0.0.1:8400", addresses[1], "127.0.0.1:8443", addresses[2], "127.0.0.1:8444",
+	tr.replace = strings.NewReplacer(addresses[0], "127.0.0.1:7070", addresses[1], "127.0.0.1:8443", addresses[2], "127.0.0.1:9443",
 		tr.dir, "/home/ann", "time runs 60 times", "time runs 30 times", "DRRUN_SPEED=60", "DRRUN_SPEED=30")
 	return tr.replace.Replace(out.String())
 }
