@@ -102,6 +102,7 @@ func commands(inv *invocation) []*cli.Command {
 	return []*cli.Command{
 		newGenerateCommand(inv),
 		newCheckCommand(inv),
+		newWatchCommand(inv),
 		newExplainCommand(inv),
 		newDocsCommand(inv),
 		newEvalCommand(inv),

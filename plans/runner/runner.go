@@ -181,7 +181,10 @@ func newAttempt(o Options) *attempt {
 
 // Check loads the plan and, unless offline, compares it with both sites. It changes nothing.
 func Check(soft, hard context.Context, o Options, offline bool) *Result {
-	a := newAttempt(o)
+	return newAttempt(o).checkPlan(soft, hard, offline)
+}
+
+func (a *attempt) checkPlan(soft, hard context.Context, offline bool) *Result {
 	return a.conclude(soft, a.within(soft, hard, "check", func(t *engine.Task) error {
 		if err := a.load(t); err != nil {
 			return err
