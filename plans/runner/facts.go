@@ -34,7 +34,7 @@ func gather(survey *plans.Survey, planned bool) (*stdlib.Facts, error) {
 	for _, vm := range plan.VMs {
 		idByName[vm.Name] = vm.ID
 	}
-	for _, vm := range plan.VMs {
+	for _, vm := range inStartingOrder(plan) {
 		fact := stdlib.FactVM{
 			ID: vm.ID, Name: vm.Name, Rank: vm.Rank, Required: vm.Required, OnError: vm.OnError, Start: vm.Start, Boot: vm.Boot.String(),
 			Grace: vm.Grace.Seconds(), ForceStop: vm.ForceStop,
@@ -52,9 +52,19 @@ func gather(survey *plans.Survey, planned bool) (*stdlib.Facts, error) {
 		}
 		facts.VMs = append(facts.VMs, fact)
 	}
-	slices.SortStableFunc(facts.VMs, func(a, b stdlib.FactVM) int { return a.Rank - b.Rank })
 	setRunSet(facts, survey)
 	return facts, missing
+}
+
+// inStartingOrder returns the VMs of a plan by their ranks.
+func inStartingOrder(plan *plans.Plan) []plans.VM {
+	vms := make([]plans.VM, 0, len(plan.VMs))
+	for _, rank := range plan.Ranks() {
+		for _, i := range rank.VMs {
+			vms = append(vms, plan.VMs[i])
+		}
+	}
+	return vms
 }
 
 // setRunSet says of the run as a whole what most of its VMs have in common, and leaves with the others what is different.
