@@ -103,6 +103,7 @@ func commands(inv *invocation) []*cli.Command {
 		newGenerateCommand(inv),
 		newCheckCommand(inv),
 		newExplainCommand(inv),
+		newTypesCommand(inv),
 		newDocsCommand(inv),
 		newEvalCommand(inv),
 		newEjectCommand(inv),

@@ -1,0 +1,14 @@
+package runner
+
+import (
+	"context"
+
+	"drrun/plans"
+)
+
+// ReadPlan reads a plan with its libraries and asks no engine. The plan is nil where its text has errors; the result says what was found.
+func ReadPlan(soft, hard context.Context, o Options) (*plans.Plan, *Result) {
+	a := newAttempt(o)
+	result := a.conclude(soft, a.within(soft, hard, "read", a.load))
+	return a.plan, result
+}
