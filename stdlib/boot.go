@@ -106,7 +106,9 @@ var conditionClass = &lua.Class{
 }
 
 // ConditionType is the type of a `boot` value in a plan: a condition made by dr.boot, or a Lua function (ctx, vm) -> boolean.
-func ConditionType() lua.Type { return lua.OneOf(lua.ObjectType(conditionClass), lua.FunctionType) }
+func ConditionType() lua.Type {
+	return lua.OneOf(lua.ObjectType(conditionClass), lua.FunctionOf("fun(ctx: ctx, vm: vm): boolean?"))
+}
 
 // AsCondition converts a checked value of ConditionType.
 func AsCondition(value any) *Condition {

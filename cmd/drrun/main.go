@@ -104,6 +104,7 @@ func commands(inv *invocation) []*cli.Command {
 		newCheckCommand(inv),
 		newWatchCommand(inv),
 		newExplainCommand(inv),
+		newTypesCommand(inv),
 		newDocsCommand(inv),
 		newEvalCommand(inv),
 		newEjectCommand(inv),
