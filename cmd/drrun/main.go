@@ -103,6 +103,7 @@ func commands(inv *invocation) []*cli.Command {
 		newGenerateCommand(inv),
 		newCheckCommand(inv),
 		newExplainCommand(inv),
+		newGraphCommand(inv),
 		newEjectCommand(inv),
 		newFailoverCommand(inv),
 		newFailbackCommand(inv),
