@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"time"
 
@@ -69,6 +70,16 @@ func (c *Call) At(path ...any) Pos { return c.site.at(path, false) }
 
 // KeyAt is At for the key of a value instead of the value.
 func (c *Call) KeyAt(path ...any) Pos { return c.site.at(path, true) }
+
+// Later is the same call made at another time, by a task with its context, with some arguments replaced: what a plan declares while it is
+// read is done in a run, and its errors still point at the declaration.
+func (c *Call) Later(ctx context.Context, task *engine.Task, replaced map[string]any) *Call {
+	later := *c
+	later.Ctx, later.Lua, later.Task = ctx, ctx, task
+	later.values = maps.Clone(c.values)
+	maps.Copy(later.values, replaced)
+	return &later
+}
 
 // Errorf makes an error that points at an argument, or at the call when arg is "".
 func (c *Call) Errorf(code, arg, format string, args ...any) *Diagnostic {
@@ -152,6 +163,9 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 	if fn.native != nil {
 		return fn.native(rt, L, self, args, site)
 	}
+	if rt.options.ReadOnly != "" && (fn.Effect == Changes || fn.Effect == Durable) {
+		return nil, rt.readOnly(fn, name, site)
+	}
 	check := &checker{rt: rt, call: site, subject: name}
 	values := check.arguments(fn.Params, args)
 	check.findings.Sort()
@@ -179,6 +193,17 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 		return nil, located(err, site)
 	}
 	return rt.toLua(result), nil
+}
+
+// readOnly refuses what changes something in a runtime where nothing may.
+func (rt *Runtime) readOnly(fn *Func, name string, site *callSite) *Diagnostic {
+	what := "changes the world outside the engines, or asks for a decision that a run records"
+	if fn.Effect == Changes {
+		what = "changes an engine"
+	}
+	d := site.finding(name+" "+what+", and here nothing may be changed; nothing was done", "read-only")
+	d.Hint = rt.options.ReadOnly
+	return d
 }
 
 // guarded turns a panic of a primitive into an error that no pcall catches.

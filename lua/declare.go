@@ -98,7 +98,7 @@ type Param struct {
 	Default    any // as Lua would write it: "10m", 8.0, false
 	Optional   bool
 	Positional bool // may be given by its place
-	Rest       bool // the last positional one: a single table argument is its list
+	Rest       bool // the last positional one: a single table argument is its list, and may hold the named arguments too
 }
 
 // Func declares a primitive. Run is called without the baton and sees only Go values: nil, bool, float64, string,

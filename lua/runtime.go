@@ -22,6 +22,8 @@ type Options struct {
 	ReadFile func(path string) ([]byte, error) // reads plan and libraries
 	Print    func(text string)                 // where print goes; nil drops it
 	MathSeed uint64                            // of math.random
+	// ReadOnly refuses every function that changes something, with this as the hint; "" refuses none.
+	ReadOnly string
 }
 
 // Runtime is one interpreter with a plan in it. All its methods need the baton of the engine's scheduler, or take it.
@@ -279,6 +281,7 @@ type callSite struct {
 	args     []ast.Expr // argument expressions
 	receiver bool       // the first of them is the receiver, when a method is called: thing.touch(thing)
 	named    bool       // the one argument is a table of named arguments
+	mixed    bool       // the one argument is a table with the list that is the first parameter, and named arguments
 	options  int        // place of the table with the arguments behind the positional ones; 0 means none
 	names    []string   // of the positional parameters, by place
 	trace    string
@@ -299,6 +302,9 @@ func (s *callSite) at(path []any, atKey bool) Pos {
 		if path[0] == name && i < len(s.args) {
 			return s.src.find(s.args[i], path[1:], atKey)
 		}
+	}
+	if s.mixed {
+		return s.src.find(s.args[0], path, atKey)
 	}
 	if s.options > 0 && s.options < len(s.args) {
 		return s.src.find(s.args[s.options], path, atKey)

@@ -8,8 +8,19 @@ import (
 	"drrun/stdlib"
 )
 
-// ConditionWords renders a boot condition for people, with its time-out.
+// ConditionWords renders a boot condition for people, with its time-out: what stands behind "it counts as running when".
 func ConditionWords(c *stdlib.Condition) string {
+	text := conditionWords(c)
+	if c.Stable > 0 {
+		text += ", and has held for " + DurationText(c.Stable) + " without a break"
+	}
+	if c.Kind != "" && c.Kind != stdlib.ConditionWait && (len(c.Of) == 0 || c.Timeout > 0) {
+		text += ", within " + DurationText(c.Limit())
+	}
+	return text
+}
+
+func conditionWords(c *stdlib.Condition) string {
 	switch c.Kind {
 	case "":
 		return "it is up"
@@ -25,11 +36,13 @@ func ConditionWords(c *stdlib.Condition) string {
 		}
 		return "one of these holds: " + strings.Join(parts, "; or ")
 	case stdlib.ConditionGuestAgent:
-		return "its guest agent reports, within " + DurationText(c.Limit())
+		return "its guest agent reports"
 	case stdlib.ConditionLua:
-		return fmt.Sprintf("the function at %s returns true, within %s", functionPlace(c.Func.Pos()), DurationText(c.Limit()))
+		return fmt.Sprintf("the function at %s returns true", functionPlace(c.Func.Pos()))
 	}
-	return fmt.Sprintf("%s holds, within %s", c, DurationText(c.Limit()))
+	once := *c
+	once.Stable = 0 // told behind it
+	return once.String() + " holds"
 }
 
 // functionPlace renders where a function begins as FILE:LINE.

@@ -20,6 +20,8 @@ type Options struct {
 	ReadFile func(path string) ([]byte, error)
 	// Steps is the name of the embedded Lua module that dr.steps is. Empty means "dr.steps".
 	Steps string
+	// Boot is dr.boot, where its conditions can be looked at. The zero value declares it only.
+	Boot lua.Module
 }
 
 // DR declares the Lua module "dr", which plans and their libraries are written with.
@@ -29,11 +31,15 @@ func DR(o Options) lua.Module {
 	if steps == "" {
 		steps = "dr.steps"
 	}
+	boot := o.Boot
+	if boot.Name == "" {
+		boot = stdlib.BootModule(stdlib.Surroundings{})
+	}
 	return lua.Module{
 		Name:  "dr",
 		Doc:   "The plan and what it is written with.",
 		Funcs: []lua.Func{d.planFunc(), d.secretFunc(), todoFunc(), libraryFunc(), nearestFunc()},
-		Subs:  []lua.Module{stdlib.BootModule()},
+		Subs:  []lua.Module{boot},
 		Lua:   map[string]string{"steps": steps, "workflows": "dr.workflows"},
 	}
 }
@@ -55,7 +61,7 @@ var todoClass = &lua.Class{
 	Name:   "dr.todo",
 	Doc:    "Something that drrun could not know; check names each with its place.",
 	Fields: []lua.Field{{Name: "text", Type: "string", Doc: "What to fill in.", Get: func(self any) any { return self.(*todo).text }}},
-	String: func(self any) string { return "dr.todo " + luaString(self.(*todo).text) },
+	String: func(self any) string { return "dr.todo " + lua.Quote(self.(*todo).text) },
 }
 
 func todoFunc() lua.Func {

@@ -176,7 +176,7 @@ func (p *placing) cluster(name string) (string, Route) {
 	case 1:
 		return candidates[0], by
 	case 0:
-		p.fail("cluster-unmapped", fmt.Sprintf("add { %s = %s, %s = \"…\" } to mappings.clusters", p.s.Source, luaString(name), p.s.Target),
+		p.fail("cluster-unmapped", fmt.Sprintf("add { %s = %s, %s = \"…\" } to mappings.clusters", p.s.Source, lua.Quote(name), p.s.Target),
 			"VM %q runs in cluster %q, which mappings.clusters does not name", p.vm.Name, name)
 	default:
 		p.fail("cluster-ambiguous", oneMapping, "VM %q runs in cluster %q and has never lived at site %q: mappings.clusters leads back to %s", p.vm.Name, name, p.s.Target, choices(candidates))

@@ -123,18 +123,26 @@ func setWorkflow(c *lua.Call, key string, value any) error {
 	return nil
 }
 
+// handlerRules are the parameters by which a handler says how it is called.
+func handlerRules() []lua.Param {
+	return []lua.Param{
+		{Name: "timeout", Type: lua.Duration, Optional: true, Doc: "How long it may run. Default: \"10m\"."},
+		{Name: "on_error", Type: lua.Enum(OnErrorStop, OnErrorContinue), Optional: true, Doc: "What its error does. Default: \"stop\"."},
+		{Name: "on_cut", Type: lua.Enum("ask", "retry"), Optional: true, Doc: "What a resumed run does when it was cut in the middle. Default: \"ask\" where storage or hosts are changed, else \"retry\"."},
+	}
+}
+
 func onMethod() lua.Func {
 	return lua.Func{
 		Name: "on", Effect: lua.Pure, Returns: "nil", Lenient: true,
 		Doc: "Adds a handler to a hook point. Several handlers of one point run in the order in which they were added.",
-		Params: []lua.Param{
+		Params: slices.Concat([]lua.Param{
 			{Name: "point", Type: lua.String, Positional: true, Doc: "The hook point, such as \"after_rank\"."},
 			{Name: "handler", Type: lua.FunctionType, Positional: true, Doc: "function(ctx, subject)."},
 			{Name: "as", Type: lua.String, Optional: true, Doc: "Name of the handler in the journal. Needed from the second handler of a point on. Default: \"plan\"."},
-			{Name: "timeout", Type: lua.Duration, Optional: true, Doc: "How long it may run. Default: \"10m\"."},
-			{Name: "on_error", Type: lua.Enum(OnErrorStop, OnErrorContinue), Optional: true, Doc: "What its error does. Default: \"stop\"."},
-			{Name: "on_cut", Type: lua.Enum("ask", "retry"), Optional: true, Doc: "What a resumed run does when it was cut in the middle. Default: \"ask\" where storage or hosts are changed, else \"retry\"."},
-		},
+		}, handlerRules(), []lua.Param{
+			{Name: "groups", Type: lua.List(lua.String), Optional: true, Doc: "At a hook point of storage: the consistency groups that it is called for. Default: all of them."},
+		}),
 		Run: func(c *lua.Call) (any, error) {
 			p := c.Self.(*Plan)
 			if p.sealed {
@@ -157,6 +165,12 @@ func onMethod() lua.Func {
 			if c.Has("on_cut") {
 				h.OnCut = c.String("on_cut")
 			}
+			if c.Has("groups") && !stdlib.HasGroups(h.Point) && slices.Contains(stdlib.HookPointNames(), h.Point) {
+				d := c.ErrorAt(c.KeyAt("groups"), "bad-argument", "what is handed to %q belongs to no consistency group", h.Point)
+				d.Hint = "leave groups out: the handler is called whenever the run comes to this point"
+				p.findings = append(p.findings, d)
+			}
+			h.Groups = p.chosenGroups(c)
 			p.addHook(c, "point", h)
 			return nil, nil
 		},
@@ -195,6 +209,7 @@ func useMethod() lua.Func {
 		Params: []lua.Param{
 			{Name: "library", Type: lua.ObjectType(libraryClass), Positional: true, Doc: "What dr.library returned, called with its options where it has some."},
 			{Name: "as", Type: lua.String, Optional: true, Doc: "Name of its handlers, to use one library twice. Default: the library's name."},
+			{Name: "groups", Type: lua.List(lua.String), Optional: true, Doc: "The consistency groups that its storage hooks are called for, such as those of one array. Its other hooks are called as ever. Default: all of them."},
 		},
 		Run: func(c *lua.Call) (any, error) {
 			p := c.Self.(*Plan)
@@ -223,7 +238,7 @@ func useMethod() lua.Func {
 			options := lib.options
 			if !lib.configured {
 				var problems []optionProblem
-				if options, problems = lib.configure(nil); len(problems) > 0 {
+				if options, problems = configure(lib.schema, nil, nil); len(problems) > 0 {
 					for _, d := range lib.optionsFindings(c, problems) {
 						d.Pos = c.At("library")
 						p.findings = append(p.findings, d)
@@ -236,10 +251,12 @@ func useMethod() lua.Func {
 				p.findings = append(p.findings, d)
 				return nil, nil
 			}
-			p.Libraries = append(p.Libraries, Library{Name: name, Version: lib.version, Options: options, Check: lib.check, Pos: c.At("library")})
+			used := Library{Name: name, Version: lib.version, Options: options, Groups: p.chosenGroups(c), Check: lib.check, Pos: c.At("library"), origin: lib.origin}
+			p.warnOfOverlap(c, used)
+			p.Libraries = append(p.Libraries, used)
 			for _, point := range stdlib.HookPointNames() {
-				if handler := lib.hooks[point]; handler != nil {
-					p.addHook(c, "library", Hook{Point: point, Handler: name, Func: handler, Timeout: DefaultHookTimeout, Options: options, Pos: c.At("library")})
+				if h, has := lib.hooks[point]; has {
+					p.addHook(c, "library", Hook{Point: point, Handler: name, Func: h.run, Timeout: h.timeout, OnError: h.onError, OnCut: h.onCut, Options: options, Groups: used.Groups, Pos: c.At("library")})
 				}
 			}
 			return nil, nil

@@ -162,6 +162,7 @@ func contextMethods() []lua.Func {
 			},
 		},
 		stepFunc(),
+		waitForFunc(),
 		promptFunc(),
 		{
 			Name: "confirm", Doc: "Asks a yes-or-no question. The answer is recorded and not asked again by a resumed run.", Effect: lua.Durable, Returns: "boolean",
@@ -253,8 +254,13 @@ func contextMethods() []lua.Func {
 		},
 		{
 			Name: "has_hook", Doc: "Whether the plan or a library put a function on a hook point.", Effect: lua.Pure, Returns: "boolean",
-			Params: []lua.Param{{Name: "point", Type: lua.Enum(HookPointNames()...), Positional: true, Doc: "The hook point."}},
-			Run:    func(c *lua.Call) (any, error) { return len(session(c).Hooks[c.String("point")]) > 0, nil },
+			Params: []lua.Param{
+				{Name: "point", Type: lua.Enum(HookPointNames()...), Positional: true, Doc: "The hook point."},
+				{Name: "group", Type: lua.String, Positional: true, Optional: true, Doc: "Name of a consistency group: whether one of the functions is for it."},
+			},
+			Run: func(c *lua.Call) (any, error) {
+				return len(session(c).handlersFor(c.String("point"), c.String("group"))) > 0, nil
+			},
 		},
 		{
 			Name: "await_leases", Effect: lua.Observes,

@@ -256,7 +256,9 @@ func (o *outside) requestOf(c *lua.Call, method string) (*request, error) {
 func (o *outside) requestTo(c *lua.Call, method, to string, data, body any) (*request, error) {
 	address, err := url.Parse(to)
 	if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "" {
-		return nil, c.Errorf("bad-argument", "url", "the url is none of http or https")
+		d := c.Errorf("bad-argument", "url", "the url is none of http or https")
+		d.Hint = "write it as \"https://HOST/PATH\""
+		return nil, d
 	}
 	if address.User != nil {
 		d := c.Errorf("secret-in-clear", "url", "a user, and perhaps a password, stands in the address of %s", address.Host)

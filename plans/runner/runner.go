@@ -143,6 +143,7 @@ type attempt struct {
 	target   *ovirt.Site
 	opened   []*ovirt.Site // by status, which has neither source nor target
 	session  *stdlib.Session
+	trial    *Trial        // nil unless pieces of Lua are tried on the plan
 	facts    *stdlib.Facts // of the run, as soon as they are known
 	run      *engine.Run
 	readFile func(string) ([]byte, error)
@@ -181,7 +182,10 @@ func newAttempt(o Options) *attempt {
 
 // Check loads the plan and, unless offline, compares it with both sites. It changes nothing.
 func Check(soft, hard context.Context, o Options, offline bool) *Result {
-	a := newAttempt(o)
+	return newAttempt(o).checkPlan(soft, hard, offline)
+}
+
+func (a *attempt) checkPlan(soft, hard context.Context, offline bool) *Result {
 	return a.conclude(soft, a.within(soft, hard, "check", func(t *engine.Task) error {
 		if err := a.load(t); err != nil {
 			return err
@@ -305,21 +309,30 @@ func (a *attempt) within(soft, hard context.Context, name string, main func(*eng
 	return engine.NewScheduler(a.Env).Run(soft, hard, name, main)
 }
 
-// load reads the plan with its libraries.
-func (a *attempt) load(t *engine.Task) error {
+// newRuntime makes the interpreter for the plan.
+func (a *attempt) newRuntime() {
 	folder := filepath.Dir(a.PlanFile)
+	boot, modules := stdlib.Connect(a.surroundings())
 	a.runtime = lua.New(lua.Options{
-		Modules:  append([]lua.Module{plans.DR(plans.Options{Secrets: a.Secrets, ReadFile: a.readFile})}, stdlib.Modules(a.surroundings())...),
+		Modules:  append([]lua.Module{plans.DR(plans.Options{Secrets: a.Secrets, ReadFile: a.readFile, Boot: boot})}, modules...),
 		Embedded: a.builtin,
 		Path:     append([]string{folder, filepath.Join(folder, "lib")}, a.LibDirs...),
 		ReadFile: a.readFile,
 		Print: func(text string) {
 			if a.run != nil {
 				a.run.Note("log", engine.Subject{}, map[string]any{"text": text})
+			} else if a.trial != nil {
+				a.trial.say(text)
 			}
 		},
 		MathSeed: a.Env.Rand(),
+		ReadOnly: a.readOnlyHint(),
 	})
+}
+
+// load reads the plan with its libraries.
+func (a *attempt) load(t *engine.Task) error {
+	a.newRuntime()
 	plan, diagnostics := plans.Load(t, a.runtime, a.PlanFile)
 	a.read = plan
 	if err := t.Ctx().Err(); err != nil { // what it found is the interrupt, not a fault of the plan
@@ -441,11 +454,11 @@ func (a *attempt) tookOut(site, domainID string) bool {
 
 func (a *attempt) warn(text string) { a.result.Warnings = append(a.result.Warnings, text) }
 
-func (a *attempt) siteOptions(ctx context.Context, name string) (ovirt.Options, error) {
+func (a *attempt) siteOptions(ctx context.Context, name string) (options ovirt.Options, err error) {
 	spec := a.plan.Site(name)
-	options := ovirt.Options{
+	options = ovirt.Options{
 		Name: name, URL: spec.URL, Username: spec.Username, CAFile: spec.CAFile, Insecure: spec.Insecure,
-		Clock: a.Env.Clock, Go: a.Env.Go, OnWrite: stdlib.WriteHook(func() *stdlib.Session { return a.session }),
+		Clock: a.Env.Clock, Go: a.Env.Go, OnWrite: stdlib.WriteHook(a.currentSession),
 	}
 	if a.Transport != nil {
 		options.Transport = a.Transport(name)
@@ -461,15 +474,28 @@ func (a *attempt) siteOptions(ctx context.Context, name string) (ovirt.Options, 
 	if spec.Password == nil {
 		return options, fmt.Errorf("site %s has no password in the plan", name)
 	}
-	password, err := spec.Password.Reveal(ctx)
-	if err != nil {
-		return options, fmt.Errorf("password of site %s: %w", name, err)
+	if a.trial != nil { // most of what is tried asks no engine
+		options.FindPassword = func(ctx context.Context) (string, error) { return a.password(ctx, name) }
+		return options, nil
 	}
-	options.Password = password
+	options.Password, err = a.password(ctx, name)
+	return options, err
+}
+
+// password finds the password of a site, and keeps it out of every text from then on.
+func (a *attempt) password(ctx context.Context, site string) (string, error) {
+	password, err := a.plan.Site(site).Password.Reveal(ctx)
+	if err != nil {
+		return "", fmt.Errorf("password of site %s: %w", site, err)
+	}
+	if a.trial != nil { // several tasks may ask
+		a.trial.mu.Lock()
+		defer a.trial.mu.Unlock()
+	}
 	if len(password) >= shortestRedacted {
 		a.secrets = append(a.secrets, password)
 	}
-	return options, nil
+	return password, nil
 }
 
 // shortestRedacted keeps the text filter from tearing words apart where a lab's password is "vm". Secrets never get that far
@@ -667,14 +693,14 @@ func (a *attempt) canAnswer(name string) bool { return a.CanAnswer != nil && a.C
 
 // precheckAnswers refuses where the run would stop for want of an answer about the storage.
 func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
-	if a.DryRun || facts.Action == plans.ActionClean || a.plan.Workflows[a.Action] != nil || len(a.plan.HooksAt("promote_storage")) > 0 {
+	if a.DryRun || facts.Action == plans.ActionClean || a.plan.Workflows[a.Action] != nil {
 		return nil
 	}
 	for _, domain := range facts.Domains {
-		if domain.Arrived {
+		if domain.Arrived || a.plan.HasHook("promote_storage", domain.Group) {
 			continue
 		}
-		if name := "replication:" + domain.Group; facts.Planned && !a.canAnswer(name) {
+		if name := "replication:" + domain.Group; facts.Planned && !a.plan.HasHook("ensure_replication", domain.Group) && !a.canAnswer(name) {
 			return refuse("needs-answer", "when the array does, add: --answer replication=yes",
 				fmt.Errorf("nobody can be asked whether the array replicates the storage of group %q from %s to %s", domain.Group, facts.Source, facts.Target))
 		}
@@ -684,7 +710,7 @@ func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
 				hint = "the copy is made writable in the middle of it, when " + facts.Source + " has let go: run it on a terminal, or with --wait-for-answers and drrun answer from another one; or give the plan a hook promote_storage"
 			}
 			return refuse("needs-answer", hint,
-				fmt.Errorf("the plan has no hook promote_storage, and nobody can be asked whether the storage of group %q is writable on site %s", domain.Group, facts.Target))
+				fmt.Errorf("the plan has no hook promote_storage for group %q, and nobody can be asked whether its storage is writable on site %s", domain.Group, facts.Target))
 		}
 	}
 	return nil
@@ -752,11 +778,33 @@ func (a *attempt) params() map[string]any {
 	return merged
 }
 
+// newSession makes the session that Lua code sees, with what the plan says.
+func (a *attempt) newSession(run *engine.Run, facts *stdlib.Facts) *stdlib.Session {
+	s := stdlib.NewSession(a.Env, run, facts, a.source, a.target)
+	s.Plan, s.Params = a.plan.Object, a.params()
+	for _, hook := range a.plan.Hooks {
+		s.Hooks[hook.Point] = append(s.Hooks[hook.Point], stdlib.Handler{
+			Point: hook.Point, Name: hook.Handler, Func: hook.Func, Timeout: hook.Timeout, OnCut: hook.OnCut, OnError: hook.OnError, Options: hook.Options, Groups: hook.Groups,
+		})
+	}
+	for _, vm := range a.plan.VMs {
+		s.Conditions[vm.ID] = vm.Boot
+	}
+	return s
+}
+
+// currentSession is the session of the attempt, nil where there is none yet.
+func (a *attempt) currentSession() *stdlib.Session {
+	if a.session == nil && a.trial != nil {
+		return a.trial.begun()
+	}
+	return a.session
+}
+
 // wire joins run, facts, plan and sites to the session that the workflow sees.
 func (a *attempt) wire(facts *stdlib.Facts) error {
 	a.result.Run, a.facts = a.run.ID(), facts
-	s := stdlib.NewSession(a.Env, a.run, facts, a.source, a.target)
-	s.Plan, s.Params = a.plan.Object, a.params()
+	s := a.newSession(a.run, facts)
 	if a.DryRun {
 		s.Dry = stdlib.NewDryRun(facts)
 	}
@@ -765,14 +813,6 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	}
 	if err := a.takeStaleConfirmation(s); err != nil {
 		return err
-	}
-	for _, hook := range a.plan.Hooks {
-		s.Hooks[hook.Point] = append(s.Hooks[hook.Point], stdlib.Handler{
-			Point: hook.Point, Name: hook.Handler, Func: hook.Func, Timeout: hook.Timeout, OnCut: hook.OnCut, OnError: hook.OnError, Options: hook.Options,
-		})
-	}
-	for _, vm := range a.plan.VMs {
-		s.Conditions[vm.ID] = vm.Boot
 	}
 	subject := engine.Subject{Kind: "site", Site: facts.Source, Name: facts.Source}
 	s.Gate = stdlib.NewGate(a.Env.Clock, facts.Source, s.Tick, a.look(facts), func(verdict stdlib.Verdict) {
@@ -816,7 +856,7 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 	subject := engine.Subject{Kind: "run", ID: a.run.ID(), Name: a.Action}
 	ctx := a.session.Context()
 	for _, library := range a.plan.Libraries {
-		if err := a.session.RunCheck(t, library.Name, library.Check, library.Options); err != nil {
+		if err := a.session.RunCheck(t, library.Name, library.Check, library.Options, library.Groups); err != nil {
 			return err
 		}
 	}
