@@ -105,6 +105,7 @@ func commands(inv *invocation) []*cli.Command {
 		newWatchCommand(inv),
 		newExplainCommand(inv),
 		newTypesCommand(inv),
+		newGraphCommand(inv),
 		newDocsCommand(inv),
 		newEvalCommand(inv),
 		newEjectCommand(inv),
