@@ -32,7 +32,7 @@ type transcript struct {
 	replace *strings.Replacer
 	beside  *bufio.Reader // what the command of the other terminal writes
 	page    []string      // as it would be, with the output of now
-	played  int      // commands
+	played  int           // commands
 }
 
 const (
