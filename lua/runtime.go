@@ -22,6 +22,8 @@ type Options struct {
 	ReadFile func(path string) ([]byte, error) // reads plan and libraries
 	Print    func(text string)                 // where print goes; nil drops it
 	MathSeed uint64                            // of math.random
+	// ReadOnly refuses every function that changes something, with this as the hint; "" refuses none.
+	ReadOnly string
 }
 
 // Runtime is one interpreter with a plan in it. All its methods need the baton of the engine's scheduler, or take it.

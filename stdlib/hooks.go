@@ -29,7 +29,7 @@ const ownWorkflow = " No built-in workflow does that in this version; a workflow
 // HookPoints lists every hook point in the order in which a run can reach them.
 var HookPoints = []HookPoint{
 	{"before_run", "Before the first stage of an action; the subject is the run.", "retry"},
-	{"confirm_source_down", "When the source does not answer; an observation for the report, it cannot waive the evidence rules.", "retry"},
+	{"confirm_source_down", "Before the evidence about the source is collected; an observation for the report, it cannot waive the evidence rules.", "retry"},
 	{"before_fence", "Before a host is fenced." + ownWorkflow, "ask"},
 	{"after_fence", "After a host was fenced." + ownWorkflow, "ask"},
 	{"ensure_replication", "Planned, before the first shutdown and after what was left at the target has gone: sees that the array replicates a consistency group from source to target, starts it where it does not, and raises an error where it cannot.", "ask"},
