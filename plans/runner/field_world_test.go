@@ -39,7 +39,9 @@ func newField(t *testing.T, seed uint64, options lab.TwoSitesOptions, folder, pl
 	})
 	for _, array := range arrays.Arrays {
 		f.secrets[array.Site+"_array_password"] = array.Password
-		replace = append(replace, "https://array"+map[string]string{"primary": "1", "secondary": "2"}[array.Site]+".localdomain", array.URL)
+		name := "array" + map[string]string{"primary": "1", "secondary": "2"}[array.Site] + ".localdomain"
+		host, port := hostPort(t, array.SSH)
+		replace = append(replace, "https://"+name, array.URL, `host = "`+name+`"`, `host = "`+host+`", port = `+port)
 	}
 	names := strings.NewReplacer(replace...)
 	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
