@@ -106,6 +106,7 @@ func commands(inv *invocation) []*cli.Command {
 		newFailoverCommand(inv),
 		newFailbackCommand(inv),
 		newCleanCommand(inv),
+		newRunCommand(inv),
 		newResumeCommand(inv),
 		newRollbackCommand(inv),
 		newAbortCommand(inv),
