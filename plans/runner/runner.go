@@ -320,8 +320,8 @@ func (a *attempt) load(t *engine.Task) error {
 	}
 	if len(diagnostics) > 0 {
 		a.result.Findings = plans.FromDiagnostics(diagnostics)
+		a.report(a.result.Findings)
 		if plan == nil || slices.ContainsFunc(diagnostics, func(d *lua.Diagnostic) bool { return d.Severity == "" || d.Severity == plans.SeverityError }) {
-			a.report(a.result.Findings)
 			return invalid("plan", "correct the plan, then: drrun check "+a.PlanFile, fmt.Errorf("the plan %s has errors; nothing was done", a.PlanFile))
 		}
 	}
