@@ -112,6 +112,7 @@ func commands(inv *invocation) []*cli.Command {
 		newFailoverCommand(inv),
 		newFailbackCommand(inv),
 		newCleanCommand(inv),
+		newRunCommand(inv),
 		newResumeCommand(inv),
 		newRollbackCommand(inv),
 		newAbortCommand(inv),
