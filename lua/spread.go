@@ -73,6 +73,7 @@ func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto
 		return s, nil, s.syntaxError(string(text), err)
 	}
 	splitLongTables(chunk)
+	guardConcats(chunk)
 	proto, err := glua.Compile(chunk, mark)
 	if err != nil {
 		return s, nil, s.syntaxError(string(text), err)
