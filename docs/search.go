@@ -28,7 +28,9 @@ func Search(words []string) []Hit {
 			hits = append(hits, Hit{Topic: section.topic(), Page: page.File(), Title: section.Title, Line: bestLine(section.own, wanted), score: section.score(wanted)})
 		}
 	}
-	slices.SortStableFunc(hits, func(a, b Hit) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(len(a.Title), len(b.Title))) })
+	slices.SortStableFunc(hits, func(a, b Hit) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(len(a.Title), len(b.Title)))
+	})
 	return hits
 }
 

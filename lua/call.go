@@ -173,6 +173,9 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 	if fn.native != nil {
 		return fn.native(rt, L, self, args, site)
 	}
+	if rt.options.ReadOnly != "" && (fn.Effect == Changes || fn.Effect == Durable) {
+		return nil, rt.readOnly(fn, name, site)
+	}
 	check := &checker{rt: rt, call: site, subject: name}
 	values := check.arguments(fn.Params, args)
 	check.findings.Sort()
@@ -200,6 +203,17 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 		return nil, located(err, site)
 	}
 	return rt.toLua(result), nil
+}
+
+// readOnly refuses what changes something in a runtime where nothing may.
+func (rt *Runtime) readOnly(fn *Func, name string, site *callSite) *Diagnostic {
+	what := "changes the world outside the engines, or asks for a decision that a run records"
+	if fn.Effect == Changes {
+		what = "changes an engine"
+	}
+	d := site.finding(name+" "+what+", and here nothing may be changed; nothing was done", "read-only")
+	d.Hint = rt.options.ReadOnly
+	return d
 }
 
 // guarded turns a panic of a primitive into an error that no pcall catches.

@@ -25,6 +25,8 @@ type Options struct {
 	MathSeed  uint64                            // of math.random
 	MaxSteps  int                               // instead of MaxSteps; for tests
 	MaxMemory uint64                            // instead of MaxMemory; for tests
+	// ReadOnly refuses every function that changes something, with this as the hint; "" refuses none.
+	ReadOnly string
 }
 
 // Runtime is one interpreter with a plan in it. All its methods need the baton of the engine's scheduler, or take it.
@@ -122,7 +124,11 @@ func (rt *Runtime) Require(t *engine.Task, name string) (result any, err error) 
 func (rt *Runtime) runFile(t *engine.Task, parent *glua.LState, path string) (glua.LValue, error) {
 	text, err := rt.options.ReadFile(path)
 	if err != nil {
-		return nil, &Diagnostic{Code: "file", Message: fmt.Sprintf("read %s: %v", path, cause(err)), Err: err}
+		missing := &Diagnostic{Code: "file", Message: fmt.Sprintf("read %s: %v", path, cause(err)), Err: err}
+		if _, err := rt.options.ReadFile(path + ".lua"); err == nil {
+			missing.Hint = "did you mean " + path + ".lua?"
+		}
+		return nil, missing
 	}
 	rt.files[path] = text
 	return rt.runText(t, parent, path, text)

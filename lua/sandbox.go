@@ -133,6 +133,9 @@ func (rt *Runtime) builtinNames() []string {
 // frozenTag marks the empty tables through which frozen ones are read.
 const frozenTag = "drrun.frozen"
 
+// frozenInner is where the metatable of such a table has what is read through it. No Lua code can reach a metatable that is protected.
+const frozenInner = "drrun.inner"
+
 // frozen returns a table that reads like another and cannot be changed. A name that is not there is an error.
 func (rt *Runtime) frozen(name string, inner *glua.LTable) *glua.LTable {
 	outer, meta := rt.state.NewTable(), rt.state.NewTable()
@@ -150,6 +153,7 @@ func (rt *Runtime) frozen(name string, inner *glua.LTable) *glua.LTable {
 	}))
 	meta.RawSetString("__metatable", glua.LString(frozenTag))
 	meta.RawSetString("__name", glua.LString(frozenTag))
+	meta.RawSetString(frozenInner, inner)
 	outer.Metatable = meta
 	return outer
 }

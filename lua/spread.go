@@ -41,6 +41,11 @@ var markedPlace = regexp.MustCompile("\x01(\\d+)\x01:(-?\\d+):? ?")
 
 // compileSource parses a file and compiles it. Its error is a *Diagnostic.
 func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto, error) {
+	return compileEdited(name, mark, text, nil)
+}
+
+// compileEdited is compileSource with a change of what is compiled. The places are those of the text.
+func compileEdited(name, mark string, text []byte, edit func([]ast.Stmt)) (*source, *glua.FunctionProto, error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // some editors mark UTF-8 so
 	if len(text) > 0 && text[0] == '#' {                  // a first line such as #!/usr/bin/env drrun
 		text = append([]byte("--"), text...)
@@ -71,6 +76,9 @@ func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto
 	// Compiled from a tree of its own, since splitting long tables would hide their places.
 	if chunk, err = parse.Parse(strings.NewReader(spread), mark); err != nil {
 		return s, nil, s.syntaxError(string(text), err)
+	}
+	if edit != nil {
+		edit(chunk)
 	}
 	splitLongTables(chunk)
 	guardConcats(chunk)

@@ -61,7 +61,7 @@ var todoClass = &lua.Class{
 	Name:   "dr.todo",
 	Doc:    "Something that drrun could not know; check names each with its place.",
 	Fields: []lua.Field{{Name: "text", Type: "string", Doc: "What to fill in.", Get: func(self any) any { return self.(*todo).text }}},
-	String: func(self any) string { return "dr.todo " + luaString(self.(*todo).text) },
+	String: func(self any) string { return "dr.todo " + lua.Quote(self.(*todo).text) },
 }
 
 func todoFunc() lua.Func {
@@ -239,6 +239,7 @@ func (d *module) planFunc() lua.Func {
 		Params: planParams(), Lenient: true,
 		Run: func(c *lua.Call) (any, error) {
 			b := &builder{c: c, wrong: map[lua.Pos]bool{}, plan: &Plan{Workflows: map[string]*lua.Function{}, Actions: map[string]*lua.Function{}, Pos: c.At(), readFile: d.options.ReadFile}}
+			b.plan.at = c.At
 			b.build()
 			b.plan.Object = lua.NewObject(planClass, b.plan)
 			if l, ok := c.Task.Local(loadingKey{}).(*loading); ok {

@@ -119,7 +119,7 @@ func libraryFunc() lua.Func {
 			{Name: "version", Type: lua.String, Optional: true, Doc: "Its version."},
 			{Name: "options", Type: lua.Map(optionType(optionDepth)), Optional: true, Doc: "The options that it takes, by name."},
 			{Name: "hooks", Type: lua.Map(libraryHookType()), Optional: true, Doc: "Handlers by hook point: function(ctx, subject, options), or a table with rules of its own: { run = function(ctx, subject, options), timeout = \"30m\" }."},
-			{Name: "check", Type: lua.FunctionType, Optional: true, Doc: "function(ctx, options), called before the first stage of a run, and in a dry run; it may only observe, and raises an error for what is wrong: then nothing is begun."},
+			{Name: "check", Type: lua.FunctionType, Optional: true, Doc: "function(ctx, options, groups), called before the first stage of a run, and in a dry run; it may only observe, and raises an error for what is wrong: then nothing is begun. groups are the consistency groups that the library is for, as storage hooks get them."},
 		},
 		Run: func(c *lua.Call) (any, error) {
 			lib := &library{class: libraryClass, name: c.String("name"), module: c.Module(), hooks: map[string]libraryHook{}}

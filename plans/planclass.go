@@ -11,7 +11,7 @@ import (
 )
 
 // workflowNames are the workflows that a plan can replace.
-var workflowNames = []string{"failover", "failback"}
+var workflowNames = []string{"failover", "failback", "clean", "rollback"}
 
 // planClass is the plan as Lua sees it: in the plan file to add hooks to, in a run as ctx.plan.
 var planClass = &lua.Class{
@@ -28,6 +28,8 @@ var planClass = &lua.Class{
 		{Name: "actions", Type: "plan_actions", Doc: "Actions of the plan's own: plan.actions.NAME = function(ctx) … end, which this version keeps and does not run yet.", Get: func(self any) any { return self.(*Plan).actions() }},
 		{Name: "failover", Type: "function?", Doc: "The plan's own failover; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("failover") }},
 		{Name: "failback", Type: "function?", Doc: "The plan's own failback; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("failback") }},
+		{Name: "clean", Type: "function?", Doc: "The plan's own clean, of drrun clean; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("clean") }},
+		{Name: "rollback", Type: "function?", Doc: "The plan's own rollback; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("rollback") }},
 	},
 	Methods: []lua.Func{onMethod(), useMethod()},
 	Set:     setWorkflow,

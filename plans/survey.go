@@ -39,6 +39,11 @@ func newSurvey(p *Plan, inv *Inventory, o CheckOptions, source, target *siteView
 	return s
 }
 
+// UnaskedSurvey is what the plan and its inventory tell by themselves, where no engine is asked; inv may be nil.
+func UnaskedSurvey(p *Plan, inv *Inventory, o CheckOptions) *Survey {
+	return newSurvey(p, inv, o, nil, nil)
+}
+
 // What a VM did before the run.
 const (
 	RanUp      = "up"
@@ -135,6 +140,9 @@ func (s *Survey) StorageDomains(site string) (domains []ovirt.StorageDomain, kno
 
 // DataCenterID returns the id of a data center of the target by its name.
 func (s *Survey) DataCenterID(name string) (string, bool) {
+	if s.target == nil {
+		return "", false
+	}
 	if dc := s.target.dataCenterNamed(name); dc != nil {
 		return dc.ID, true
 	}
@@ -143,6 +151,9 @@ func (s *Survey) DataCenterID(name string) (string, bool) {
 
 // ClusterID returns the id of a cluster of the target by its name.
 func (s *Survey) ClusterID(name string) (string, bool) {
+	if s.target == nil {
+		return "", false
+	}
 	if cluster := s.target.clusterNamed(name); cluster != nil {
 		return cluster.ID, true
 	}

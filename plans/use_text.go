@@ -23,7 +23,7 @@ func UseText(configured *lua.Object, as string, groups []string) (string, error)
 	case lib.module == "":
 		return "", fmt.Errorf("use library %q: it is made in the test itself; put it into a file of its own, so that a plan can require it", lib.name)
 	}
-	text := "require " + luaString(lib.module)
+	text := "require " + lua.Quote(lib.module)
 	if lib.configured {
 		options, err := literal(lib.given)
 		if err != nil {
@@ -53,13 +53,13 @@ func literal(value any) (string, error) {
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64), nil
 	case string:
-		return luaString(v), nil
+		return lua.Quote(v), nil
 	case *lua.Secret:
-		return "dr.secret " + luaString(v.Name()), nil
+		return "dr.secret " + lua.Quote(v.Name()), nil
 	case []string:
 		quoted := make([]string, len(v))
 		for i, text := range v {
-			quoted[i] = luaString(text)
+			quoted[i] = lua.Quote(text)
 		}
 		return "{ " + strings.Join(quoted, ", ") + " }", nil
 	case []any:
@@ -79,7 +79,7 @@ func literal(value any) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			parts = append(parts, luaKey(name)+" = "+part)
+			parts = append(parts, lua.Key(name)+" = "+part)
 		}
 		return "{ " + strings.Join(parts, ", ") + " }", nil
 	}

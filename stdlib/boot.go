@@ -52,6 +52,25 @@ func (c *Condition) Limit() time.Duration {
 	return DefaultConditionTimeout
 }
 
+// Earliest returns how long after up the condition can hold at the earliest: what its delays alone tell.
+func (c *Condition) Earliest() time.Duration {
+	switch {
+	case c.Kind == ConditionWait:
+		return c.Delay
+	case len(c.Of) == 0:
+		return 0
+	}
+	earliest := c.Of[0].Earliest()
+	for _, part := range c.Of[1:] {
+		if c.Kind == ConditionAny {
+			earliest = min(earliest, part.Earliest())
+		} else {
+			earliest = max(earliest, part.Earliest())
+		}
+	}
+	return earliest
+}
+
 // String renders the condition as a plan would write it.
 func (c *Condition) String() string {
 	text := c.Kind

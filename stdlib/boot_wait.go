@@ -105,9 +105,9 @@ func (w *bootWait) evaluate(ctx context.Context, condition *Condition, upAt, dea
 		w.since[condition] = now
 	}
 	if now.Sub(since) < condition.Stable {
-		return look{why: fmt.Sprintf("%s, and has to for %s", found.why, condition.Stable)}, nil
+		return look{why: fmt.Sprintf("%s; it has to hold for %s", found.why, condition.Stable)}, nil
 	}
-	found.why += fmt.Sprintf(", for %s", condition.Stable)
+	found.why += fmt.Sprintf("; it held for %s", condition.Stable)
 	return found, nil
 }
 

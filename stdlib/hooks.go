@@ -29,11 +29,12 @@ const ownWorkflow = " No built-in workflow does that in this version; a workflow
 // HookPoints lists every hook point in the order in which a run can reach them.
 var HookPoints = []HookPoint{
 	{"before_run", "Before the first stage of an action; the subject is the run.", "retry"},
-	{"confirm_source_down", "When the source does not answer; an observation for the report, it cannot waive the evidence rules.", "retry"},
+	{"confirm_source_down", "Before the evidence about the source is collected; an observation for the report, it cannot waive the evidence rules.", "retry"},
 	{"before_fence", "Before a host is fenced." + ownWorkflow, "ask"},
 	{"after_fence", "After a host was fenced." + ownWorkflow, "ask"},
+	{"ensure_replication", "Planned, before the first shutdown and after what was left at the target has gone: sees that the array replicates a consistency group from source to target, starts it where it does not, and raises an error where it cannot.", "ask"},
 	{"promote_storage", "Makes the target's copy of a consistency group writable; returns { writable = true, as_of = TIME }.", "ask"},
-	{"demote_storage", "Makes the source's copy of a consistency group read-only.", "ask"},
+	{"demote_storage", "Makes the source's copy of a consistency group read-only, just before the promotion. In an unplanned failover too, where its error is a warning: the source's array may be lost.", "ask"},
 	{"reverse_replication", "Starts replication of a consistency group in the other direction; returns { ready = true } when it runs.", "ask"},
 	{"snapshot_replica", "Tests: makes a writable clone of a consistency group." + ownWorkflow, "ask"},
 	{"discard_snapshot", "Tests: removes that clone." + ownWorkflow, "ask"},
@@ -174,8 +175,9 @@ func (s *Session) RunOnError(task *engine.Task, report map[string]any) error {
 	return errors.Join(failed...)
 }
 
-// RunCheck calls the check of a library, which may only observe. It is no step: each attempt checks anew.
-func (s *Session) RunCheck(task *engine.Task, library string, check *lua.Function, options map[string]any) error {
+// RunCheck calls the check of a library, which may only observe, with the consistency groups that the library is for; none named means
+// all. It is no step: each attempt checks anew.
+func (s *Session) RunCheck(task *engine.Task, library string, check *lua.Function, options map[string]any, groups []string) error {
 	if check == nil {
 		return nil
 	}
@@ -183,7 +185,7 @@ func (s *Session) RunCheck(task *engine.Task, library string, check *lua.Functio
 	defer task.SetLocal(observing{}, nil)
 	limit, cancel := s.Env.Clock.WithTimeout(task.Ctx(), DefaultHookTimeout)
 	defer cancel()
-	if _, err := check.CallContext(limit, task, s.Context(), options); err != nil {
+	if _, err := check.CallContext(limit, task, s.Context(), options, s.groupsShown(groups)); err != nil {
 		return fmt.Errorf("the check of library %s: %w", library, err)
 	}
 	return nil

@@ -290,3 +290,12 @@ func Classes() []*lua.Class {
 	c := newClasses()
 	return []*lua.Class{c.ctx, c.site, c.domain, c.vm, c.template, c.host}
 }
+
+// SiteObject returns a site as Lua sees it, nil where the session has none of that name.
+func (s *Session) SiteObject(name string) *lua.Object {
+	site, err := s.site(name)
+	if err != nil {
+		return nil
+	}
+	return site.object()
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -22,9 +23,22 @@ type besides struct {
 func starts(ts *testscript.TestScript, neg bool, args []string) {
 	b := &besides{command: process(ts, args)}
 	b.command.Stdout = &b.stdout
+	startBeside(ts, b)
+}
+
+// watches is starts for a drrun whose output is followed as well: says reads stdout and stderr.
+func watches(ts *testscript.TestScript, neg bool, args []string) {
+	b := &besides{command: process(ts, args)}
+	startBeside(ts, b)
+}
+
+func startBeside(ts *testscript.TestScript, b *besides) {
 	pipe, err := b.command.StderrPipe()
 	ts.Check(err)
 	b.lines = bufio.NewScanner(pipe)
+	if b.command.Stdout == nil {
+		b.command.Stdout = b.command.Stderr // the pipe
+	}
 	ts.Check(b.command.Start())
 	labOf(ts).beside = b
 	ts.Defer(func() { // where the script fails before its end
@@ -50,6 +64,10 @@ func kills(ts *testscript.TestScript, neg bool, args []string) {
 	b := labOf(ts).beside
 	ts.Check(b.command.Process.Kill())
 	_ = b.command.Wait() // it was killed
+}
+
+func interruptsBeside(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(labOf(ts).beside.command.Process.Signal(os.Interrupt))
 }
 
 func hangsUp(ts *testscript.TestScript, neg bool, args []string) {

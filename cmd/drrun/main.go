@@ -102,8 +102,11 @@ func commands(inv *invocation) []*cli.Command {
 	return []*cli.Command{
 		newGenerateCommand(inv),
 		newCheckCommand(inv),
+		newWatchCommand(inv),
 		newExplainCommand(inv),
 		newDocsCommand(inv),
+		newEvalCommand(inv),
+		newEjectCommand(inv),
 		newFailoverCommand(inv),
 		newFailbackCommand(inv),
 		newCleanCommand(inv),

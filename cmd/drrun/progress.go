@@ -139,6 +139,8 @@ func (p *progress) words(e engine.Event) string {
 			return ""
 		}
 		return fmt.Sprintf("confirmed by %s: %s is down: %s", c.Name, e.Subject.Name, c.Reason)
+	case stdlib.WaitNote:
+		return subjectWords(e.Subject) + "not yet: " + e.Text
 	case "boot_condition":
 		return p.conditionWords(e)
 	case "mark":

@@ -20,6 +20,7 @@ var worldCodes = []Code{
 }
 
 var runCodes = []Code{
+	{Name: "read-only", Title: "What would change something was called where nothing may be changed", Meaning: "drrun eval and drrun console look at a plan and its sites. A call that changes an engine, or the world outside of the engines, or that asks for a decision which a run records, is refused before it does anything.", Remedy: "Use drrun console PLAN.lua --write, which makes changes as a run: with its locks, its evidence and its journal. In a plan such calls belong into a hook or a workflow."},
 	{Name: "step-nesting", Title: "A step does what cannot be part of one", Meaning: "A step is recorded as a whole. A change of an engine, a parallel or a spawn inside of it would be repeated or lost when the run is resumed.", Remedy: "Move the call out of the function of ctx:step."},
 	{Name: "bad-result", Title: "A result cannot be recorded", Meaning: "Steps and hooks return what the journal can keep: texts, numbers, true and false, lists and tables of those.", Remedy: "Return the id or the name of an object instead of the object."},
 	{Name: "endless-loop", Title: "Code ran for too long without an end",

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"drrun/engine"
-	"drrun/plans"
+	"drrun/lua"
 	"drrun/stdlib"
 )
 
@@ -54,7 +54,7 @@ func checkName(name string) error {
 		return e
 	case strings.HasSuffix(last, strings.TrimSuffix(Suffix, ".lua")):
 		return &NameError{Name: name, Why: "files whose names end with " + Suffix + " are tests", Hint: "name it for what it drives, such as site.netapp"}
-	case plans.IsKeyword(last):
+	case lua.IsKeyword(last):
 		return &NameError{Name: name, Why: last + " is a word of Lua", Hint: "such as " + name + "_array"}
 	}
 	builtin := []string{"dr", "test", "lab"}

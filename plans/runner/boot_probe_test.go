@@ -12,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"drrun/engine"
 	"drrun/ovirt/lab"
+	"drrun/plans/runner"
+	"drrun/stdlib"
 )
 
 // guestServer is what a guest serves, at a port of this machine.
@@ -131,4 +134,137 @@ func TestProbes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestProbeUntilItHolds opens the port of a guest when drrun says that it waits for it, and sees what it waited for in journal and output.
+func TestProbeUntilItHolds(t *testing.T) {
+	t.Parallel()
+	port := unusedPort(t)
+	p := newPairOf(t, 1, lab.TwoSitesOptions{}, guestAt("127.0.0.1"))
+	p.edit(`rank = 0, boot = dr.boot.guest_agent { timeout = "5m" }`, "rank = 0, boot = dr.boot.tcp { port = "+port+", stable_for = \"1m\" }")
+	p.lose()
+	var waited []string
+	r := p.failover(func(o *runner.Options) {
+		seen := o.Observe
+		o.Observe = func(e engine.Event) {
+			seen(e)
+			if e.Kind != stdlib.WaitNote || e.Subject.Name != "vm1" {
+				return
+			}
+			waited = append(waited, e.Text)
+			if strings.Contains(e.Text, "is not open") {
+				l, err := net.Listen("tcp", "127.0.0.1:"+port)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				t.Cleanup(func() { _ = l.Close() })
+			}
+		}
+	})
+	expect(t, r, 0)
+	want := []string{"no address yet: the guest agent does not report", "127.0.0.1:" + port + " is not open", "127.0.0.1:" + port + " is open; it has to hold for 1m0s"}
+	if len(waited) != len(want) {
+		t.Fatalf("it said %q, want %q", waited, want)
+	}
+	for i := range want {
+		if !strings.HasPrefix(waited[i], want[i]) {
+			t.Errorf("it said %q, want %q", waited[i], want[i])
+		}
+	}
+	if !strings.Contains(p.read(p.journal()), "is open; it held for 1m0s") {
+		t.Error("the journal does not hold the verdict")
+	}
+}
+
+// TestStableStartsAnew breaks a condition for a moment: the time for which it has to hold begins anew.
+func TestStableStartsAnew(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 1, lab.TwoSitesOptions{})
+	p.edit(`rank = 0, boot = dr.boot.guest_agent { timeout = "5m" }`, `rank = 0, boot = dr.boot.all { function(ctx, vm)
+		LOOKS.n = LOOKS.n + 1
+		return LOOKS.n ~= 20
+	end, stable_for = "90s" }`)
+	p.edit(`local plan = dr.plan`, `local LOOKS = { n = 0 }
+local plan = dr.plan`)
+	p.lose()
+	r := p.failover(nil)
+	expect(t, r, 0)
+	// 20 looks, one every 3 s, then 90 s.
+	if gap := vm(t, r, "vm2").StartedAt.Sub(*vm(t, r, "vm1").UpAt); gap < 147*time.Second || gap > 165*time.Second {
+		t.Errorf("vm2 was started %s after vm1 was up", gap)
+	}
+}
+
+// TestProbeRequests counts what it costs to know the addresses of many guests: one request a tick for 80 of them, no read for one.
+func TestProbeRequests(t *testing.T) {
+	t.Parallel()
+	const vms = 120
+	port := guestServer(t, func(http.ResponseWriter, *http.Request) {})
+	requests := func(boot string) (polls, reads int) {
+		p := newPairOf(t, 1, lab.TwoSitesOptions{VMs: vms}, func(w *lab.World) {
+			for i := range w.Sites {
+				for k := range w.Sites[i].VMs {
+					w.Sites[i].VMs[k].IP, w.Sites[i].VMs[k].Agent = "127.0.0.1", true
+				}
+			}
+		})
+		text := p.read("/site/plan.lua")
+		if n := strings.Count(text, `boot = dr.boot.guest_agent { timeout = "5m" }`); n != vms {
+			t.Fatalf("%d VMs have the condition to replace", n)
+		}
+		p.write("/site/plan.lua", strings.ReplaceAll(text, `boot = dr.boot.guest_agent { timeout = "5m" }`, "boot = "+boot))
+		p.lose()
+		r := p.failover(nil)
+		expect(t, r, 0)
+		return r.Requests["secondary"].Polls, r.Requests["secondary"].Reads
+	}
+	agentPolls, agentReads := requests(`dr.boot.guest_agent { timeout = "5m" }`)
+	polls, reads := requests("dr.boot.tcp(" + port + ")")
+	t.Logf("%d VMs: %d polls and %d reads for the guest agent alone, %d and %d for an address of each", vms, agentPolls, agentReads, polls, reads)
+	if reads != agentReads {
+		t.Errorf("%d reads, %d without addresses", reads, agentReads)
+	}
+	if polls > 2*agentPolls+10 {
+		t.Errorf("%d polls, %d without addresses", polls, agentPolls)
+	}
+}
+
+// TestProbeSecrets sends a token to a guest that shows it, and looks for it in everything that is left.
+func TestProbeSecrets(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	port := guestServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if asked++; asked < 3 {
+			http.Error(w, "not yet, "+r.Header.Get("Authorization"), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprint(w, r.Header.Get("Authorization"))
+	})
+	p := newPairOf(t, 1, lab.TwoSitesOptions{}, guestAt("127.0.0.1"))
+	p.edit(`rank = 0, boot = dr.boot.guest_agent { timeout = "5m" }`, `rank = 0, boot = dr.boot.http { url = "http://{ip}:`+port+`/", token = dr.secret "primary_password" }`)
+	p.lose()
+	expect(t, p.failover(nil), 0)
+	if asked != 3 {
+		t.Errorf("asked %d times", asked)
+	}
+	for _, path := range p.disk.Files() {
+		if strings.Contains(p.read(path), lab.PrimaryPassword) {
+			t.Errorf("%s holds the token", path)
+		}
+	}
+	for _, e := range p.out {
+		if strings.Contains(e.Text, lab.PrimaryPassword) {
+			t.Errorf("it was said: %s", e.Text)
+		}
+	}
+}
+
+// TestProbeInADryRun sees that a dry run looks at no guest.
+func TestProbeInADryRun(t *testing.T) {
+	t.Parallel()
+	p := newPairOf(t, 1, lab.TwoSitesOptions{}, guestAt("127.0.0.1"))
+	p.edit(`rank = 0, boot = dr.boot.guest_agent { timeout = "5m" }`, `rank = 0, boot = dr.boot.exec { "false", "{ip}" }`)
+	p.lose()
+	expect(t, p.failover(func(o *runner.Options) { o.DryRun = true }), 0)
 }

@@ -219,3 +219,18 @@ end`)
 		})
 	}
 }
+
+// TestLeftOutRepairIsReported: a planned move whose workflow leaves out the stage that gives VMs back what they had is not done.
+func TestLeftOutRepairIsReported(t *testing.T) {
+	t.Parallel()
+	for exit, changes := range map[int]string{0: "nil", 4: `{ skip = { "repair" } }`} {
+		p := composed(t, "function plan.failover(ctx) dr.workflows.failover(ctx, "+changes+") end")
+		before := p.counters("primary")
+		r := p.planned(plans.ActionFailover, nil, nil)
+		expect(t, r, exit)
+		p.sound("secondary", before)
+		if exit == 4 && (!strings.Contains(r.Error.Message, "VM vm1 does not have back its high availability") || !strings.Contains(everythingSaid(r), "the stage repair is left out")) {
+			t.Errorf("%+v\n%s", r.Error, everythingSaid(r))
+		}
+	}
+}

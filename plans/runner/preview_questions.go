@@ -28,7 +28,7 @@ func (p *Preview) questions(info *engine.RunInfo, facts *stdlib.Facts, text *pla
 		if text.plan.HasHook("promote_storage", group.ID) {
 			continue
 		}
-		if facts.Planned {
+		if facts.Planned && !text.plan.HasHook("ensure_replication", group.ID) {
 			ask("replication:"+group.ID, "", "not answered yet", false)
 		}
 		ask("promote_storage:"+group.ID, "", "not answered yet", false)

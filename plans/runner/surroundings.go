@@ -9,8 +9,14 @@ import (
 // surroundings are what the modules for hooks see of this attempt. While the plan is being loaded there is no session.
 func (a *attempt) surroundings() stdlib.Surroundings {
 	return stdlib.Surroundings{
-		Session: func() *stdlib.Session { return a.session },
-		Folder:  filepath.Dir(a.PlanFile),
-		Getenv:  a.Secrets.Env,
+		Session: func() *stdlib.Session {
+			if a.session == nil && a.trial != nil {
+				s, _ := a.trial.begin() // nil where none can be made: nothing outside is reached then
+				return s
+			}
+			return a.session
+		},
+		Folder: filepath.Dir(a.PlanFile),
+		Getenv: a.Secrets.Env,
 	}
 }

@@ -16,6 +16,9 @@ func twoArrays(p *pair, uses string) {
 return dr.library {
   name = "array",
   options = { address = { type = "string", required = true } },
+  check = function(ctx, options, groups)
+    for _, group in ipairs(ctx.run.resumed and {} or groups) do ctx:log("ARRAY " .. options.address .. " checks " .. group.name .. " with " .. group.storage_domains[1].name) end
+  end,
   hooks = {
     demote_storage = function(ctx, group, options) ctx:log("ARRAY " .. options.address .. " demotes " .. group.name) end,
     promote_storage = function(ctx, group, options)
@@ -51,9 +54,9 @@ func TestTwoArrays(t *testing.T) {
 	expect(t, p.resume(stopped.Run, nil), runner.ExitDone)
 	got := p.said("ARRAY ")
 	want := []string{
-		"ARRAY a promotes g1", "ARRAY b promotes g2", "ARRAY a maps nfs_ds", "ARRAY b maps " + lab.DomainName(1), "ARRAY a logs out", "ARRAY b logs out",
+		"ARRAY a checks g1 with nfs_ds", "ARRAY b checks g2 with " + lab.DomainName(1), "ARRAY a demotes g1", "ARRAY a promotes g1", "ARRAY b demotes g2", "ARRAY b promotes g2", "ARRAY a maps nfs_ds", "ARRAY b maps " + lab.DomainName(1), "ARRAY a logs out", "ARRAY b logs out",
 	}
-	slices.Sort(got[2:4]) // storage domains are imported side by side
+	slices.Sort(got[4:6]) // storage domains are imported side by side
 	if !slices.Equal(got, want) {
 		t.Errorf("the arrays were told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}

@@ -7,6 +7,7 @@ return function(ctx, changes)
   if ctx.planned then
     steps.confirm_replication(ctx)
     steps.clean(ctx)
+    steps.ensure_replication(ctx)
     steps.stop_source(ctx)
     steps.release_storage(ctx)
   end

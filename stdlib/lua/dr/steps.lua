@@ -409,11 +409,11 @@ local function groups_of(ctx, options)
 end
 
 ---Planned: before the first shutdown somebody says that the array replicates to the target, for each consistency group that no hook
----promote_storage speaks for. Failback without reverse replication would end on old data, with the VMs down.
+---promote_storage or ensure_replication speaks for. Failback without reverse replication would end on old data, with the VMs down.
 function steps.confirm_replication(ctx)
   local unspoken = {}
   for _, group in ipairs(groups_of(ctx)) do
-    if not ctx:has_hook("promote_storage", group.name) then unspoken[#unspoken + 1] = group end
+    if not ctx:has_hook("promote_storage", group.name) and not ctx:has_hook("ensure_replication", group.name) then unspoken[#unspoken + 1] = group end
   end
   if #unspoken == 0 then return end
   ctx:stage "replication"
@@ -433,6 +433,27 @@ function steps.confirm_replication(ctx)
   end
 end
 
+---Planned: before the first shutdown the hook ensure_replication sees that each consistency group is replicated to the target. It comes
+---after steps.clean, since starting a replication overwrites the copy at the target.
+function steps.ensure_replication(ctx)
+  if not ctx:has_hook "ensure_replication" then return end
+  ctx:stage "replication"
+  for _, group in ipairs(groups_of(ctx)) do ctx:hook("ensure_replication", group) end
+end
+
+-- Makes the source's copy read-only. Where the source is lost its array may be lost with it: then the promotion goes on without.
+local function demote(ctx, group)
+  if ctx.planned then
+    ctx:hook("demote_storage", group)
+    return
+  end
+  local ok, err = pcall(ctx.hook, ctx, "demote_storage", group)
+  if ok then return end
+  if must_stop(err) then error(err) end
+  ctx:warn("the storage of group " .. group.name .. " was not made read-only at " .. ctx.source.name .. ": when that site comes back, its array lets it write to its old copy. "
+    .. message_of(err))
+end
+
 -- What the operator is asked where no hook promotes a group.
 local function promotion_question(ctx, group, list)
   local text = "Make the copy on site " .. ctx.target.name .. " writable at the array (" .. list .. ").\n"
@@ -444,15 +465,15 @@ local function promotion_question(ctx, group, list)
 end
 
 ---The target's copy of each consistency group is made writable: by the hook promote_storage, else by a person who says so. In a planned
----move it must hold the last write of the source (invariant I6); the hook demote_storage is called before. { groups = { "NAME" } } takes
----these consistency groups only.
+---move it must hold the last write of the source (invariant I6). The hook demote_storage is called before; in an unplanned failover its
+---error is a warning. { groups = { "NAME" } } takes these consistency groups only.
 function steps.promote(ctx, options)
   ctx:stage("promote", options)
   for _, group in ipairs(groups_of(ctx, options)) do
     local names = {}
     for _, domain in ipairs(group.storage_domains) do names[#names + 1] = domain.name end
     local list = table.concat(names, ", ")
-    if ctx.planned then ctx:hook("demote_storage", group) end
+    demote(ctx, group)
     local answer = ctx:hook("promote_storage", group)
     if answer == nil then
       answer = ctx:prompt { name = "promote_storage:" .. group.name, text = promotion_question(ctx, group, list), needs = { "writable" } }
