@@ -154,9 +154,9 @@ func (o typesOptions) names(ctx context.Context, model engine.Env, inv *invocati
 		switch {
 		case plan == nil && err != nil:
 			return nil, failure(runner.ExitInvalid, runner.StatusInvalid, "inventory",
-				fmt.Errorf("learn the names of %s: its text cannot be read without errors, and %w; nothing was written", file, err), "drrun check "+shellWord(file)+" --offline")
+				fmt.Errorf("learn the names of %s: its text cannot be read, and %w; nothing was written", file, err), "drrun check "+shellWord(file)+" --offline")
 		case plan == nil:
-			result.Warnings = append(result.Warnings, fmt.Sprintf("%s has errors: the names are those of its inventory alone: drrun check %s --offline", file, shellWord(file)))
+			result.Warnings = append(result.Warnings, fmt.Sprintf("%s cannot be read: the names are those of its inventory alone: drrun check %s --offline", file, shellWord(file)))
 		case err != nil:
 			result.Warnings = append(result.Warnings, fmt.Sprintf("%v: the names of clusters and networks are not known: drrun snapshot %s", err, shellWord(file)))
 		}

@@ -138,6 +138,7 @@ type attempt struct {
 	result   *Result
 	runtime  *lua.Runtime
 	plan     *plans.Plan
+	draft    *plans.Plan // what could be read of it, also where its text has errors; nil for nothing
 	source   *ovirt.Site
 	target   *ovirt.Site
 	opened   []*ovirt.Site // by status, which has neither source nor target
@@ -330,6 +331,7 @@ func (a *attempt) newRuntime() {
 func (a *attempt) load(t *engine.Task) error {
 	a.newRuntime()
 	plan, diagnostics := plans.Load(t, a.runtime, a.PlanFile)
+	a.draft = plan
 	if err := t.Ctx().Err(); err != nil { // what it found is the interrupt, not a fault of the plan
 		return context.Cause(t.Ctx())
 	}
