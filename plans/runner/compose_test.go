@@ -78,7 +78,7 @@ end`, 4, "vm1", []string{"vm2 is registered", "the workflow ended without starti
 end`, 0, "vm2 | vm4 | vm1 | vm3", nil},
 		{"a stage between", `function plan.failover(ctx)
   dr.workflows.failover(ctx, { before = { boot = function(ctx) ctx:warn "now the boot" end }, skip = { "reprotect" } })
-end`, 0, "vm1 | vm2 vm3 | vm4", []string{"now the boot", "the stage reprotect is left out"}},
+end`, 0, "vm1 | vm2 vm3 | vm4", []string{"now the boot", "the stage reprotect is left out", "reverse replication: NOT known to run for group nfs_ds2"}},
 		{"a stage behind, and one instead", `function plan.failover(ctx)
   dr.workflows.failover(ctx, {
     instead = { boot = function(ctx) steps.boot(ctx, { ranks = { 2 } }) end },
