@@ -38,6 +38,7 @@ type Runtime struct {
 	loaded    map[string]*loadedModule
 	threads   map[*glua.LState]*thread
 	classes   map[*Class]*glua.LTable
+	declared  map[*glua.LFunction]*Func // what is declared of a function, for completion and help
 	random    uint64
 
 	collecting *collection // nil: mistakes are errors
@@ -68,7 +69,7 @@ type loadedModule struct {
 func New(o Options) *Runtime {
 	rt := &Runtime{
 		options: o, sources: map[string]*source{}, files: map[string][]byte{}, loaded: map[string]*loadedModule{},
-		threads: map[*glua.LState]*thread{}, ahead: map[string][]byte{}, seenAhead: map[string]bool{}, classes: map[*Class]*glua.LTable{}, random: o.MathSeed,
+		threads: map[*glua.LState]*thread{}, ahead: map[string][]byte{}, seenAhead: map[string]bool{}, classes: map[*Class]*glua.LTable{}, declared: map[*glua.LFunction]*Func{}, random: o.MathSeed,
 	}
 	// The sizes are measured: a parked task costs 22 KB instead of 105 KB; MinimizeStackMemory would lose places at a stack overflow.
 	rt.state = glua.NewState(glua.Options{
@@ -116,7 +117,11 @@ func (rt *Runtime) Require(t *engine.Task, name string) (result any, err error) 
 func (rt *Runtime) runFile(t *engine.Task, parent *glua.LState, path string) (glua.LValue, error) {
 	text, err := rt.options.ReadFile(path)
 	if err != nil {
-		return nil, &Diagnostic{Code: "file", Message: fmt.Sprintf("read %s: %v", path, cause(err)), Err: err}
+		missing := &Diagnostic{Code: "file", Message: fmt.Sprintf("read %s: %v", path, cause(err)), Err: err}
+		if _, err := rt.options.ReadFile(path + ".lua"); err == nil {
+			missing.Hint = "did you mean " + path + ".lua?"
+		}
+		return nil, missing
 	}
 	rt.files[path] = text
 	return rt.runText(t, parent, path, text)

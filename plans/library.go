@@ -20,8 +20,10 @@ type library struct {
 	check         *lua.Function
 	options       map[string]any // of a configured one
 	configured    bool
-	class         *lua.Class // libraryClass, which cannot name itself
-	origin        *library   // the one that dr.library returned
+	module        string         // that require loads it by; "" for one that is made in the plan itself
+	given         map[string]any // the options as they were given
+	class         *lua.Class     // libraryClass, which cannot name itself
+	origin        *library       // the one that dr.library returned
 }
 
 // libraryHook is a handler as a library declares it: a function, or a table with one and the rules that it wants.
@@ -35,7 +37,7 @@ type libraryHook struct {
 // libraryHookType is what stands at a hook point in dr.library.
 func libraryHookType() lua.Type {
 	run := lua.Param{Name: "run", Type: lua.FunctionType, Doc: "function(ctx, subject, options)."}
-	return lua.OneOf(lua.FunctionType, lua.Table(append([]lua.Param{run}, handlerRules()...)...))
+	return lua.OneOf(lua.FunctionType, lua.Table(append([]lua.Param{run}, HandlerRules()...)...))
 }
 
 // readLibraryHook reads what libraryHookType declares.
@@ -60,7 +62,7 @@ var libraryClass = &lua.Class{
 	Fields: []lua.Field{
 		{Name: "name", Type: "string", Doc: "Name of the library.", Get: func(self any) any { return self.(*library).name }},
 		{Name: "version", Type: "string", Doc: "Its version.", Get: func(self any) any { return self.(*library).version }},
-		{Name: "options", Type: "table", Doc: "Its options, once it was called with them.", Get: func(self any) any { return self.(*library).options }},
+		{Name: "options", Type: "table<string, any>?", Doc: "Its options, once it was called with them.", Get: func(self any) any { return self.(*library).options }},
 	},
 	Methods: []lua.Func{{
 		Name: "call", Effect: lua.Pure, Returns: "library",
@@ -69,6 +71,7 @@ var libraryClass = &lua.Class{
 		Run: func(c *lua.Call) (any, error) {
 			lib := *c.Self.(*library)
 			var problems []optionProblem
+			lib.given = c.Table("options")
 			lib.options, problems = configure(lib.schema, c.Table("options"), nil)
 			lib.configured = true
 			if l, ok := c.Task.Local(loadingKey{}).(*loading); ok {
@@ -107,6 +110,9 @@ func (lib *library) optionsFindings(c *lua.Call, problems []optionProblem) lua.D
 	return found
 }
 
+// LibraryHooks is the type of the handlers that a library has, by hook point.
+const LibraryHooks = "library_hooks"
+
 func libraryFunc() lua.Func {
 	return lua.Func{
 		Name: "library", Effect: lua.Pure, Returns: "library", Lenient: true,
@@ -115,11 +121,11 @@ func libraryFunc() lua.Func {
 			{Name: "name", Type: lua.String, Doc: "Name of the library; part of the journal's keys."},
 			{Name: "version", Type: lua.String, Optional: true, Doc: "Its version."},
 			{Name: "options", Type: lua.Map(optionType(optionDepth)), Optional: true, Doc: "The options that it takes, by name."},
-			{Name: "hooks", Type: lua.Map(libraryHookType()), Optional: true, Doc: "Handlers by hook point: function(ctx, subject, options), or a table with rules of its own: { run = function(ctx, subject, options), timeout = \"30m\" }."},
-			{Name: "check", Type: lua.FunctionType, Optional: true, Doc: "function(ctx, options, groups), called before the first stage of a run, and in a dry run; it may only observe, and raises an error for what is wrong: then nothing is begun. groups are the consistency groups that the library is for, as storage hooks get them."},
+			{Name: "hooks", Type: lua.Called(lua.Map(libraryHookType()), LibraryHooks), Optional: true, Doc: "Handlers by hook point: function(ctx, subject, options), or a table with rules of its own: { run = function(ctx, subject, options), timeout = \"30m\" }."},
+			{Name: "check", Type: lua.FunctionOf("fun(ctx: ctx, options: table<string, any>, groups: consistency_group[])"), Optional: true, Doc: "function(ctx, options, groups), called before the first stage of a run, and in a dry run; it may only observe, and raises an error for what is wrong: then nothing is begun. groups are the consistency groups that the library is for, as storage hooks get them."},
 		},
 		Run: func(c *lua.Call) (any, error) {
-			lib := &library{class: libraryClass, name: c.String("name"), hooks: map[string]libraryHook{}}
+			lib := &library{class: libraryClass, name: c.String("name"), module: c.Module(), hooks: map[string]libraryHook{}}
 			if c.Has("version") {
 				lib.version = c.String("version")
 			}
