@@ -22,11 +22,6 @@ func stageOptions() []lua.Param {
 // optionsOf are the options that stages take; a stage that is not here takes none.
 var optionsOf = map[string][]string{"promote": {"groups"}, "import": {"groups"}, "register": {"groups"}, "boot": {"groups", "ranks", "vms", "only"}}
 
-// optionsOfStage are the options of one stage.
-func optionsOfStage(name string) []lua.Param {
-	return slices.DeleteFunc(stageOptions(), func(p lua.Param) bool { return !slices.Contains(optionsOf[name], p.Name) })
-}
-
 // checkStageOptions refuses options that the stage does not take, and names that the run does not have: a stage that took nothing because
 // of a misspelt name would not be noticed before the report.
 func checkStageOptions(c *lua.Call) error {

@@ -1,57 +1,41 @@
 package stdlib
 
-import (
-	"io/fs"
-	"regexp"
-	"slices"
-	"sync"
+import "drrun/lua"
 
-	"drrun/lua"
-)
-
-var stageFunction = regexp.MustCompile(`(?m)^function steps\.(\w+)\(ctx`)
-
-// stageNames are the names of the stages of dr.steps, sorted.
-var stageNames = sync.OnceValue(func() []string {
-	text, err := fs.ReadFile(Embedded(), ejectableFile(stagesName))
-	if err != nil {
-		panic(err) // it is part of the binary
-	}
-	var names []string
-	for _, match := range stageFunction.FindAllSubmatch(text, -1) {
-		if name := string(match[1]); name != "with" {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-})
+// changesStage is the function of dr.steps that is no stage, and gives the stages with changes.
+const changesStage = "with"
 
 // LuaModules describes what drrun has in Lua and a workflow calls as function(ctx, options), by the path of the module: dr.steps and
 // dr.workflows. The parameters of a method are its options.
 func LuaModules() map[string]*lua.Class {
-	steps := &lua.Class{Name: "dr.steps"}
-	for _, name := range stageNames() {
-		steps.Methods = append(steps.Methods, lua.Func{Name: name, Params: optionsOfStage(name)})
-	}
-	steps.Methods = append(steps.Methods, lua.Func{Name: "with", Params: workflowChanges()})
-	workflows := &lua.Class{Name: "dr.workflows"}
-	for _, name := range Ejectable {
-		if name != stagesName {
-			workflows.Methods = append(workflows.Methods, lua.Func{Name: name, Params: workflowChanges()})
+	steps, workflows := &lua.Class{Name: "dr.steps"}, &lua.Class{Name: "dr.workflows"}
+	all := Steps()
+	changes := workflowChanges(all)
+	for _, step := range all {
+		method := lua.Func{Name: step.Name, Doc: step.Doc, Params: step.Options()}
+		if step.Name == changesStage {
+			method.Params = changes
 		}
+		steps.Methods = append(steps.Methods, method)
+	}
+	for _, name := range Workflows() {
+		workflows.Methods = append(workflows.Methods, lua.Func{Name: name, Params: changes})
 	}
 	return map[string]*lua.Class{steps.Name: steps, workflows.Name: workflows}
 }
 
 // workflowChanges are what steps.with and the built-in workflows take.
-func workflowChanges() []lua.Param {
+func workflowChanges(all []Step) []lua.Param {
+	var names []string
 	var byStage []lua.Param
-	for _, name := range stageNames() {
-		byStage = append(byStage, lua.Param{Name: name, Type: lua.FunctionType, Optional: true})
+	for _, step := range all {
+		if step.Name != changesStage {
+			names = append(names, step.Name)
+			byStage = append(byStage, lua.Param{Name: step.Name, Type: lua.FunctionType, Optional: true})
+		}
 	}
 	return []lua.Param{
 		{Name: "before", Type: lua.Table(byStage...), Optional: true}, {Name: "after", Type: lua.Table(byStage...), Optional: true},
-		{Name: "instead", Type: lua.Table(byStage...), Optional: true}, {Name: "skip", Type: lua.List(lua.Enum(stageNames()...)), Optional: true},
+		{Name: "instead", Type: lua.Table(byStage...), Optional: true}, {Name: "skip", Type: lua.List(lua.Enum(names...)), Optional: true},
 	}
 }
