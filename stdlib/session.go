@@ -285,10 +285,11 @@ func (s *Session) RestoreOVFStatus(statuses map[string]string) {
 	}
 }
 
-// Classes returns what Lua sees of a run, for references and annotations: ctx, site, storage_domain, vm, template, host.
+// Classes returns what Lua sees of a run, for references and annotations: ctx, site, storage_domain, vm, template, host,
+// boot_condition and json_constant.
 func Classes() []*lua.Class {
 	c := newClasses()
-	return []*lua.Class{c.ctx, c.site, c.domain, c.vm, c.template, c.host}
+	return []*lua.Class{c.ctx, c.site, c.domain, c.vm, c.template, c.host, conditionClass, constantClass}
 }
 
 // SiteObject returns a site as Lua sees it, nil where the session has none of that name.

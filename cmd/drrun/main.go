@@ -104,6 +104,8 @@ func commands(inv *invocation) []*cli.Command {
 		newCheckCommand(inv),
 		newWatchCommand(inv),
 		newExplainCommand(inv),
+		newTypesCommand(inv),
+		newGraphCommand(inv),
 		newDocsCommand(inv),
 		newEvalCommand(inv),
 		newEjectCommand(inv),
