@@ -165,6 +165,7 @@ func (rt *Runtime) function(owner string, fn *Func, class *Class) *glua.LFunctio
 }
 
 func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args []glua.LValue, site *callSite) (glua.LValue, error) {
+	rt.spend(L, stepsPerCall, 0)
 	task := rt.task(L)
 	if task.Local(inStep{}) != nil && (fn.Effect == Changes || fn.native != nil) {
 		d := site.finding(fmt.Sprintf("%s cannot be called inside a step: the step is recorded as a whole", name), "step-nesting")
@@ -187,12 +188,12 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 		return nil, check.findings
 	}
 	// The Lua thread's own context may be narrower than the task's: a hook has a time-out.
-	call := &Call{Ctx: L.Context(), Lua: L.Context(), Task: task, Self: self, rt: rt, fn: fn, name: name, values: values, site: site, found: check.findings, within: rt.threads[L].loading}
+	call := &Call{Ctx: contextOf(L), Lua: contextOf(L), Task: task, Self: self, rt: rt, fn: fn, name: name, values: values, site: site, found: check.findings, within: rt.threads[L].loading}
 	if fn.Effect == Changes || fn.Effect == Durable {
 		call.Ctx = task.OpCtx()
 	}
-	if err := L.Context().Err(); err != nil {
-		return nil, &Diagnostic{Code: "cancelled", Message: "cancelled", Err: context.Cause(L.Context())}
+	if err := contextOf(L).Err(); err != nil {
+		return nil, &Diagnostic{Code: "cancelled", Message: "cancelled", Err: context.Cause(contextOf(L))}
 	}
 	var result any
 	var err error

@@ -327,7 +327,7 @@ func (a *attempt) newRuntime() {
 // load reads the plan with its libraries.
 func (a *attempt) load(t *engine.Task) error {
 	a.newRuntime()
-	plan, diagnostics := plans.Load(t, a.runtime, a.PlanFile)
+	plan, diagnostics := a.loadInTime(t)
 	a.read = plan
 	if err := t.Ctx().Err(); err != nil { // what it found is the interrupt, not a fault of the plan
 		return context.Cause(t.Ctx())
@@ -349,6 +349,23 @@ func (a *attempt) load(t *engine.Task) error {
 	}
 	a.Params = params
 	return nil
+}
+
+// loadTimeout is how long a plan may take to be loaded, by the clock of the wall. A loop ends long before; this ends what computes slowly.
+const loadTimeout = 2 * time.Minute
+
+func (a *attempt) loadInTime(t *engine.Task) (plan *plans.Plan, found lua.Diagnostics) {
+	limit, cancel := a.Env.Clock.WithTimeout(t.Ctx(), time.Duration(float64(loadTimeout)*max(a.Speed, 1)))
+	defer cancel()
+	err := t.Under(limit, t.OpCtx(), func() error {
+		plan, found = plans.Load(t, a.runtime, a.PlanFile)
+		return nil
+	})
+	if limit.Err() == nil || t.Ctx().Err() != nil {
+		return plan, append(found, lua.AsDiagnostics(err)...)
+	}
+	return nil, lua.Diagnostics{{Pos: lua.Pos{File: a.PlanFile}, Severity: plans.SeverityError, Subject: "plan", Code: "endless-loop",
+		Message: fmt.Sprintf("the plan was not loaded within %s, and was stopped", loadTimeout), Hint: "code at its top, or at that of a library, computes for too long"}}
 }
 
 func (a *attempt) report(findings []plans.Finding) {
