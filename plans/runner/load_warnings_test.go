@@ -47,7 +47,11 @@ plan:on("before_rank", function(ctx) ctx:confirm("go", "go?") end, { as = "gate"
 	})
 	expect(t, r, 5)
 	check(r)
-	r = p.resume(r.Run, func(o *runner.Options) { count(o); o.NewText = true; o.Asker = answers{"resume_plan": "yes", "cut": "redo"} })
+	r = p.resume(r.Run, func(o *runner.Options) {
+		count(o)
+		o.NewText = true
+		o.Asker = answers{"resume_plan": "yes", "cut": "redo"}
+	})
 	expect(t, r, 5)
 	check(r)
 	r = p.resume(r.Run, func(o *runner.Options) { count(o); o.Asker = answers{"go": "yes", "cut": "redo"} })
