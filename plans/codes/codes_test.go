@@ -225,16 +225,34 @@ func atRunTime(t *testing.T) map[string]string {
 		if err != nil || len(files) < 5 {
 			t.Fatal(dir, files, err)
 		}
+		set, trees, constants := token.NewFileSet(), []*ast.File{}, map[string]ast.Expr{}
 		for _, file := range files {
 			if strings.HasSuffix(file, "_test.go") {
 				continue
 			}
-			set := token.NewFileSet()
 			tree, err := parser.ParseFile(set, file, nil, parser.SkipObjectResolution)
 			if err != nil {
 				t.Fatal(err)
 			}
+			trees = append(trees, tree)
+			for _, declared := range tree.Decls {
+				group, ok := declared.(*ast.GenDecl)
+				if !ok || group.Tok != token.CONST {
+					continue
+				}
+				for _, spec := range group.Specs {
+					named := spec.(*ast.ValueSpec)
+					for i, value := range named.Values {
+						constants[named.Names[i].Name] = value
+					}
+				}
+			}
+		}
+		for _, tree := range trees {
 			add := func(e ast.Expr) {
+				if name, ok := e.(*ast.Ident); ok && constants[name.Name] != nil {
+					e = constants[name.Name]
+				}
 				literal, ok := e.(*ast.BasicLit)
 				if !ok || literal.Kind != token.STRING {
 					return
