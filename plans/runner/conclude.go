@@ -225,7 +225,7 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 	}
 	if r.Status == StatusStopped || r.Status == StatusInterrupted && a.run != nil || r.Status == StatusInternal && a.changed() {
 		next := a.nextCommand()
-		if strings.Contains(r.Error.Hint, confirmFlag) && !strings.Contains(next, confirmFlag) {
+		if strings.Contains(r.Error.Hint, confirmFlag) && a.Action != ActionConsole && !strings.Contains(next, confirmFlag) {
 			next += confirmAnew
 		}
 		var inPlan *lua.Diagnostic

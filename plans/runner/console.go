@@ -39,6 +39,9 @@ func Console(soft, hard context.Context, o Options, t TrialOptions, talk func(*T
 			a.appear()
 			err = talk(a.trial)
 		})
+		if a.trial.lost != nil {
+			return a.trial.lost
+		}
 		return err
 	})
 	if a.run != nil && (err == nil || soft.Err() != nil) { // an interrupt at the prompt ends it as leaving does: nothing was cut
@@ -77,6 +80,7 @@ func (t *Trial) note(task *engine.Task, text string) error {
 	var lost *engine.LockLostError
 	if errors.As(err, &lost) {
 		a.run.Stop(lost.Error())
+		t.lost = lost
 		return &lua.Diagnostic{Code: lost.Code(), Message: lost.Error(), Hint: "leave the console; find out who took it away and why: two runs must not work on one storage domain", Err: err}
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"drrun/engine"
 	"drrun/lua"
@@ -135,3 +136,46 @@ func TestConsoleBesideOtherRuns(t *testing.T) {
 	expect(t, p.types(nil, [2]string{"secondary:storage_domain('nfs_ds'):status()"}), 0)
 	expect(t, p.failover(nil), 0)
 }
+
+// TestConsoleLosesItsLock takes the lock away between two lines: nothing is changed any more (I4).
+func TestConsoleLosesItsLock(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 8, lab.TwoSitesOptions{})
+	p.lose()
+	changed := 0
+	var result *runner.Result
+	p.do(func(env engine.Env) {
+		result = runner.Console(context.Background(), context.Background(), p.options(env, writable), runner.TrialOptions{}, func(trial *runner.Trial) error {
+			run := func(text string) error {
+				_, err := trial.Run(context.Background(), context.Background(), text, text)
+				return err
+			}
+			if err := run("d = ctx.target:import_domain('nfs_ds')"); err != nil {
+				t.Error(err)
+			}
+			thief := p.open(env, "secondary", lab.SecondaryURL, lab.SecondaryUsername, lab.SecondaryPassword)
+			labels, err := thief.AffinityLabels(context.Background())
+			if err != nil || len(labels) != 1 {
+				t.Fatalf("%v %v", labels, err)
+			}
+			if err := thief.DeleteLabel(context.Background(), labels[0].ID); err != nil {
+				t.Error(err)
+			}
+			changed = len(p.changes())
+			pause(env)
+			for _, text := range []string{"d:attach()", "pcall(function() d:attach() end)", "d:attach({})"} {
+				if err := run(text); err == nil || codeIn(err) != " [lock-lost]" {
+					t.Errorf("%s: %v", text, err)
+				}
+			}
+			return nil
+		})
+	})
+	expect(t, result, 5)
+	if now := len(p.changes()); now != changed || result.Error.Code != "lock-lost" || !strings.Contains(result.Error.Hint, "drrun abort") {
+		t.Errorf("%d changes after the lock was lost: %+v", now-changed, result.Error)
+	}
+}
+
+// pause lets the age pass for which a look at the locks counts.
+func pause(env engine.Env) { _, _ = env.Clock.Wait(context.Background(), time.Minute, nil) }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 	"drrun/lua"
 	"drrun/ovirt"
 	"drrun/plans"
@@ -25,6 +26,7 @@ type Trial struct {
 	said  func(text string)
 	// writes is set for a console whose changes are made, as a run of its own.
 	writes bool
+	lost   error // why a writing console may change nothing any more
 
 	mu      sync.Mutex
 	ready   bool // the plan is loaded
@@ -251,7 +253,7 @@ func (t *Trial) newSession() (*stdlib.Session, error) {
 
 // readOnlyHint says what to do about a change that is refused; "" where changes may be made.
 func (a *attempt) readOnlyHint() string {
-	if a.trial == nil || a.trial.writes {
+	if a.trial == nil || a.trial.writes || sabotage.On(sabotage.TrialMayChange) {
 		return ""
 	}
 	return "to make changes, as a run with its locks and its journal: drrun console " + cmp.Or(a.PlanFile, "PLAN.lua") + " --write"
