@@ -42,6 +42,7 @@ func (p *pair) try(change func(*runner.Options), texts []string, tell func(text 
 var reaching = map[string]string{
 	"ctx": "ctx", "site": "secondary", "storage_domain": "secondary:storage_domain('nfs_ds')", "vm": "secondary:vm('vm1')",
 	"host": "secondary:host('host2a')", "template": "",
+	"boot_condition": "dr.boot.wait '1s'", "json_constant": "require 'json'.null",
 }
 
 // TestTrialChangesNothing calls everything that is declared to change something, at both sites: each call is refused before it does anything
