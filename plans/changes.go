@@ -15,6 +15,9 @@ type PlanChanges struct {
 	Later   []string // what only a new run sees: the facts of this one were fixed before its first change
 }
 
+// Sentences are all changes, for somebody who edits a plan that no run has.
+func (c PlanChanges) Sentences() []string { return slices.Concat(c.Refused, c.Later, c.Taken) }
+
 // Compare tells what changed from one text of a plan to the next. That the body of a function differs it cannot see: the lines of
 // the files show it.
 func Compare(before, after *Plan) PlanChanges {
@@ -96,7 +99,7 @@ func compareNamed[T any](before, after []T, of func(T) (name, words string), tel
 		case !known:
 			tell(name + ": added")
 		case old != words:
-			tell(name + ": " + old + " → " + words)
+			tell(name + ": " + whatDiffers(old, words))
 		}
 	}
 	for _, one := range before {
@@ -104,4 +107,19 @@ func compareNamed[T any](before, after []T, of func(T) (name, words string), tel
 			tell(name + ": removed")
 		}
 	}
+}
+
+// whatDiffers names what is different between two lists of the same things: rank 0 → rank 1.
+func whatDiffers(before, after string) string {
+	was, is := strings.Split(before, ", "), strings.Split(after, ", ")
+	if len(was) != len(is) {
+		return before + " → " + after
+	}
+	var parts []string
+	for i := range was {
+		if was[i] != is[i] {
+			parts = append(parts, was[i]+" → "+is[i])
+		}
+	}
+	return strings.Join(parts, ", ")
 }

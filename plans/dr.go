@@ -253,6 +253,7 @@ func (d *module) planFunc() lua.Func {
 		Params: planParams(), Lenient: true,
 		Run: func(c *lua.Call) (any, error) {
 			b := &builder{c: c, wrong: map[lua.Pos]bool{}, plan: &Plan{Workflows: map[string]*lua.Function{}, Actions: map[string]*lua.Function{}, Pos: c.At(), readFile: d.options.ReadFile}}
+			b.plan.at = c.At
 			b.build()
 			b.plan.Object = lua.NewObject(planClass, b.plan)
 			if l, ok := c.Task.Local(loadingKey{}).(*loading); ok {

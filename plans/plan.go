@@ -70,6 +70,7 @@ type Plan struct {
 	sealed   bool                 // loaded: methods and assignments are over
 	caFiles  []fileReference
 	readFile func(path string) ([]byte, error) // nil: files are not looked for
+	at       func(path ...any) lua.Pos         // nil for a plan that was not loaded
 }
 
 // fileReference is a file that the plan names, to be looked for once the plan's folder is known.
@@ -242,6 +243,15 @@ func (p *Plan) Site(name string) SiteSpec {
 		return p.Secondary
 	}
 	return p.Primary
+}
+
+// At returns the place of a value in the table that dr.plan was called with: At("vms", 2, "rank"), indexes from 1. Of a value that is not
+// written out there it is the nearest place around it; of a plan that was not loaded it is zero.
+func (p *Plan) At(path ...any) lua.Pos {
+	if p.at == nil {
+		return lua.Pos{}
+	}
+	return p.at(path...)
 }
 
 // Path returns the path of a file that the plan names: relative ones start in the plan's folder.

@@ -28,7 +28,7 @@ var planClass = &lua.Class{
 		{Name: "mappings", Type: "planned_mappings", Doc: "The mappings.", Get: func(self any) any { return self.(*Plan).luaMappings() }},
 		{Name: "templates", Type: "planned_template[]", Doc: "The templates.", Get: func(self any) any { return self.(*Plan).luaTemplates() }},
 		{Name: "vms", Type: "planned_vm[]", Doc: "The VMs, with the defaults filled in.", Get: func(self any) any { return self.(*Plan).luaVMs() }},
-		{Name: "actions", Type: "plan_actions", Doc: "Actions of the plan's own: plan.actions.NAME = function(ctx) … end, which this version keeps and does not run yet.", Get: func(self any) any { return self.(*Plan).actions() }},
+		{Name: "actions", Type: "plan_actions", Doc: "Actions of the plan's own: plan.actions.NAME = function(ctx) … end, run by `drrun run PLAN.lua NAME`.", Get: func(self any) any { return self.(*Plan).actions() }},
 		{Name: "failover", Type: workflowType + "?", Doc: "The plan's own failover; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("failover") }},
 		{Name: "failback", Type: workflowType + "?", Doc: "The plan's own failback; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("failback") }},
 		{Name: "clean", Type: workflowType + "?", Doc: "The plan's own clean, of drrun clean; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("clean") }},
@@ -75,7 +75,7 @@ var actionsClass = &lua.Class{
 }
 
 // reservedActions are names that mean something else on the command line.
-var reservedActions = []string{"failover", "failback", "check", "generate", "resume", "rollback", "abort", "status", "history", "rehearse", "test"}
+var reservedActions = []string{"failover", "failback", "check", "generate", "resume", "rollback", "abort", "status", "history", "rehearse", "test", "clean", "run"}
 
 func (p *Plan) actions() *lua.Object { return lua.NewObject(actionsClass, p) }
 

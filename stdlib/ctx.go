@@ -53,10 +53,10 @@ func contextClass() *lua.Class {
 		Name: "ctx",
 		Doc:  "The run that a workflow, a hook or a boot condition is part of.",
 		Fields: []lua.Field{
-			field("action", "The action: \"failover\", \"failback\", \"clean\" or \"rollback\".", "string", func(c *runContext) any { return c.session.Facts.Action }),
+			field("action", "The action: \"failover\", \"failback\", \"clean\", \"rollback\", or the name of one of the plan's own.", "string", func(c *runContext) any { return c.session.Facts.Action }),
 			field("plan", "The plan, as dr.plan returned it.", "plan", func(c *runContext) any { return c.session.Plan }),
-			field("source", "The site that is left.", "site", func(c *runContext) any { return c.session.Source.object() }),
-			field("target", "The site that takes over.", "site", func(c *runContext) any { return c.session.Target.object() }),
+			field("source", "The site that is left. In an action of the plan's own the other one.", "site", func(c *runContext) any { return c.session.Source.object() }),
+			field("target", "The site that takes over. In an action of the plan's own the one that has the VMs.", "site", func(c *runContext) any { return c.session.Target.object() }),
 			field("params", "The plan's params, with --params and --param over them.", "table<string, any>", func(c *runContext) any { return c.session.Params }),
 			field("facts", "What the run decides by, fixed before its first change: storage_domains, templates, vms, run_set.", "facts", func(c *runContext) any { return Decoded(c.session.factsShown()) }),
 			field("run", "The run: id, attempt, resumed.", "run", func(c *runContext) any {

@@ -254,6 +254,7 @@ func siteMethods() []lua.Func {
 				if site := siteOf(c); query.Search == "" && site == site.session.Target {
 					site.session.sawList(vms)
 				}
+				siteOf(c).showAsPlanned(vms)
 				return tables(vms, vmTable), nil
 			}),
 		},

@@ -44,6 +44,9 @@ func vmClass() *lua.Class {
 				run, subject := v.site.session.Run, v.subject()
 				return run.ReachedOrCut(ovirt.OpShutdownVM, subject) || run.ReachedOrCut(ovirt.OpStopVM, subject)
 			}),
+			vmField("started_by_run", "Whether this run, in any attempt, asked the engine to start it, or was cut off while it did.", "boolean", func(v *vmRef) any {
+				return v.site.session.Run.ReachedOrCut(ovirt.OpStartVM, v.subject())
+			}),
 			vmField("ovf_status", "Its status in the OVF store as it was last read, nil before: what it was when the store was written.", "string?", func(v *vmRef) any {
 				if status := v.site.session.ovfStatus(v.fact.ID); status != "" {
 					return status

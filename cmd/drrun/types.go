@@ -149,7 +149,10 @@ func (o typesOptions) names(ctx context.Context, model engine.Env, inv *invocati
 		if problem != nil {
 			return nil, problem.result()
 		}
-		plan, _ := runner.ReadPlan(ctx, hard(ctx), options)
+		var plan *plans.Plan
+		if reading, _ := runner.Read(ctx, hard(ctx), options); reading != nil {
+			plan = reading.Plan
+		}
 		inventory, err := plans.ReadInventory(model.FS.ReadFile, file)
 		switch {
 		case plan == nil && err != nil:
