@@ -37,4 +37,4 @@ return {
     { name = "vm2", id = "5d0b3066-7302-42e9-b120-a0ca635385cb", rank = 1, boot = dr.boot.guest_agent { timeout = "5m" } },
     { name = "vm3", id = "950ce436-249f-421b-9d8f-c78436e6bf82", rank = 1, boot = dr.boot.wait "60s" },
   },
-}
+} --[[@as any]] -- an editor is not to take what stands here for all that can

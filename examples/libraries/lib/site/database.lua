@@ -26,7 +26,7 @@ return dr.library {
           local asked, answer = pcall(ssh.run, {
             host = database.host, port = options.port, user = options.user, key_file = options.key_file, command = command, observe = true,
           })
-          said = asked and answer.stdout:match "^%s*(.-)%s*$" or answer.message
+          said = asked and answer.stdout:match "^%s*(.-)%s*$" or tostring(answer)
           return said == (database.expect or "t")
         end, { timeout = options.timeout })
         if not ok and err.code ~= "wait-timeout" then error(err) end
