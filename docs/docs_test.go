@@ -155,3 +155,31 @@ func TestLinksLead(t *testing.T) {
 		t.Errorf("followed %d links only", followed)
 	}
 }
+
+var mention = regexp.MustCompile("drrun docs ([a-z][\\w:.-]*(?: [a-z]+)?)`")
+
+// TestMentionsLead asks for every topic that a page or the README tells the reader to ask for.
+func TestMentionsLead(t *testing.T) {
+	t.Parallel()
+	texts := map[string]string{"docs/" + indexFile: Index()}
+	for _, page := range Pages() {
+		texts[page.File()] = page.Text
+	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts["README.md"] = string(readme)
+	asked := 0
+	for name, text := range texts {
+		for _, match := range mention.FindAllStringSubmatch(text, -1) {
+			asked++
+			if found := Find(match[1]); len(found) != 1 {
+				t.Errorf("%s: drrun docs %s finds %v", name, match[1], topicNames(found))
+			}
+		}
+	}
+	if asked < 8 {
+		t.Errorf("found %d topics only", asked)
+	}
+}

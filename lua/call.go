@@ -26,10 +26,19 @@ type Call struct {
 	values map[string]any
 	site   *callSite
 	found  Diagnostics
+	within []string // modules that are being loaded around the call, outermost first
 }
 
 // Findings returns what is wrong with the arguments of a lenient function, sorted by place. Wrong values read as left out.
 func (c *Call) Findings() Diagnostics { return c.found }
+
+// Module is the name of the module whose file is being loaded and makes the call, "" where the plan's own file or a function makes it.
+func (c *Call) Module() string {
+	if len(c.within) == 0 {
+		return ""
+	}
+	return c.within[len(c.within)-1]
+}
 
 // String returns a text argument, "" when it was left out.
 func (c *Call) String(name string) string { v, _ := c.values[name].(string); return v }
@@ -176,7 +185,7 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 		return nil, check.findings
 	}
 	// The Lua thread's own context may be narrower than the task's: a hook has a time-out.
-	call := &Call{Ctx: L.Context(), Lua: L.Context(), Task: task, Self: self, rt: rt, fn: fn, name: name, values: values, site: site, found: check.findings}
+	call := &Call{Ctx: L.Context(), Lua: L.Context(), Task: task, Self: self, rt: rt, fn: fn, name: name, values: values, site: site, found: check.findings, within: rt.threads[L].loading}
 	if fn.Effect == Changes || fn.Effect == Durable {
 		call.Ctx = task.OpCtx()
 	}

@@ -1,6 +1,8 @@
 package lua
 
 import (
+	"context"
+	"errors"
 	"strings"
 
 	glua "github.com/yuin/gopher-lua"
@@ -501,4 +503,16 @@ func (m *matcher) expand(by string, from, to int) string {
 		}
 		by = rest[1:]
 	}
+}
+
+// Matches tells whether a text matches a pattern of Lua, as string.find does. It ends with ctx.
+func Matches(ctx context.Context, text, pattern string) (found bool, err error) {
+	L := glua.NewState(glua.Options{SkipOpenLibs: true})
+	defer L.Close()
+	L.SetContext(ctx)
+	find := L.NewFunction(stringFind)
+	if err := L.CallByParam(glua.P{Fn: find, NRet: 1, Protect: true}, glua.LString(text), glua.LString(pattern)); err != nil {
+		return false, errors.New(strings.TrimSpace(strings.SplitN(err.Error(), "\n", 2)[0]))
+	}
+	return L.Get(-1) != glua.LNil, nil
 }

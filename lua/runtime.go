@@ -116,7 +116,11 @@ func (rt *Runtime) Require(t *engine.Task, name string) (result any, err error) 
 func (rt *Runtime) runFile(t *engine.Task, parent *glua.LState, path string) (glua.LValue, error) {
 	text, err := rt.options.ReadFile(path)
 	if err != nil {
-		return nil, &Diagnostic{Code: "file", Message: fmt.Sprintf("read %s: %v", path, cause(err)), Err: err}
+		missing := &Diagnostic{Code: "file", Message: fmt.Sprintf("read %s: %v", path, cause(err)), Err: err}
+		if _, err := rt.options.ReadFile(path + ".lua"); err == nil {
+			missing.Hint = "did you mean " + path + ".lua?"
+		}
+		return nil, missing
 	}
 	rt.files[path] = text
 	return rt.runText(t, parent, path, text)

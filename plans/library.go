@@ -20,8 +20,10 @@ type library struct {
 	check         *lua.Function
 	options       map[string]any // of a configured one
 	configured    bool
-	class         *lua.Class // libraryClass, which cannot name itself
-	origin        *library   // the one that dr.library returned
+	module        string         // that require loads it by; "" for one that is made in the plan itself
+	given         map[string]any // the options as they were given
+	class         *lua.Class     // libraryClass, which cannot name itself
+	origin        *library       // the one that dr.library returned
 }
 
 // libraryHook is a handler as a library declares it: a function, or a table with one and the rules that it wants.
@@ -69,6 +71,7 @@ var libraryClass = &lua.Class{
 		Run: func(c *lua.Call) (any, error) {
 			lib := *c.Self.(*library)
 			var problems []optionProblem
+			lib.given = c.Table("options")
 			lib.options, problems = configure(lib.schema, c.Table("options"), nil)
 			lib.configured = true
 			if l, ok := c.Task.Local(loadingKey{}).(*loading); ok {
@@ -119,7 +122,7 @@ func libraryFunc() lua.Func {
 			{Name: "check", Type: lua.FunctionType, Optional: true, Doc: "function(ctx, options, groups), called before the first stage of a run, and in a dry run; it may only observe, and raises an error for what is wrong: then nothing is begun. groups are the consistency groups that the library is for, as storage hooks get them."},
 		},
 		Run: func(c *lua.Call) (any, error) {
-			lib := &library{class: libraryClass, name: c.String("name"), hooks: map[string]libraryHook{}}
+			lib := &library{class: libraryClass, name: c.String("name"), module: c.Module(), hooks: map[string]libraryHook{}}
 			if c.Has("version") {
 				lib.version = c.String("version")
 			}

@@ -123,6 +123,8 @@ func commands(inv *invocation) []*cli.Command {
 		newVerifyCommand(inv),
 		newKeygenCommand(inv),
 		newSecretsCommand(inv),
+		newLibCommand(inv),
+		newTestLibCommand(inv),
 		newLabCommand(inv),
 		newDemoCommand(inv),
 		newVersionCommand(inv),

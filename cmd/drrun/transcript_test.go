@@ -10,12 +10,15 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // transcript is a page that shows what was typed and what came of it. Its blocks of code are played in their order, in one shell:
 //
 //	```console        commands behind "$ ", each followed by its output; a line "…" stands for any number of lines
+//	```console other  another terminal: its one command goes on beside; a block without one shows what it wrote next
 //	```lua FILE       the whole of a file that the reader writes
 //	```diff           what the reader edits in the file that its line "--- FILE" names; "@@" stands between two places
 //
@@ -27,7 +30,8 @@ type transcript struct {
 	shell   *bufio.Reader
 	typed   io.Writer
 	replace *strings.Replacer
-	page    []string // as it would be, with the output of now
+	beside  *bufio.Reader // what the command of the other terminal writes
+	page    []string      // as it would be, with the output of now
 	played  int      // commands
 }
 
@@ -65,6 +69,8 @@ func playTranscript(t *testing.T, page string) (text string, commands int) {
 		}
 		body := lines[i+1 : end]
 		switch kind, file := match[1], match[2]; {
+		case kind == "console" && file == "other":
+			tr.other(body, i+2)
 		case kind == "console":
 			tr.console(body, i+2)
 		case kind == "diff":
@@ -142,6 +148,65 @@ func (tr *transcript) console(body []string, line int) {
 		shown := body[from:i]
 		tr.page = append(tr.page, tr.play(command, shown, at, i < len(body) && body[i] == "$ echo $?")...)
 	}
+}
+
+// other plays a block of the other terminal.
+func (tr *transcript) other(shown []string, line int) {
+	tr.t.Helper()
+	if command, ok := strings.CutPrefix(shown[0], "$ "); ok {
+		tr.page = append(tr.page, shown[0])
+		tr.played++
+		tr.startBeside(command)
+		shown = shown[1:]
+	}
+	if tr.beside == nil {
+		tr.t.Fatalf("line %d: nothing runs in the other terminal", line)
+	}
+	var got []string
+	for range shown { // it waits for the next save where it has said all
+		text, err := tr.beside.ReadString('\n')
+		if err != nil {
+			tr.t.Fatalf("line %d: the other terminal: %v\n%s", line, err, strings.Join(got, "\n"))
+		}
+		got = append(got, tr.replace.Replace(strings.TrimRight(text, "\n")))
+	}
+	if !matches(strings.Split(tr.same(strings.Join(shown, "\n")), "\n"), strings.Split(tr.same(strings.Join(got, "\n")), "\n")) {
+		if !*update {
+			tr.t.Errorf("line %d: the other terminal shows now:\n%s\n\nthe page has:\n%s", line, strings.Join(got, "\n"), strings.Join(shown, "\n"))
+		}
+		shown = got
+	}
+	tr.page = append(tr.page, shown...)
+}
+
+// besideTimeout ends a test whose other terminal says less than the page shows.
+const besideTimeout = 30 * time.Second
+
+// startBeside starts the command of the other terminal, where the shell is and with its variables.
+func (tr *transcript) startBeside(command string) {
+	tr.t.Helper()
+	pipe := filepath.Join(tr.dir, "other-terminal")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		tr.t.Fatal(err)
+	}
+	started, code := tr.run(command + " >" + pipe + " 2>&1 & echo $!")
+	id, err := strconv.Atoi(strings.TrimSpace(started))
+	if code != 0 || err != nil {
+		tr.t.Fatalf("%s: %v\n%s", command, err, started)
+	}
+	out, err := os.Open(pipe)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	tr.beside = bufio.NewReader(out)
+	stop := func() { _ = syscall.Kill(id, syscall.SIGINT) } // it may have ended
+	late := time.AfterFunc(besideTimeout, stop)
+	tr.t.Cleanup(func() {
+		late.Stop()
+		stop()
+		_, _ = io.Copy(io.Discard, out)
+		_ = out.Close()
+	})
 }
 
 // play runs a command and returns the output to show.
@@ -246,8 +311,8 @@ func (tr *transcript) startLab(command string) string {
 	if len(addresses) < 3 {
 		tr.t.Fatalf("the lab does not start:\n%s", out.String())
 	}
-	tr.replace = strings.NewReplacer(addresses[0], "127.0.0.1:8400", addresses[1], "127.0.0.1:8443", addresses[2], "127.0.0.1:8444",
-		tr.dir, "/home/ann", "time runs 60 times", "time runs 30 times")
+	tr.replace = strings.NewReplacer(addresses[0], "127.0.0.1:7070", addresses[1], "127.0.0.1:8443", addresses[2], "127.0.0.1:9443",
+		tr.dir, "/home/ann", "time runs 60 times", "time runs 30 times", "DRRUN_SPEED=60", "DRRUN_SPEED=30")
 	return tr.replace.Replace(out.String())
 }
 

@@ -2,12 +2,15 @@ package main
 
 import (
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 // playPage plays a page of the documentation from its beginning to its end and holds what it shows against what happens.
-func playPage(t *testing.T, file string, atLeast int) {
+// It returns the page.
+func playPage(t *testing.T, file string, atLeast int) string {
 	t.Helper()
 	page, err := os.ReadFile(file)
 	if err != nil {
@@ -22,11 +25,23 @@ func playPage(t *testing.T, file string, atLeast int) {
 			t.Fatal(err)
 		}
 	}
+	return now
 }
 
 func TestTutorialPage(t *testing.T) {
 	t.Parallel()
-	playPage(t, "../../docs/010-tutorial.md", 25)
+	page := playPage(t, "../../docs/010-tutorial.md", 25)
+	minutes := 0
+	for _, match := range regexp.MustCompile(`\((\d+) minutes\)\n`).FindAllStringSubmatch(page, -1) {
+		part, err := strconv.Atoi(match[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		minutes += part
+	}
+	if minutes == 0 || minutes > 60 {
+		t.Errorf("the parts of the tutorial take %d minutes, and its title says an hour", minutes)
+	}
 }
 
 func TestPlanPage(t *testing.T) {
@@ -63,4 +78,9 @@ func TestTranscriptMatches(t *testing.T) {
 			t.Errorf("%s: the same: %v, want %v", test.name, same, test.same)
 		}
 	}
+}
+
+func TestTroubleshootingPage(t *testing.T) {
+	t.Parallel()
+	playPage(t, "../../docs/120-troubleshooting.md", 15)
 }

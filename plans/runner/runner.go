@@ -412,14 +412,15 @@ func (a *attempt) refuseSpeed(ctx context.Context) error {
 	if a.Speed == 1 || !a.source.Probe(ctx).Answers {
 		return nil
 	}
-	if !a.noSourceLogin {
-		product, err := a.source.Product(ctx)
-		if err == nil && product.Lab {
-			return nil
-		}
-		if err != nil {
-			return refuse("not-the-lab", "correct what keeps it from being read, or unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s answers, and whether it is the lab cannot be read: %w", a.Speed, a.source.Name(), err))
-		}
+	if a.noSourceLogin {
+		return refuse("not-the-lab", "give its password (the warning says how), or unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s answers, and without its password nobody can tell whether it is the lab", a.Speed, a.source.Name()))
+	}
+	product, err := a.source.Product(ctx)
+	switch {
+	case err != nil:
+		return refuse("not-the-lab", "correct what keeps it from being read, or unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s answers, and whether it is the lab cannot be read: %w", a.Speed, a.source.Name(), err))
+	case product.Lab:
+		return nil
 	}
 	return refuse("not-the-lab", "unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s at %s answers and is not known to be the lab", a.Speed, a.source.Name(), a.source.URL()))
 }
@@ -686,7 +687,19 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 		return confirmation, nil
 	}
 	a.result.Evidence = &verdict
-	return nil, refuse("no-evidence", hintOf(err), err)
+	hint := hintOf(err)
+	if verdict.Answers {
+		hint = "to leave " + facts.Source + " in good order: " + a.plannedCommand() + ". Else: " + hint
+	}
+	return nil, refuse("no-evidence", hint, err)
+}
+
+// plannedCommand moves the plan in good order, in the direction of this action.
+func (a *attempt) plannedCommand() string {
+	if a.Action == plans.ActionFailback {
+		return "drrun failback " + a.PlanFile
+	}
+	return "drrun failover " + a.PlanFile + " --planned"
 }
 
 func (a *attempt) canAnswer(name string) bool { return a.CanAnswer != nil && a.CanAnswer(name) }
