@@ -23,8 +23,10 @@ var allowed = map[string][]string{
 		"drrun/ovirt",
 		"drrun/ovirt/lab",
 		"drrun/plans",
+		"drrun/plans/annotations",
 		"drrun/plans/codes",
 		"drrun/plans/explain",
+		"drrun/plans/graph",
 		"drrun/plans/libtest",
 		"drrun/plans/report",
 		"drrun/plans/runner",
@@ -36,6 +38,7 @@ var allowed = map[string][]string{
 	"plans":               {"drrun/plans", "drrun/plans/report", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
 	"plans/codes":         {},
 	"plans/explain":       {"drrun/lua", "drrun/plans", "drrun/plans/report", "drrun/stdlib"},
+	"plans/graph":         {"drrun/plans", "drrun/plans/report"},
 	"plans/sarif":         {"drrun/lua", "drrun/plans", "drrun/plans/codes"},
 	"plans/report":        {"drrun/stdlib", "drrun/engine", "drrun/ovirt"},
 	"plans/worlds":        {"drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab"},
@@ -50,11 +53,12 @@ var allowed = map[string][]string{
 	"docs/terminal":       {"github.com/yuin/goldmark"},
 	"interop":             {},
 	"plans/libtest":       {"drrun/plans", "drrun/plans/runner", "drrun/plans/worlds", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/engine/sim", "drrun/ovirt", "drrun/ovirt/lab", "drrun/internal/sshhost"},
+	"plans/annotations":   {"drrun/plans", "drrun/plans/worlds", "drrun/stdlib", "drrun/lua", "drrun/engine"},
 	"internal/diagmarks":  {},
-	"internal/mailserver": {},
-	"internal/nameserver": {},
 	"internal/sabotage":   {},
 	"internal/sshhost":    {},
+	"internal/mailserver": {},
+	"internal/nameserver": {},
 }
 
 // guarded are the foreign packages that only the folders above that name them may import.

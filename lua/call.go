@@ -127,7 +127,7 @@ func (rt *Runtime) function(owner string, fn *Func, class *Class) *glua.LFunctio
 			positional = append(positional, p.Name)
 		}
 	}
-	return rt.state.NewFunction(func(L *glua.LState) int {
+	made := rt.state.NewFunction(func(L *glua.LState) int {
 		site := rt.site(L, fn.Name)
 		site.names = positional
 		args := make([]glua.LValue, L.GetTop())
@@ -160,9 +160,12 @@ func (rt *Runtime) function(owner string, fn *Func, class *Class) *glua.LFunctio
 		L.Push(value)
 		return 1
 	})
+	rt.declared[made] = fn
+	return made
 }
 
 func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args []glua.LValue, site *callSite) (glua.LValue, error) {
+	rt.spend(L, stepsPerCall, 0)
 	task := rt.task(L)
 	if task.Local(inStep{}) != nil && (fn.Effect == Changes || fn.native != nil) {
 		d := site.finding(fmt.Sprintf("%s cannot be called inside a step: the step is recorded as a whole", name), "step-nesting")
@@ -185,12 +188,12 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 		return nil, check.findings
 	}
 	// The Lua thread's own context may be narrower than the task's: a hook has a time-out.
-	call := &Call{Ctx: L.Context(), Lua: L.Context(), Task: task, Self: self, rt: rt, fn: fn, name: name, values: values, site: site, found: check.findings, within: rt.threads[L].loading}
+	call := &Call{Ctx: contextOf(L), Lua: contextOf(L), Task: task, Self: self, rt: rt, fn: fn, name: name, values: values, site: site, found: check.findings, within: rt.threads[L].loading}
 	if fn.Effect == Changes || fn.Effect == Durable {
 		call.Ctx = task.OpCtx()
 	}
-	if err := L.Context().Err(); err != nil {
-		return nil, &Diagnostic{Code: "cancelled", Message: "cancelled", Err: context.Cause(L.Context())}
+	if err := contextOf(L).Err(); err != nil {
+		return nil, &Diagnostic{Code: "cancelled", Message: "cancelled", Err: context.Cause(contextOf(L))}
 	}
 	var result any
 	var err error

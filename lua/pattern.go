@@ -31,8 +31,14 @@ type matcher struct {
 }
 
 func (m *matcher) step() {
-	if m.steps++; m.steps%4096 == 0 && m.L.Context().Err() != nil {
-		m.L.RaiseError("%v", m.L.Context().Err())
+	if m.steps++; m.steps%lookEach != 0 {
+		return
+	}
+	if metered, is := m.L.Context().(*meter); is {
+		metered.rt.spend(m.L, lookEach, 0)
+	}
+	if err := m.L.Context().Err(); err != nil {
+		m.L.RaiseError("%v", err)
 	}
 }
 
@@ -447,6 +453,9 @@ func stringGsub(L *glua.LState) int {
 		count++
 		out.WriteString(m.text[at:from])
 		out.WriteString(m.replacement(by, from, to))
+		if metered, is := L.Context().(*meter); is {
+			metered.rt.notTooLong(L, out.Len())
+		}
 		if at = to; from == to { // behind an empty match comes the next character
 			out.WriteString(m.text[at:min(at+1, len(m.text))])
 			at++

@@ -54,23 +54,21 @@ func (c *Condition) Limit() time.Duration {
 	return DefaultConditionTimeout
 }
 
-// Earliest returns how long after up the condition can hold at the earliest: what its delays alone tell.
+// Earliest returns how long after up the condition is decided at the earliest: what its delays alone tell.
 func (c *Condition) Earliest() time.Duration {
-	switch {
-	case c.Kind == ConditionWait:
-		return c.Delay
-	case len(c.Of) == 0:
+	if c.Kind == "" {
 		return 0
 	}
-	earliest := c.Of[0].Earliest()
-	for _, part := range c.Of[1:] {
-		if c.Kind == ConditionAny || c.Kind == ConditionByAction {
-			earliest = min(earliest, part.Earliest())
-		} else {
+	earliest := c.Delay
+	for i, part := range c.Of {
+		switch {
+		case i == 0 || c.Kind == ConditionAll:
 			earliest = max(earliest, part.Earliest())
+		default:
+			earliest = min(earliest, part.Earliest())
 		}
 	}
-	return earliest
+	return min(earliest+c.Stable, c.Limit())
 }
 
 // String renders the condition as a plan would write it.
@@ -110,7 +108,9 @@ var conditionClass = &lua.Class{
 }
 
 // ConditionType is the type of a `boot` value in a plan: a condition made by dr.boot, or a Lua function (ctx, vm) -> boolean.
-func ConditionType() lua.Type { return lua.OneOf(lua.ObjectType(conditionClass), lua.FunctionType) }
+func ConditionType() lua.Type {
+	return lua.OneOf(lua.ObjectType(conditionClass), lua.FunctionOf("fun(ctx: ctx, vm: vm): boolean?"))
+}
 
 // AsCondition converts a checked value of ConditionType.
 func AsCondition(value any) *Condition {
