@@ -62,11 +62,11 @@ func (a *array) command(text string) (stdout, stderr string, code uint32) {
 }
 
 func (a *array) run(line arrayLine) (any, *ArrayError) {
-	verb := strings.Join(line.words[:min(len(line.words), 2)], " ")
+	length := min(len(line.words), 2)
 	if len(line.words) > 2 && (line.words[1] == "replication" || line.words[1] == "clone") {
-		verb = strings.Join(line.words[:3], " ")
+		length = 3
 	}
-	names := line.words[len(strings.Fields(verb)):]
+	verb, names := strings.Join(line.words[:length], " "), line.words[length:]
 	wants := func(least, most int) *ArrayError {
 		if len(names) < least || len(names) > most {
 			return arrayMistake("%q is not a command; help lists them", strings.Join(line.words, " "))

@@ -84,6 +84,20 @@ var arrayRoutes = []arrayRoute{
 	}},
 }
 
+// arrayIndex lists what the REST interface has, for whoever looks at it for the first time.
+func arrayIndex() map[string]any {
+	endpoints := []string{"POST " + arrayRoot + "/sessions"}
+	for _, route := range arrayRoutes {
+		endpoints = append(endpoints, route.pattern)
+	}
+	return map[string]any{
+		"login":      "basic authentication, or the token of POST " + arrayRoot + "/sessions {\"user\", \"password\"} as the bearer",
+		"endpoints":  endpoints,
+		"operations": arrayOperations,
+		"jobs":       "what is answered with 202 is a job: GET " + arrayRoot + "/jobs/ID until its state is done or failed",
+	}
+}
+
 // jobAnswer is a job as it is now, for what is answered is written when the lock is gone.
 func jobAnswer(j *ArrayJob, refused *ArrayError) (any, *ArrayError) {
 	if refused != nil {
@@ -150,6 +164,9 @@ func (l *Lab) ArrayHandler(site string, latency time.Duration) http.Handler {
 			a.sessions[token] = a.lab.now
 			return map[string]any{"token": token, "idle_seconds": arrayIdle.Seconds()}, nil
 		})
+	})
+	mux.HandleFunc("GET "+arrayRoot, func(w http.ResponseWriter, r *http.Request) {
+		a.answer(w, r, latency, http.StatusOK, func(map[string]any) (any, *ArrayError) { return arrayIndex(), nil })
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		a.answer(w, r, latency, http.StatusOK, func(map[string]any) (any, *ArrayError) {

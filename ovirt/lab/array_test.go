@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -251,6 +252,7 @@ func TestArrayLogins(t *testing.T) {
 		want                     int
 	}{
 		{"nobody", "GET", "/volumes", "", nobody, 401},
+		{"nobody, who wants to know what there is", "GET", "", "", nobody, 200},
 		{"nobody, where nothing is", "GET", "/nothing", "", nobody, 401},
 		{"the password of the other array", "GET", "/volumes", "", func(r *http.Request) { r.SetBasicAuth(ArrayUsername, SecondaryArrayPassword) }, 401},
 		{"another user", "GET", "/volumes", "", func(r *http.Request) { r.SetBasicAuth("admin", PrimaryArrayPassword) }, 401},
@@ -401,4 +403,28 @@ func TestServeArrays(t *testing.T) {
 	if _, err := run(at.Username, "volume show", ssh.Password(at.Password)); err == nil {
 		t.Error("an array without power lets somebody in")
 	}
+}
+
+// FuzzArrayLine quotes words as shells do; taken apart, the line has the same words.
+func FuzzArrayLine(f *testing.F) {
+	l := New(TwoSites(TwoSitesOptions{}), newClock(), 1)
+	f.Add("volume", "nfs_ds")
+	f.Add("'volume show'", " ''")
+	f.Add("it's", "a b")
+	f.Add("\\", "'")
+	f.Fuzz(func(t *testing.T, first, second string) {
+		quote := func(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+		if !utf8.ValidString(first) || !utf8.ValidString(second) {
+			return
+		}
+		words, err := splitWords(quote(first) + " \t" + quote(second))
+		if err != nil || len(words) != 2 || words[0] != first || words[1] != second {
+			t.Errorf("%q and %q became %q, %v", first, second, words, err)
+		}
+		l.lock()
+		defer l.mu.Unlock()
+		if _, stderr, code := l.array("primary").command(first + second); (code == arrayDone) != (stderr == "") {
+			t.Errorf("%q ended with %d and %q", first+second, code, stderr)
+		}
+	})
 }

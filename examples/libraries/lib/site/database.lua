@@ -9,7 +9,8 @@ return dr.library {
   name = "database", version = "1.0",
   options = {
     user = { type = "string", default = "postgres", doc = "User on the VM who may ask the database." },
-    key_file = { type = "string", required = true, doc = "The private key of that user." },
+    key_file = { type = "string", doc = "The private key of that user; a relative path starts in the plan's folder." },
+    password = { type = "secret", doc = "The password of that user, where there is no key." },
     port = { type = "integer", default = 22, doc = "Port of SSH." },
     databases = { type = "table", required = true, doc = "By the name of a VM: { host =, query =, expect = }; expect is \"t\" where it is left out." },
     timeout = { type = "duration", default = "5m", doc = "How long a database may take to recover." },
@@ -24,7 +25,8 @@ return dr.library {
         local said = "nothing"
         local ok, err = pcall(ctx.wait_for, ctx, "the database of " .. vm.name, function()
           local asked, answer = pcall(ssh.run, {
-            host = database.host, port = options.port, user = options.user, key_file = options.key_file, command = command, observe = true,
+            host = database.host, port = options.port, user = options.user, key_file = options.key_file, password = options.password,
+            command = command, observe = true,
           })
           said = asked and answer.stdout:match "^%s*(.-)%s*$" or tostring(answer)
           return said == (database.expect or "t")
