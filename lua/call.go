@@ -127,7 +127,7 @@ func (rt *Runtime) function(owner string, fn *Func, class *Class) *glua.LFunctio
 			positional = append(positional, p.Name)
 		}
 	}
-	return rt.state.NewFunction(func(L *glua.LState) int {
+	made := rt.state.NewFunction(func(L *glua.LState) int {
 		site := rt.site(L, fn.Name)
 		site.names = positional
 		args := make([]glua.LValue, L.GetTop())
@@ -160,6 +160,8 @@ func (rt *Runtime) function(owner string, fn *Func, class *Class) *glua.LFunctio
 		L.Push(value)
 		return 1
 	})
+	rt.declared[made] = fn
+	return made
 }
 
 func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args []glua.LValue, site *callSite) (glua.LValue, error) {

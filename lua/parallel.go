@@ -39,13 +39,13 @@ func (e *ParallelError) Code() string { return diagnosticOf(e.Errors[0]).Code }
 // all failures. The key of a task is key(item), item.id, item.name or the text itself; keys must differ.
 func ParallelFunc() Func {
 	return Func{
-		Name: "parallel", Returns: "any[]", Effect: Pure, native: parallel,
+		Name: "parallel", Generic: []string{"T", "R"}, Returns: "R[]", Effect: Pure, native: parallel,
 		Doc: "Calls fn(item) for all items at once and returns the results in item order. Waits for all, also when one fails; then raises one error that lists all failures.",
 		Params: []Param{
-			{Name: "items", Type: List(Any), Positional: true, Doc: "The items."},
-			{Name: "fn", Type: FunctionType, Positional: true, Doc: "Called with each item."},
+			{Name: "items", Type: Called(List(Any), "T[]"), Positional: true, Doc: "The items."},
+			{Name: "fn", Type: FunctionOf("fun(item: T): R?"), Positional: true, Doc: "Called with each item."},
 			{Name: "limit", Type: Integer, Optional: true, Doc: "At most so many at a time. Default: no limit."},
-			{Name: "key", Type: OneOf(String, FunctionType), Optional: true, Doc: "Field of the item, or function of it, that names its task. Default: item.id, item.name or the text itself."},
+			{Name: "key", Type: OneOf(String, FunctionOf("fun(item: any): string")), Optional: true, Doc: "Field of the item, or function of it, that names its task. Default: item.id, item.name or the text itself."},
 			{Name: "stop_on_error", Type: Bool, Optional: true, Doc: "Start nothing new after a failure. Default: false."},
 		},
 	}
@@ -57,7 +57,7 @@ func SpawnFunc() Func {
 		Name: "spawn", Effect: Pure, native: spawn,
 		Doc: "Runs fn beside the caller. The workflow ends only after it, and its error is the workflow's.",
 		Params: []Param{
-			{Name: "fn", Type: FunctionType, Positional: true, Doc: "The function."},
+			{Name: "fn", Type: FunctionOf("fun()"), Positional: true, Doc: "The function."},
 			{Name: "name", Type: String, Positional: true, Optional: true, Doc: "Name of the task. Default: the place of the function."},
 		},
 	}

@@ -11,7 +11,7 @@ func WriteClass(b *strings.Builder, name string, class *Class) {
 		b.WriteString("| field | type | |\n| --- | --- | --- |\n")
 	}
 	for _, field := range class.Fields {
-		fmt.Fprintf(b, "| `%s.%s` | %s | %s |\n", name, field.Name, cell(field.Type), cell(field.Doc))
+		fmt.Fprintf(b, "| `%s.%s` | %s | %s |\n", name, field.Name, Cell(field.Type), Cell(field.Doc))
 	}
 	if len(class.Fields) > 0 {
 		b.WriteString("\n")
@@ -57,4 +57,16 @@ func writeParams(b *strings.Builder, params []Param, indent string) {
 	}
 }
 
-func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+// WriteRecords writes the fields of tables.
+func WriteRecords(b *strings.Builder, records []Record) {
+	for _, record := range records {
+		fmt.Fprintf(b, "### %s\n\n%s\n\n| field | type | |\n| --- | --- | --- |\n", record.Name, record.Doc)
+		for _, field := range record.Fields {
+			fmt.Fprintf(b, "| `%s` | %s | %s |\n", field.Name, Cell(field.Type), Cell(field.Doc))
+		}
+		b.WriteString("\n")
+	}
+}
+
+// Cell is a text in a cell of a table.
+func Cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }

@@ -41,6 +41,7 @@ type Runtime struct {
 	loaded    map[string]*loadedModule
 	threads   map[*glua.LState]*thread
 	classes   map[*Class]*glua.LTable
+	declared  map[*glua.LFunction]*Func // what is declared of a function, for completion and help
 	random    uint64
 	maxSteps  int
 	maxMemory uint64
@@ -75,7 +76,7 @@ type loadedModule struct {
 func New(o Options) *Runtime {
 	rt := &Runtime{
 		options: o, sources: map[string]*source{}, files: map[string][]byte{}, loaded: map[string]*loadedModule{},
-		threads: map[*glua.LState]*thread{}, ahead: map[string][]byte{}, seenAhead: map[string]bool{}, classes: map[*Class]*glua.LTable{}, random: o.MathSeed,
+		threads: map[*glua.LState]*thread{}, ahead: map[string][]byte{}, seenAhead: map[string]bool{}, classes: map[*Class]*glua.LTable{}, declared: map[*glua.LFunction]*Func{}, random: o.MathSeed,
 		maxSteps: cmp.Or(o.MaxSteps, MaxSteps), maxMemory: cmp.Or(o.MaxMemory, MaxMemory),
 	}
 	// The sizes are measured: a parked task costs 22 KB instead of 105 KB; MinimizeStackMemory would lose places at a stack overflow.

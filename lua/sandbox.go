@@ -36,6 +36,7 @@ func (rt *Runtime) openSandbox() {
 			if key.String() == glua.StringLibName {
 				// gopher-lua makes the library the metatable of all texts, which would lead back to it: ("").__index.
 				library.RawSetString("__index", glua.LNil)
+				library.RawSetString("dump", glua.LNil) // gopher-lua has it only to refuse it
 				for name, fn := range map[string]glua.LGFunction{
 					"rep": rt.stringRep, "find": stringFind, "match": stringMatch, "gmatch": stringGmatch, "gfind": stringGmatch, "gsub": stringGsub,
 				} {

@@ -18,6 +18,11 @@ type Scope struct {
 	env      *glua.LTable
 	given    map[string]func(t *engine.Task) (any, error)
 	declared map[string]bool // variables that were assigned, also nil
+
+	// Classes are those that declared functions say they return, for completion and help.
+	Classes []*Class
+	// Texts gives what can stand in quotes as an argument of a function, for completion; nil knows none.
+	Texts func(fn, param string) []string
 }
 
 // NewScope makes a scope. given are variables that it begins with, each made when it is first read, without the baton.

@@ -109,7 +109,7 @@ func TestScope(t *testing.T) {
 		{"{}", "{}"},
 		{"{ 3, 2, [10] = 'ten', b = 1, a = { 'x' }, ['not a name'] = true, [true] = 0 }", "{\n  3,\n  2,\n  [10] = \"ten\",\n  a = { \"x\" },\n  b = 1,\n  -- and 2 more\n}"},
 		{"local t = {} t.self = t return t", "{ self = <a table around this one> }"},
-		{"{ 1, 2, 3, 4, 5, 6, 7 }", "{\n  1,\n  2,\n  3,\n  4,\n  5,\n  -- and 2 more\n}"},
+		{"{ 1, 2, 3, 4, 5, 6, 7 }", "{\n  1, 2, 3, 4, 5,\n  -- and 2 more\n}"},
 		{"twice", "<function at typed:1:21>"},
 		{"'a\\nb\\0\"ü'", `"a\nb\000\"ü"`},
 		{"0/0", "NaN"},

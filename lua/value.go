@@ -234,8 +234,8 @@ func (n shown) text(indent int) string {
 	margin := strings.Repeat(" ", indent)
 	var b strings.Builder
 	b.WriteString(title + "{\n")
-	for _, part := range parts {
-		b.WriteString(margin + "  " + part + ",\n")
+	for _, line := range n.lines(parts, lineWidth-indent-2) {
+		b.WriteString(margin + "  " + line + "\n")
 	}
 	if n.left > 0 {
 		fmt.Fprintf(&b, "%s  -- and %d more\n", margin, n.left)
@@ -243,6 +243,27 @@ func (n shown) text(indent int) string {
 	b.WriteString(margin + "}")
 	return b.String()
 }
+
+// lines lays the entries of a table out: those of a list of short values side by side, all others below each other.
+func (n shown) lines(parts []string, width int) []string {
+	short := true
+	for i, e := range n.entries {
+		short = short && e.key == nil && !e.value.table && len(parts[i]) <= maxShort
+	}
+	var lines []string
+	for _, part := range parts {
+		last := len(lines) - 1
+		if short && last >= 0 && len(lines[last])+len(part)+2 <= width {
+			lines[last] += " " + part + ","
+			continue
+		}
+		lines = append(lines, part+",")
+	}
+	return lines
+}
+
+// maxShort is how long a value may be that stands beside others in a line.
+const maxShort = 24
 
 func (e entry) keyText() string {
 	switch key := e.key.(type) {

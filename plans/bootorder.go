@@ -140,7 +140,7 @@ func (r *BootRank) time() {
 	}
 	for _, vm := range r.inOrder(func(vm *BootVM) []*BootVM { return vm.Following }) {
 		for _, behind := range vm.Following {
-			if behind.Rank == vm.Rank {
+			if behind.Rank == vm.Rank && vm.Known.Ran != RanDown && behind.Known.Ran != RanDown {
 				vm.StopWave = max(vm.StopWave, behind.StopWave+1)
 			}
 		}

@@ -37,7 +37,7 @@ type libraryHook struct {
 // libraryHookType is what stands at a hook point in dr.library.
 func libraryHookType() lua.Type {
 	run := lua.Param{Name: "run", Type: lua.FunctionType, Doc: "function(ctx, subject, options)."}
-	return lua.OneOf(lua.FunctionType, lua.Table(append([]lua.Param{run}, handlerRules()...)...))
+	return lua.OneOf(lua.FunctionType, lua.Table(append([]lua.Param{run}, HandlerRules()...)...))
 }
 
 // readLibraryHook reads what libraryHookType declares.
@@ -62,7 +62,7 @@ var libraryClass = &lua.Class{
 	Fields: []lua.Field{
 		{Name: "name", Type: "string", Doc: "Name of the library.", Get: func(self any) any { return self.(*library).name }},
 		{Name: "version", Type: "string", Doc: "Its version.", Get: func(self any) any { return self.(*library).version }},
-		{Name: "options", Type: "table", Doc: "Its options, once it was called with them.", Get: func(self any) any { return self.(*library).options }},
+		{Name: "options", Type: "table<string, any>?", Doc: "Its options, once it was called with them.", Get: func(self any) any { return self.(*library).options }},
 	},
 	Methods: []lua.Func{{
 		Name: "call", Effect: lua.Pure, Returns: "library",
@@ -110,6 +110,9 @@ func (lib *library) optionsFindings(c *lua.Call, problems []optionProblem) lua.D
 	return found
 }
 
+// LibraryHooks is the type of the handlers that a library has, by hook point.
+const LibraryHooks = "library_hooks"
+
 func libraryFunc() lua.Func {
 	return lua.Func{
 		Name: "library", Effect: lua.Pure, Returns: "library", Lenient: true,
@@ -118,8 +121,8 @@ func libraryFunc() lua.Func {
 			{Name: "name", Type: lua.String, Doc: "Name of the library; part of the journal's keys."},
 			{Name: "version", Type: lua.String, Optional: true, Doc: "Its version."},
 			{Name: "options", Type: lua.Map(optionType(optionDepth)), Optional: true, Doc: "The options that it takes, by name."},
-			{Name: "hooks", Type: lua.Map(libraryHookType()), Optional: true, Doc: "Handlers by hook point: function(ctx, subject, options), or a table with rules of its own: { run = function(ctx, subject, options), timeout = \"30m\" }."},
-			{Name: "check", Type: lua.FunctionType, Optional: true, Doc: "function(ctx, options, groups), called before the first stage of a run, and in a dry run; it may only observe, and raises an error for what is wrong: then nothing is begun. groups are the consistency groups that the library is for, as storage hooks get them."},
+			{Name: "hooks", Type: lua.Called(lua.Map(libraryHookType()), LibraryHooks), Optional: true, Doc: "Handlers by hook point: function(ctx, subject, options), or a table with rules of its own: { run = function(ctx, subject, options), timeout = \"30m\" }."},
+			{Name: "check", Type: lua.FunctionOf("fun(ctx: ctx, options: table<string, any>, groups: consistency_group[])"), Optional: true, Doc: "function(ctx, options, groups), called before the first stage of a run, and in a dry run; it may only observe, and raises an error for what is wrong: then nothing is begun. groups are the consistency groups that the library is for, as storage hooks get them."},
 		},
 		Run: func(c *lua.Call) (any, error) {
 			lib := &library{class: libraryClass, name: c.String("name"), module: c.Module(), hooks: map[string]libraryHook{}}

@@ -41,7 +41,7 @@ func optionType(depth int) lua.Type {
 	if depth > 0 {
 		params = append(params, lua.Param{Name: "fields", Type: lua.Map(optionType(depth - 1)), Optional: true, Doc: "The options inside of a table, declared likewise; their defaults are filled in."})
 	}
-	return lua.Table(params...)
+	return lua.Called(lua.Table(params...), "library_option")
 }
 
 // optionProblem is what is wrong with an option that a plan gives.

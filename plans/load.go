@@ -234,6 +234,9 @@ func startsHidden(line string, col int) bool {
 // userInfo is the user and password of a URL.
 var userInfo = regexp.MustCompile(`://[^/@\s"']*@`)
 
+// HoldsPassword tells whether a line seems to hold a password in clear.
+func HoldsPassword(line string) bool { return hidePasswords(line) != line }
+
 // hidePasswords replaces a password that stands in a source line by as many asterisks, so that a caret below the line still fits.
 func hidePasswords(line string) string {
 	line = userInfo.ReplaceAllStringFunc(line, func(match string) string { return "://" + strings.Repeat("*", len(match)-len("://@")) + "@" })

@@ -75,6 +75,7 @@ type Session struct {
 	warnings  []string // said in this attempt, in order
 	said      int      // bytes that code of the plan has logged in this attempt
 	verdicts  []verdict
+	stops     map[string]bool // VMs that this attempt has been told to shut down, by id, in an action of the plan's own
 	leftOut   map[string]bool // VMs and storage domains that the workflow does not see, by id
 	skipped   []string        // hooks that failed and whose on_error is continue, in order
 }
@@ -106,7 +107,7 @@ func NewSession(env engine.Env, run *engine.Run, facts *Facts, source, target *o
 		Env: env, Run: run, Facts: facts, Tick: 3 * time.Second,
 		Hooks: map[string][]Handler{}, Conditions: map[string]*Condition{},
 		classes: newClasses(), settled: map[string]bool{}, changed: make(chan struct{}), ovfRan: map[string]string{},
-		probes: turnstile{free: maxProbes}, permits: map[permit]int{}, promotions: map[string]promotion{}, listed: map[string]map[string]string{}, released: map[string]release{}, marks: map[string]string{}, comments: map[string]string{},
+		stops: map[string]bool{}, probes: turnstile{free: maxProbes}, permits: map[permit]int{}, promotions: map[string]promotion{}, listed: map[string]map[string]string{}, released: map[string]release{}, marks: map[string]string{}, comments: map[string]string{},
 	}
 	s.Source = &Site{Name: facts.Source, Engine: source, session: s}
 	s.Target = &Site{Name: facts.Target, Engine: target, session: s}
@@ -286,10 +287,11 @@ func (s *Session) RestoreOVFStatus(statuses map[string]string) {
 	}
 }
 
-// Classes returns what Lua sees of a run, for references and annotations: ctx, site, storage_domain, vm, template, host.
+// Classes returns what Lua sees of a run, for references and annotations: ctx, site, storage_domain, vm, template, host,
+// boot_condition and json_constant.
 func Classes() []*lua.Class {
 	c := newClasses()
-	return []*lua.Class{c.ctx, c.site, c.domain, c.vm, c.template, c.host}
+	return []*lua.Class{c.ctx, c.site, c.domain, c.vm, c.template, c.host, conditionClass, constantClass}
 }
 
 // SiteObject returns a site as Lua sees it, nil where the session has none of that name.

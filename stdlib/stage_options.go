@@ -14,8 +14,8 @@ func stageOptions() []lua.Param {
 	return []lua.Param{
 		{Name: "groups", Type: lua.List(lua.String), Optional: true, Doc: "Consistency groups, by name."},
 		{Name: "ranks", Type: lua.List(lua.Integer), Optional: true, Doc: "Ranks."},
-		{Name: "vms", Type: lua.List(lua.String), Optional: true, Doc: "VMs, by name or id."},
-		{Name: "only", Type: lua.FunctionType, Optional: true, Doc: "function(vm) that says of a VM of ctx.facts.vms whether it is taken."},
+		{Name: "vms", Type: lua.List(lua.Called(lua.String, VMName+"|"+VMID)), Optional: true, Doc: "VMs, by name or id."},
+		{Name: "only", Type: lua.FunctionOf("fun(vm: fact_vm): boolean?"), Optional: true, Doc: "function(vm) that says of a VM of ctx.facts.vms whether it is taken."},
 	}
 }
 

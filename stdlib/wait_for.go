@@ -10,12 +10,12 @@ import (
 // waitForFunc declares ctx:wait_for.
 func waitForFunc() lua.Func {
 	return lua.Func{
-		Name: "wait_for", Effect: lua.Observes, Returns: "any",
+		Name: "wait_for", Effect: lua.Observes, Generic: []string{"T"}, Returns: "T",
 		Doc: "Calls fn again and again until it returns something that is neither nil nor false, and returns that. fn may only observe, and what it raises is raised at once. " +
 			"Raises wait-timeout when the time is over. Nothing is recorded: a resumed run waits anew. A dry run waits for nothing and returns nil.",
 		Params: []lua.Param{
 			{Name: "what", Type: lua.String, Positional: true, Doc: "What is waited for, for the error and the dry run: \"job 7 of the array\"."},
-			{Name: "fn", Type: lua.FunctionType, Positional: true, Doc: "The look."},
+			{Name: "fn", Type: lua.FunctionOf("fun(): T"), Positional: true, Doc: "The look."},
 			{Name: "timeout", Type: lua.Duration, Default: "10m", Doc: "How long to wait."},
 			{Name: "every", Type: lua.Duration, Default: "5s", Doc: "The pause between two looks."},
 		},

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 // besides is a drrun that runs beside a script.
 type besides struct {
+	stdin   io.WriteCloser
 	command *exec.Cmd
 	lines   *bufio.Scanner
 	stdout  bytes.Buffer
@@ -36,6 +38,8 @@ func startBeside(ts *testscript.TestScript, b *besides) {
 	pipe, err := b.command.StderrPipe()
 	ts.Check(err)
 	b.lines = bufio.NewScanner(pipe)
+	b.stdin, err = b.command.StdinPipe()
+	ts.Check(err)
 	if b.command.Stdout == nil {
 		b.command.Stdout = b.command.Stderr // the pipe
 	}
@@ -64,6 +68,11 @@ func kills(ts *testscript.TestScript, neg bool, args []string) {
 	b := labOf(ts).beside
 	ts.Check(b.command.Process.Kill())
 	_ = b.command.Wait() // it was killed
+}
+
+func types(ts *testscript.TestScript, neg bool, args []string) {
+	_, err := io.WriteString(labOf(ts).beside.stdin, args[0]+"\n")
+	ts.Check(err)
 }
 
 func interruptsBeside(ts *testscript.TestScript, neg bool, args []string) {

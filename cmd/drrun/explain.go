@@ -68,7 +68,7 @@ func newExplainCommand(inv *invocation) *cli.Command {
 			}
 			name := strings.Trim(args[0], "[]") // as it stands behind the finding
 			if strings.HasSuffix(name, ".lua") {
-				return usage("what of %s is to be explained?", name).hinted("a VM: drrun explain %s --vm NAME", name).of(path)
+				return usage("what of %s is to be explained?", name).hinted("a VM: drrun explain %s --vm NAME; the boot order: drrun graph %s", name, name).of(path)
 			}
 			code, known := codes.Find(name)
 			if !known {

@@ -240,6 +240,9 @@ func (p *progress) markWords(e engine.Event) string {
 	}
 	switch status.State {
 	case stdlib.StateStopped:
+		if p.totals.Own {
+			return name + ": shut down on " + site
+		}
 		return name + ": shut down on " + opposite(site)
 	case stdlib.StateReleased:
 		return name + ": in maintenance on " + opposite(site) + ", released"

@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 //	starts ARGS…                    starts drrun beside the script
 //	watches ARGS…                   starts, and follows its stdout too
 //	says TEXT                       reads its stderr until a line holds TEXT
+//	types TEXT                      writes a line to its stdin
 //	interrupts                      sends it an interrupt
 //	kills                           kills it
 //	hangs-up                        takes its terminal away
@@ -73,7 +74,7 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"lab": startScriptLab, "exits": exits, "interrupted": interruptedScript, "starts": starts, "watches": watches, "interrupts": interruptsBeside, "says": says, "kills": kills, "hangs-up": hangsUp, "ends": ends, "edit": edit, "changing": changing, "effects": effects,
+			"lab": startScriptLab, "exits": exits, "interrupted": interruptedScript, "starts": starts, "watches": watches, "interrupts": interruptsBeside, "types": types, "says": says, "kills": kills, "hangs-up": hangsUp, "ends": ends, "edit": edit, "changing": changing, "effects": effects,
 			"world": worldScript, "home": homeScript, "counters": countersScript, "kept": keptScript, "nothing-there": nothingThere, "no-secrets": noSecrets,
 		},
 	})

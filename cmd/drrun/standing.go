@@ -101,12 +101,13 @@ func (s *standing) observe(rec engine.Record) string {
 	case "facts":
 		facts := &stdlib.Facts{}
 		if json.Unmarshal(rec.Data, facts) == nil {
-			s.facts, s.Planned = facts, facts.Planned
+			s.facts, s.Planned, s.words.totals.Own = facts, facts.Planned, facts.Own
 		}
 		return ""
 	case "attempt":
 		s.Attempt, s.Began, s.By, s.words = rec.Attempt, rec.Time, report.Person(rec.User, rec.Host), newWords()
 		s.Status, s.Exit, s.Ended, s.Stage, s.Errors, s.Warnings, s.LastError, s.Evidence = "", nil, time.Time{}, "", 0, 0, "", nil
+		s.words.totals.Own = s.facts != nil && s.facts.Own
 		s.ending = report.Ending{}
 		clear(s.waits)
 		return s.tell(rec.Time, fmt.Sprintf("attempt %d by %s", s.Attempt, s.By))

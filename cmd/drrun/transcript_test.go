@@ -32,7 +32,7 @@ type transcript struct {
 	replace *strings.Replacer
 	beside  *bufio.Reader // what the command of the other terminal writes
 	page    []string      // as it would be, with the output of now
-	played  int      // commands
+	played  int           // commands
 }
 
 const (
@@ -44,6 +44,7 @@ var (
 	fence      = regexp.MustCompile("^```(\\w+)(?: (\\S+))?$")
 	beginsALab = regexp.MustCompile(`^(?:bin/)?drrun lab --`)
 	notPlayed  = regexp.MustCompile(`^(?:git|make|go) `)
+	took       = regexp.MustCompile(`(?m) +\d+\.\d\ds$`)
 	spanAtEnd  = regexp.MustCompile(`(?m), \d[\dhms]*$`)
 	counters   = regexp.MustCompile(`(?m)^(vm\d +)\d+ +\d+$`)
 )
@@ -321,6 +322,7 @@ func (tr *transcript) same(text string) string {
 	for _, s := range scrubbing {
 		text = s.what.ReplaceAllString(text, s.with)
 	}
+	text = took.ReplaceAllString(text, " TOOK")
 	text = spanAtEnd.ReplaceAllString(text, ", SPAN")
 	return counters.ReplaceAllString(text, "${1}COUNT COUNT")
 }

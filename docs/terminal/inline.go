@@ -124,6 +124,9 @@ func (r *renderer) codeSpan(p *phrase, node *ast.CodeSpan) {
 		}
 	}
 	text := strings.ReplaceAll(strings.ReplaceAll(b.String(), "\n", " "), `\|`, "|")
+	if !r.Styled {
+		text = "`" + text + "`" // nothing else would tell it from the words around it
+	}
 	if utf8.RuneCountInString(text) <= longestWhole {
 		p.add(r.codePiece(text))
 		return

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"math"
 	"strings"
 
 	extast "github.com/yuin/goldmark/extension/ast"
@@ -50,13 +51,15 @@ func isEmpty(row [][]word) bool {
 	return true
 }
 
-// columnWidths is how wide each column is: as wide as its widest cell, less where the whole would not fit.
+// columnWidths is how wide each column is: as wide as its widest cell. Where the whole would not fit, the column gives way that is wide
+// for the little that stands in it, so that the table does not become long.
 func columnWidths(rows [][][]word, width int) []int {
 	var widths, least []int // of the whole cell, and of its longest word
+	var content []float64   // of all cells of the column
 	for _, row := range rows {
 		for i, cell := range row {
 			if i == len(widths) {
-				widths, least = append(widths, 1), append(least, 1)
+				widths, least, content = append(widths, 1), append(least, 1), append(content, 1)
 			}
 			length := max(len(cell)-1, 0)
 			for _, w := range cell {
@@ -64,20 +67,22 @@ func columnWidths(rows [][][]word, width int) []int {
 				least[i] = max(least[i], w.width)
 			}
 			widths[i] = max(widths[i], length)
+			content[i] += float64(length)
 		}
 	}
+	spare := func(i int) float64 { return float64(widths[i]) / math.Sqrt(content[i]) }
 	for {
-		total, widest := gap*(len(widths)-1), -1
+		total, next := gap*(len(widths)-1), -1
 		for i, column := range widths {
 			total += column
-			if column > least[i] && (widest < 0 || column > widths[widest]) {
-				widest = i
+			if column > least[i] && (next < 0 || spare(i) > spare(next)) {
+				next = i
 			}
 		}
-		if total <= width || widest < 0 {
+		if total <= width || next < 0 {
 			return widths
 		}
-		widths[widest]--
+		widths[next]--
 	}
 }
 

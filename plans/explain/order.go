@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"drrun/plans"
-	"drrun/stdlib"
 )
 
 // when tells its place in the boot order.
@@ -109,7 +108,7 @@ func (b *explaining) afterWords(before *plans.BootVM) string {
 	if before.Starts == plans.StartsNo {
 		return fmt.Sprintf("after %s, which never starts (%s): without effect", before.Name, before.Why)
 	}
-	text := fmt.Sprintf("after %s of rank %d, which counts as running when %s", before.Name, before.Rank, ConditionWords(before.Boot))
+	text := fmt.Sprintf("after %s of rank %d, which counts as running when %s", before.Name, before.Rank, plans.ConditionWords(before.Boot))
 	if before.Required {
 		text += "; it is required: when it does not come up, this one is not started"
 	} else {
@@ -163,7 +162,7 @@ func (b *explaining) condition() {
 		b.say(b.at("boot"), "none is waited for: it stays down")
 		return
 	}
-	b.say(b.at("boot"), "it counts as running when %s", ConditionWords(vm.Boot))
+	b.say(b.at("boot"), "it counts as running when %s", plans.ConditionWords(vm.Boot))
 	switch {
 	case vm.Required:
 		b.say(b.at("required"), "when it does not come up or the condition is not met in time, the run stops behind rank %d with exit code 5: it is required", vm.Rank)
@@ -189,28 +188,4 @@ func (b *explaining) condition() {
 	if len(vm.Following) == 0 && ranks == 0 {
 		b.say(b.at("rank"), "nobody waits for it")
 	}
-}
-
-// ConditionWords renders a boot condition for people, with its time-out.
-func ConditionWords(c *stdlib.Condition) string {
-	switch c.Kind {
-	case "":
-		return "it is up"
-	case stdlib.ConditionWait:
-		return plans.DurationText(c.Delay) + " have passed since it was seen up"
-	case stdlib.ConditionAll, stdlib.ConditionAny:
-		parts := make([]string, len(c.Of))
-		for i, part := range c.Of {
-			parts[i] = ConditionWords(part)
-		}
-		if c.Kind == stdlib.ConditionAll {
-			return strings.Join(parts, ", and ")
-		}
-		return "one of these holds: " + strings.Join(parts, "; or ")
-	case stdlib.ConditionGuestAgent:
-		return "its guest agent reports, within " + plans.DurationText(c.Limit())
-	case stdlib.ConditionLua:
-		return fmt.Sprintf("the function at %s returns true, within %s", place(c.Func.Pos()), plans.DurationText(c.Limit()))
-	}
-	return fmt.Sprintf("%s holds, within %s", c, plans.DurationText(c.Limit()))
 }

@@ -81,7 +81,7 @@ func (b *explaining) storage() {
 	for _, id := range inPlan {
 		if domain, known := b.domain(id); known {
 			side := domain.Side(b.Survey.Target)
-			b.say(domain.Pos, "%s on storage domain %s, which comes to data center %s at %s from %s, with consistency group %s", disksOn(record, id), domain.Name, side.DataCenter, b.Survey.Target, side.URL, group(domain))
+			b.say(domain.Pos, "%s on storage domain %s, which comes to data center %s at %s from %s, with consistency group %s", disksOn(record, id), domain.Name, side.DataCenter, b.Survey.Target, side.URL, domain.GroupName())
 		}
 	}
 	if len(record.Disks) == 0 {
@@ -92,13 +92,6 @@ func (b *explaining) storage() {
 			b.say(domain.Pos, "its lease is on storage domain %s", domain.Name)
 		}
 	}
-}
-
-func group(d plans.StorageDomain) string {
-	if d.Group == "" {
-		return "all"
-	}
-	return d.Group
 }
 
 func (b *explaining) domain(id string) (plans.StorageDomain, bool) {

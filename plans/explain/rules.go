@@ -8,6 +8,7 @@ import (
 	"drrun/lua"
 	"drrun/plans"
 	"drrun/plans/report"
+	"drrun/stdlib"
 )
 
 // workflow is the plan's own workflow for the action, nil for the built-in one.
@@ -127,9 +128,9 @@ func (b *explaining) domainNames() string {
 	return strings.Join(list, ", ")
 }
 
-// subjects says for which object of this VM a hook point is called, "" for a point that does not touch it.
-func (b *explaining) subject(point string) string {
-	switch point {
+// subject says for which object of this VM a handler is called, "" for one that does not touch it.
+func (b *explaining) subject(hook plans.Hook) string {
+	switch point := hook.Point; point {
 	case "before_register", "after_register":
 		return "this VM"
 	case "before_start", "after_start", "verify_vm":
@@ -141,39 +142,53 @@ func (b *explaining) subject(point string) string {
 		return "this VM, in a planned move"
 	case "before_rank", "after_rank":
 		return fmt.Sprintf("rank %d", b.vm.Rank)
-	case "demote_storage":
-		return b.groups() + ", in a planned move"
+	case "demote_storage", "ensure_replication":
+		return b.withGroups("consistency group %s, in a planned move", hook)
 	case "promote_storage", "reverse_replication":
-		return b.groups()
+		return b.withGroups("consistency group %s", hook)
 	case "before_import", "after_import":
-		return "its storage domains"
+		return b.withGroups("its storage domains of consistency group %s", hook)
 	case "confirm_source_down", "before_run", "after_run", "on_error":
 		return "the run"
 	}
 	return "" // no built-in workflow calls it
 }
 
-func (b *explaining) groups() string {
+// withGroups names those consistency groups that the VM lies on and the handler is for; "" where there is none. Where nobody knows on
+// which it lies, they are all that the handler is for.
+func (b *explaining) withGroups(format string, hook plans.Hook) string {
 	var list []string
-	if record := b.vm.Known.Record; record != nil {
-		for _, domain := range b.plan.StorageDomains {
-			on := slices.ContainsFunc(record.Disks, func(d plans.InventoryDisk) bool { return slices.Contains(d.StorageDomainIDs, domain.ID) })
-			if name := group(domain); on && !slices.Contains(list, name) {
-				list = append(list, name)
-			}
+	for _, name := range b.groups() {
+		if stdlib.ServesGroup(hook.Point, hook.Groups, name) {
+			list = append(list, name)
 		}
 	}
 	if len(list) == 0 {
-		return "each consistency group"
+		return ""
 	}
-	return "consistency group " + strings.Join(list, ", ")
+	return fmt.Sprintf(format, strings.Join(list, ", "))
+}
+
+func (b *explaining) groups() []string {
+	record := b.vm.Known.Record
+	if record == nil {
+		return b.plan.Groups()
+	}
+	var list []string
+	for _, domain := range b.plan.StorageDomains {
+		on := slices.ContainsFunc(record.Disks, func(d plans.InventoryDisk) bool { return slices.Contains(d.StorageDomainIDs, domain.ID) })
+		if name := domain.GroupName(); on && !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 // hooks lists the handlers that a run calls for it, in the order in which a run comes to them.
 func (b *explaining) hooks() {
 	for _, point := range hookOrder {
-		subject := b.subject(point)
 		for _, hook := range b.plan.HooksAt(point) {
+			subject := b.subject(hook)
 			if subject == "" {
 				continue
 			}
@@ -191,6 +206,6 @@ func (b *explaining) hooks() {
 
 // hookOrder is the order in which the built-in workflows come to the hook points.
 var hookOrder = []string{
-	"before_run", "before_stop", "after_stop", "confirm_source_down", "demote_storage", "promote_storage", "before_import", "after_import",
+	"before_run", "ensure_replication", "before_stop", "after_stop", "confirm_source_down", "demote_storage", "promote_storage", "before_import", "after_import",
 	"before_register", "after_register", "before_rank", "before_start", "after_start", "verify_vm", "after_rank", "reverse_replication", "after_run", "on_error",
 }

@@ -118,7 +118,7 @@ end`, 0, "vm4 | vm1 | vm2 vm3", nil},
 }
 
 // startedInGroups compares the order of starts with groups of names divided by "|"; inside a group any order will do.
-func startedInGroups(t *testing.T, started []string, want string) {
+func startedInGroups(t testing.TB, started []string, want string) {
 	t.Helper()
 	all := started
 	for group := range strings.SplitSeq(want, "|") {

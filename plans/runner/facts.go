@@ -16,7 +16,7 @@ func gather(survey *plans.Survey, planned bool) (*stdlib.Facts, error) {
 	plan := survey.Plan
 	facts := &stdlib.Facts{
 		Schema: stdlib.FactsSchema, Action: survey.Action, Plan: plan.Name, Source: survey.Source, Target: survey.Target,
-		Planned: planned, Taken: survey.At, LeaseExpiry: plan.LeaseExpiry.Seconds(),
+		Planned: planned, Own: survey.Own(), Taken: survey.At, LeaseExpiry: plan.LeaseExpiry.Seconds(),
 	}
 	if planned && !survey.Live() {
 		return nil, fmt.Errorf("a planned %s needs site %s, which could not be read", survey.Action, survey.Source)
@@ -47,7 +47,7 @@ func gather(survey *plans.Survey, planned bool) (*stdlib.Facts, error) {
 		if known.Record != nil {
 			describe(&fact, known.Record, survey.Source)
 		}
-		if survey.Action != plans.ActionClean {
+		if plans.Moves(survey.Action) {
 			missing = cmp.Or(missing, place(&fact, survey, vm))
 		}
 		facts.VMs = append(facts.VMs, fact)
@@ -96,6 +96,10 @@ func domainFact(survey *plans.Survey, domain plans.StorageDomain) (stdlib.FactDo
 	from, to := domain.Side(survey.Source), domain.Side(survey.Target)
 	fact.Source = stdlib.FactPlace{DataCenter: from.DataCenter, Address: from.Place.Address, Path: from.Place.Path, DataCenterID: survey.AttachedIn(survey.Source, domain.ID)}
 	fact.Target = stdlib.FactPlace{DataCenter: to.DataCenter, Address: to.Place.Address, Path: to.Place.Path}
+	if survey.Own() { // where it is; nothing is known about it where it is not
+		fact.Target.DataCenterID = survey.AttachedIn(survey.Target, domain.ID)
+		return fact, nil
+	}
 	if survey.Action == plans.ActionClean {
 		if fact.Target.DataCenterID = survey.AttachedIn(survey.Target, domain.ID); fact.Target.DataCenterID == "" {
 			fact.Target.DataCenterID, _ = survey.DataCenterID(to.DataCenter)

@@ -9,7 +9,7 @@ import (
 // questions lists what the built-in workflow will ask a person: each question that has no recorded step, so that answers can be given
 // with the resume.
 func (p *Preview) questions(info *engine.RunInfo, facts *stdlib.Facts, text *planText) {
-	if facts.Action == plans.ActionClean || text.plan.Workflows[facts.Action] != nil {
+	if !plans.Moves(facts.Action) || text.plan.Workflows[facts.Action] != nil {
 		return
 	}
 	recorded := map[string]bool{}

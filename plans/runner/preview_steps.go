@@ -173,7 +173,7 @@ func (p *Preview) unrecordedHooks(info *engine.RunInfo, facts *stdlib.Facts, tex
 
 // hookSubjects are the objects that the built-in workflow calls a hook point for; sure is false where it depends on what the run finds.
 func hookSubjects(point string, info *engine.RunInfo, facts *stdlib.Facts) (subjects []engine.Subject, sure bool) {
-	if facts.Action == plans.ActionClean && point != "before_run" && point != "after_run" {
+	if !plans.Moves(facts.Action) && point != "before_run" && point != "after_run" {
 		return nil, true
 	}
 	switch point {

@@ -29,12 +29,13 @@ import (
 type Options struct {
 	Env      engine.Env
 	PlanFile string
-	Action   string // failover, failback or clean
+	Action   string // failover, failback, clean, or the name of an action of the plan's own
 	// Planned makes the source take part: its VMs are shut down there and its storage is released before the target takes over.
 	Planned bool
 	// Quarantine lets a planned action leave VMs at the source that nobody can shut down, with what shares their storage domains.
 	Quarantine bool
-	// Site is the site that the action clean cleans.
+	// Site is the site that the action clean cleans, or where an action of the plan's own works; "" for one of those is the site that has
+	// the plan's VMs, by what both engines say.
 	Site string
 	// AcceptLoss is 'NAME: REASON', a person's word that data which the copy may lack is given up; "" for none.
 	AcceptLoss string
@@ -105,6 +106,7 @@ type Options struct {
 // Totals says how much a run has before it, and what earlier attempts have reached of it.
 type Totals struct {
 	StorageDomains, VMs int
+	Own                 bool            // an action of the plan's own: its target is the site that has the VMs
 	Board               []engine.Status // of the target's objects
 }
 
@@ -214,7 +216,11 @@ func Start(soft, hard context.Context, o Options) *Result {
 			return err
 		}
 		var err error
-		t.Release(func() { err = a.prepare(t.Ctx()) })
+		t.Release(func() {
+			if err = a.findSite(t.Ctx()); err == nil {
+				err = a.prepare(t.Ctx())
+			}
+		})
 		if err != nil {
 			return err
 		}
@@ -292,18 +298,6 @@ func (a *attempt) restoreOptions(head engine.Head) error {
 	return nil
 }
 
-// knowsAction refuses what this version cannot run, before anything is done.
-func (a *attempt) knowsAction() error {
-	if slices.Contains([]string{plans.ActionFailover, plans.ActionFailback, plans.ActionClean}, a.Action) {
-		return nil
-	}
-	if a.plan.Actions[a.Action] != nil || a.plan.Workflows[a.Action] != nil {
-		return invalid("not-in-this-version", "drrun failover "+a.PlanFile+" is what it runs",
-			fmt.Errorf("the plan defines the action %q, and this version of drrun runs no action of a plan's own; nothing was done", a.Action))
-	}
-	return invalid("unknown-action", "drrun failover "+a.PlanFile+" is what it runs", fmt.Errorf("there is no action %q; nothing was done", a.Action))
-}
-
 func (a *attempt) within(soft, hard context.Context, name string, main func(*engine.Task) error) error {
 	a.hard = hard
 	return engine.NewScheduler(a.Env).Run(soft, hard, name, main)
@@ -340,8 +334,8 @@ func (a *attempt) load(t *engine.Task) error {
 	}
 	if len(diagnostics) > 0 {
 		a.result.Findings = plans.FromDiagnostics(diagnostics)
+		a.report(a.result.Findings)
 		if plan == nil || slices.ContainsFunc(diagnostics, func(d *lua.Diagnostic) bool { return d.Severity == "" || d.Severity == plans.SeverityError }) {
-			a.report(a.result.Findings)
 			return invalid("plan", "correct the plan, then: drrun check "+a.PlanFile, fmt.Errorf("the plan %s has errors; nothing was done", a.PlanFile))
 		}
 	}
@@ -380,11 +374,11 @@ func (a *attempt) report(findings []plans.Finding) {
 	}
 }
 
-// directions names the sites of the action: what is left and what takes over. A rollback goes the other way; a site that is cleaned
-// stands where the target of a move to it would.
+// directions names the sites of the action: what is left and what takes over. A rollback goes the other way; a site that is cleaned, or
+// that an action of the plan's own works on, stands where the target of a move to it would.
 func (a *attempt) directions() (source, target string) {
 	switch {
-	case a.Action == plans.ActionClean:
+	case a.Site != "": // a clean, or an action of the plan's own
 		return plans.Other(a.Site), a.Site
 	case (a.Action == plans.ActionFailback) != a.rollback:
 		return plans.Secondary, plans.Primary
@@ -456,7 +450,11 @@ func (a *attempt) look(facts *stdlib.Facts) func(context.Context) (bool, []strin
 		if a.session != nil {
 			domains = a.session.Moving()
 		}
-		return look(ctx, a.source, domains, func(id string) bool { return a.tookOut(facts.Source, id) })
+		answers, held, words := look(ctx, a.source, domains, func(id string) bool { return a.tookOut(facts.Source, id) || facts.LivesAtTarget(id) })
+		if facts.Own && answers && len(held) == 0 {
+			words = "its engine answers and has no storage domain of the plan in use"
+		}
+		return answers, held, words
 	}
 }
 
@@ -681,6 +679,9 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 			return nil, invalid("confirmation", "", err)
 		}
 	}
+	if facts.Own { // it is asked for when the action starts something
+		return confirmation, nil
+	}
 	gate := stdlib.NewGate(a.Env.Clock, facts.Source, time.Second, a.look(facts), nil)
 	if confirmation != nil {
 		if err := gate.Confirm(*confirmation); err != nil {
@@ -723,7 +724,7 @@ func (a *attempt) canAnswer(name string) bool { return a.CanAnswer != nil && a.C
 
 // precheckAnswers refuses where the run would stop for want of an answer about the storage.
 func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
-	if a.DryRun || facts.Action == plans.ActionClean || a.plan.Workflows[a.Action] != nil {
+	if a.DryRun || !plans.Moves(facts.Action) || a.plan.Workflows[a.Action] != nil {
 		return nil
 	}
 	for _, domain := range facts.Domains {
@@ -818,7 +819,7 @@ func (a *attempt) newSession(run *engine.Run, facts *stdlib.Facts) *stdlib.Sessi
 		})
 	}
 	for _, vm := range a.plan.VMs {
-		s.Conditions[vm.ID] = vm.Boot
+		s.Conditions[vm.ID] = vm.Boot.For(facts.Action)
 	}
 	return s
 }
@@ -857,7 +858,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	}
 	if a.Began != nil {
 		board := slices.Collect(maps.Values(facts.TargetStates(a.run.Board())))
-		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs), Board: board})
+		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs), Own: facts.Own, Board: board})
 	}
 	a.session = s
 	s.Begin()
@@ -876,6 +877,11 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 		name = "rollback"
 	}
 	workflow := a.plan.Workflows[name]
+	if a.session.Facts.Own {
+		if workflow = a.plan.Actions[a.Action]; workflow == nil {
+			return a.unknownAction()
+		}
+	}
 	if workflow == nil {
 		builtin, err := a.runtime.Require(t, "dr."+name)
 		if err != nil {
@@ -895,7 +901,7 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 		_, err = workflow.Call(t, ctx)
 	}
 	defer func() { a.tellNotRedone(err == nil) }()
-	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
+	if err == nil && a.session.Dry == nil && plans.Moves(a.session.Facts.Action) {
 		a.session.SayUnreached()
 		t.Release(func() { a.session.SayUnrepaired(t.Ctx()) })
 	}
@@ -904,13 +910,16 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 	}
 	domains, vms := boardOf(a.run.Board(), a.session.Facts)
 	if err == nil {
-		_, err = a.session.RunHook(t, "after_run", subject, stdlib.Decoded(map[string]any{"status": statusOf(a.session.Facts.Action, domains, vms), "storage_domains": domains, "vms": vms}))
+		_, err = a.session.RunHook(t, "after_run", subject, stdlib.Decoded(map[string]any{"status": statusOf(a.session.Facts, domains, vms), "storage_domains": domains, "vms": vms}))
 	}
 	return err
 }
 
 // lookAgain looks at the source once more when the workflow is over: one that came back behind the last start is not passed over.
 func (a *attempt) lookAgain(ctx context.Context) {
+	if _, asked := a.session.Gate.Answers(); a.facts.Own && !asked { // it has started nothing
+		return
+	}
 	verdict, err := a.session.Gate.Require(ctx)
 	if err == nil || !verdict.Answers {
 		return
@@ -918,8 +927,8 @@ func (a *attempt) lookAgain(ctx context.Context) {
 	a.session.Skip(fmt.Sprintf("the %s answers again and its VMs may be running: %s", a.facts.Source, verdict.Why))
 }
 
-func statusOf(action string, domains, vms []ObjectResult) string {
-	if complete(action, domains, vms) {
+func statusOf(facts *stdlib.Facts, domains, vms []ObjectResult) string {
+	if complete(facts, domains, vms) {
 		return StatusDone
 	}
 	return StatusPartial

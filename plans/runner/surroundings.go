@@ -8,6 +8,10 @@ import (
 
 // surroundings are what the modules for hooks see of this attempt. While the plan is being loaded there is no session.
 func (a *attempt) surroundings() stdlib.Surroundings {
+	absent := ""
+	if a.trial != nil && a.PlanFile == "" {
+		absent = "there is no plan here: drrun console PLAN.lua"
+	}
 	return stdlib.Surroundings{
 		Session: func() *stdlib.Session {
 			if a.session == nil && a.trial != nil {
@@ -16,6 +20,7 @@ func (a *attempt) surroundings() stdlib.Surroundings {
 			}
 			return a.session
 		},
+		Absent: absent,
 		Folder: filepath.Dir(a.PlanFile),
 		Getenv: a.Secrets.Env,
 	}

@@ -28,7 +28,8 @@ type Trial struct {
 	run     *engine.Run
 	session *stdlib.Session // nil until something needs it
 
-	inventoryErr error // why the facts tell no more than the plan
+	inventoryErr error // why the facts tell no more than the plan; nil where they do, and when that was said
+	looking      bool  // for a completion or for help: nothing is said meanwhile
 }
 
 // TrialOptions say how a trial goes on.
@@ -69,7 +70,51 @@ func NewTrial(soft, hard context.Context, o Options, t TrialOptions) (*Trial, *R
 		}
 	}
 	trial.scope = a.runtime.NewScope(given)
+	trial.scope.Classes, trial.scope.Texts = stdlib.Classes(), trial.texts
 	return trial, nil
+}
+
+// texts are what is known to stand in quotes as an argument of a primitive.
+func (t *Trial) texts(fn, param string) []string {
+	var names []string
+	switch {
+	case param == "point":
+		return stdlib.HookPointNames()
+	case fn == "site":
+		return []string{plans.Primary, plans.Secondary}
+	case t.a.plan == nil:
+	case fn == "vm":
+		for _, vm := range t.a.plan.VMs {
+			names = append(names, vm.Name)
+		}
+	case fn == "storage_domain" || fn == "import_domain":
+		for _, domain := range t.a.plan.StorageDomains {
+			names = append(names, domain.Name)
+		}
+	}
+	return names
+}
+
+// Complete returns what can stand at the end of a text, and where the word begins that it would replace. It asks no engine.
+func (t *Trial) Complete(ctx context.Context, text string) (from int, words []string) {
+	t.looking = true
+	defer func() { t.looking = false }()
+	_ = t.a.within(ctx, ctx, "complete", func(task *engine.Task) error { // nothing is run that could fail
+		from, words = t.scope.Complete(task, text)
+		return nil
+	})
+	return from, words
+}
+
+// Help returns what is declared of a function, a class or a module, "" for nothing.
+func (t *Trial) Help(ctx context.Context, name string) (text string) {
+	t.looking = true
+	defer func() { t.looking = false }()
+	_ = t.a.within(ctx, ctx, "help", func(task *engine.Task) error { // likewise
+		text = t.scope.Help(task, name)
+		return nil
+	})
+	return text
 }
 
 // Findings are the warnings about the plan.
@@ -121,7 +166,8 @@ func (t *Trial) inSession(of func(*stdlib.Session) any) func(*engine.Task) (any,
 
 // context gives ctx, and says where its facts tell little.
 func (t *Trial) context(s *stdlib.Session) any {
-	if t.inventoryErr != nil {
+	if t.inventoryErr != nil && !t.looking {
+		defer func() { t.inventoryErr = nil }()
 		t.say(fmt.Sprintf("warning: %v: ctx.facts tells only what the plan does", t.inventoryErr))
 	}
 	return s.Context()

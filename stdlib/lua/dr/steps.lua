@@ -337,6 +337,37 @@ function steps.stop_source(ctx)
   end
 end
 
+---For an action of the plan's own: the VMs that are up at ctx.target are shut down there, in descending ranks, with HA off so that the
+---engine does not start them again. steps.boot starts those that ran before, and steps.repair gives them back their HA.
+function steps.shut_down(ctx)
+  ctx:stage("shut down " .. ctx.target.name)
+  local there, ranks, order = vms_at(ctx, ctx.target), {}, {}
+  for _, fact in ipairs(ctx.facts.vms) do
+    local now = there[fact.id]
+    if now and now.status ~= "down" and not ctx.target:vm(fact.id).started_by_run then
+      if not ranks[fact.rank] then
+        ranks[fact.rank] = {}
+        order[#order + 1] = fact.rank
+      end
+      table.insert(ranks[fact.rank], fact)
+    end
+  end
+  table.sort(order, function(a, b) return a > b end)
+  for _, number in ipairs(order) do
+    ctx:stage("shut down rank " .. number)
+    local rest = ranks[number]
+    while #rest > 0 do
+      local wave
+      wave, rest = nobody_needs(rest)
+      ctx:parallel(wave, function(fact)
+        local vm = ctx.target:vm(fact.id)
+        if there[fact.id].ha then vm:set_ha { enabled = false } end
+        vm:shutdown()
+      end, { limit = 8 })
+    end
+  end
+end
+
 -- The VM whose comment is changed so that the engine writes the domain's OVF store once more.
 local function vm_to_touch(ctx, domain, there)
   for _, fact in ipairs(ctx.facts.vms) do
@@ -606,12 +637,13 @@ local function restore_all(ctx, there)
   end, { limit = 8 })
 end
 
----Planned: high availability with its lease, delete protection and comment become on the target what they were at the source.
+---Planned: high availability with its lease, delete protection and comment become on the target what they were at the source. In an action
+---of the plan's own: what they were when it began.
 function steps.repair(ctx)
-  if not ctx.planned and ctx.action ~= "rollback" then return end
+  if not ctx.planned and not ctx.facts.own and ctx.action ~= "rollback" then return end
   ctx:stage "repair"
   local there = vms_at(ctx, ctx.target)
-  if ctx.dry_run then -- registered by then, as their OVFs were written
+  if ctx.dry_run and not ctx.facts.own then -- registered by then, as their OVFs were written
     there = {}
     for _, fact in ipairs(ctx.facts.vms) do there[fact.id] = {} end
     for _, domain in ipairs(ctx.facts.storage_domains) do
