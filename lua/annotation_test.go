@@ -19,8 +19,8 @@ func TestBaseLibrary(t *testing.T) {
 	var there []string
 	for key, value := rt.builtins.Next(glua.LNil); key != glua.LNil; key, value = rt.builtins.Next(key) {
 		name := key.String()
-		if name == joinName {
-			continue
+		if name == joinName || name == concatName {
+			continue // no plan can write these names
 		}
 		there = append(there, name)
 		if library, ok := value.(*glua.LTable); ok {

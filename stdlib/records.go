@@ -26,7 +26,7 @@ func factRecords() []lua.Record {
 	}
 	return []lua.Record{
 		structRecord[Facts](names, "What a run decides by, fixed before its first change.", map[string]string{
-			"schema": "Layout of the facts.", "action": "The action.", "plan": "Name of the plan.", "source": "Name of the site that is left.",
+			"schema": "Layout of the facts.", "action": "The action.", "own": "The action is one of the plan's own: nothing moves, and the target has the VMs.", "plan": "Name of the plan.", "source": "Name of the site that is left.",
 			"target": "Name of the site that takes over.", "planned": "The source takes part: its VMs are shut down and its storage is released.",
 			"quarantine": "What cannot be released stays at the source of a planned move.", "taken": "When the facts were taken, RFC 3339.",
 			"moved_at": "Failback and clean: when the VMs had left the target, RFC 3339.", "run_set": "Where it is known from what ran.",

@@ -207,7 +207,7 @@
 ---@field mappings planned_mappings # The mappings.
 ---@field templates planned_template[] # The templates.
 ---@field vms planned_vm[] # The VMs, with the defaults filled in.
----@field actions plan_actions # Actions of the plan's own: plan.actions.NAME = function(ctx) … end, which this version keeps and does not run yet.
+---@field actions plan_actions # Actions of the plan's own: plan.actions.NAME = function(ctx) … end, run by `drrun run PLAN.lua NAME`.
 ---@field failover (fun(ctx: ctx))? # The plan's own failover; nil means the built-in one.
 ---@field failback (fun(ctx: ctx))? # The plan's own failback; nil means the built-in one.
 ---@field clean (fun(ctx: ctx))? # The plan's own clean, of drrun clean; nil means the built-in one.
