@@ -19,7 +19,7 @@ func hostile(t *testing.T, code string, steps int) error {
 	var log []string
 	files := map[string]string{"main.lua": code, "lib/victim.lua": `return { price = function() return 1 end }`}
 	rt := New(Options{
-		Modules: []Module{probeModule(&log)}, Path: []string{"lib"}, MaxSteps: steps, MaxMemory: heldMemory() + 192<<20,
+		Modules: []Module{probeModule(&log)}, Path: []string{"lib"}, MaxSteps: steps, MaxMemory: heldMemory() + 96<<20,
 		ReadFile: func(path string) ([]byte, error) {
 			text, ok := files[path]
 			if !ok {
@@ -41,7 +41,7 @@ func hostile(t *testing.T, code string, steps int) error {
 }
 
 // fewSteps end a loop in no time.
-const fewSteps = 3_000_000
+const fewSteps = 2_000_000
 
 // TestUsesUp has code that takes what it can get. Each ends with an error that says where, and none with the process.
 func TestUsesUp(t *testing.T) {

@@ -111,14 +111,14 @@ func contextMethods() []lua.Func {
 		{
 			Name: "log", Doc: "Writes a line to the run's journal and output.", Effect: lua.Pure, Params: []lua.Param{text},
 			Run: func(c *lua.Call) (any, error) {
-				session(c).Run.Note("log", engine.Subject{}, map[string]any{"text": c.String("text")})
+				session(c).Say(c.String("text"))
 				return nil, nil
 			},
 		},
 		{
 			Name: "warn", Doc: "Writes a warning to the run's journal, output and report.", Effect: lua.Pure, Params: []lua.Param{text},
 			Run: func(c *lua.Call) (any, error) {
-				session(c).Warn(engine.Subject{}, c.String("text"))
+				session(c).warnFor(engine.Subject{}, c.String("text"))
 				return nil, nil
 			},
 		},
@@ -171,6 +171,9 @@ func contextMethods() []lua.Func {
 				{Name: "text", Type: lua.String, Positional: true, Doc: "The question."},
 			},
 			Run: func(c *lua.Call) (any, error) {
+				if err := reservedQuestion(c, c.String("name")); err != nil {
+					return nil, err
+				}
 				answer, err := session(c).ask(c, engine.Question{Name: c.String("name"), Text: c.String("text"), Choices: []string{"yes", "no"}})
 				return answer == "yes", err
 			},
@@ -458,6 +461,9 @@ func promptFunc() lua.Func {
 				question.Default = c.String("default")
 			}
 			if err := promptFault(c, question); err != nil {
+				return nil, err
+			}
+			if err := reservedQuestion(c, question.Name); err != nil {
 				return nil, err
 			}
 			answer, err := session(c).askUnless(c, question, c.String("refuses"))

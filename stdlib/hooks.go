@@ -142,7 +142,7 @@ func (s *Session) runHandler(task *engine.Task, handler Handler, subject engine.
 		Key: engine.HookKey(handler.Point, handler.Name, subject), Args: args, OnCut: onCut, Subject: subject, Timeout: timeout,
 		Title: "hook " + handler.Point + " (" + handler.Name + ")",
 	}, func(ctx context.Context, retried bool) (any, error) {
-		result, err := handler.Func.CallContext(insideOf(ctx, enclosing{retried: retried}), task, s.contextFor(retried), argument, handler.Options)
+		result, err := handler.Func.CallContext(insideOf(ctx, enclosing{point: handler.Point, retried: retried}), task, s.contextFor(retried), argument, handler.Options)
 		if err != nil {
 			return nil, err
 		}
@@ -169,7 +169,7 @@ func (s *Session) RunOnError(task *engine.Task, report map[string]any) error {
 	var failed []error
 	for _, handler := range s.Hooks["on_error"] {
 		// What it changes, a message that it sends, is recorded for this attempt alone.
-		ctx := insideOf(task.Ctx(), enclosing{again: fmt.Sprintf("on_error %s attempt %d", handler.Name, s.Run.Attempt())})
+		ctx := insideOf(task.Ctx(), enclosing{point: "on_error", again: fmt.Sprintf("on_error %s attempt %d", handler.Name, s.Run.Attempt())})
 		if _, err := handler.Func.CallContext(ctx, task, s.Context(), report, handler.Options); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", handler.Name, err))
 		}

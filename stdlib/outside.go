@@ -127,6 +127,7 @@ func (o *outside) change(c *lua.Call, ch change) (any, error) {
 
 // enclosing is the durable step that Lua code runs inside of: a handler of a hook, or a ctx:step, which is recorded as a whole.
 type enclosing struct {
+	point   string // hook point of the handler; "" for a ctx:step
 	again   string // which call of a handler this is that is called in each attempt; "" for one that is recorded
 	whole   bool
 	retried bool

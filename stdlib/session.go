@@ -73,6 +73,7 @@ type Session struct {
 	imports   int      // imports under way
 	abandoned string   // why nobody may wait for another task any more; "" while they may
 	warnings  []string // said in this attempt, in order
+	said      int      // bytes that code of the plan has logged in this attempt
 	verdicts  []verdict
 	stops     map[string]bool // VMs that this attempt has been told to shut down, by id, in an action of the plan's own
 	leftOut   map[string]bool // VMs and storage domains that the workflow does not see, by id

@@ -162,7 +162,7 @@ func (a *asker) prompt(ctx context.Context, q engine.Question) (string, error) {
 	}
 	over := a.screen.prompt()
 	defer over()
-	fmt.Fprintf(a.env.Stderr, "%s\n%s> ", text, q.Name)
+	fmt.Fprintf(a.env.Stderr, "%s\n%s> ", legible(text), legible(q.Name))
 	answer, err := a.lines.read(ctx, a.model)
 	if err != nil && ctx.Err() != nil { // the cursor stands behind a prompt that nobody will answer
 		fmt.Fprintln(a.env.Stderr)
@@ -187,7 +187,7 @@ func (a *asker) secret(ctx context.Context, text string) (string, error) {
 	over := a.screen.prompt()
 	defer over()
 	restore := a.env.SaveTerminal()
-	fmt.Fprint(a.env.Stderr, text)
+	fmt.Fprint(a.env.Stderr, legible(text))
 	var answer string
 	var err error
 	read := make(chan struct{})

@@ -57,7 +57,7 @@ func writeDocument(w io.Writer, r *runner.Result) {
 // writeError writes why something was not done: what was attempted, where, what the engine said, how things stand and what to do.
 func writeError(w io.Writer, r *runner.Result) {
 	if r.Error != nil {
-		_, _ = io.WriteString(w, failureText(report.Failure(*r.Error))) // a closed pipe: there is nobody left to tell
+		_, _ = io.WriteString(w, legible(failureText(report.Failure(*r.Error)))) // a closed pipe: there is nobody left to tell
 	}
 }
 

@@ -13,7 +13,7 @@ func (inv *invocation) page(text string) {
 	words := strings.Fields(cmp.Or(pager, "less -R"))
 	program, err := exec.LookPath(words[0])
 	if height := inv.env.Height(inv.env.Stdout); err != nil || height == 0 || strings.Count(text, "\n") < height {
-		inv.screen.out(text)
+		inv.screen.styled(text)
 		return
 	}
 	command := exec.Command(program, words[1:]...)
@@ -21,7 +21,7 @@ func (inv *invocation) page(text string) {
 	command.Stdout, command.Stderr = inv.env.Stdout, inv.env.Stderr
 	// A reader that leaves in the middle ends the pager with an error too; only one that could not begin has shown nothing.
 	if err := command.Start(); err != nil {
-		inv.screen.out(text)
+		inv.screen.styled(text)
 		return
 	}
 	_ = command.Wait()

@@ -142,7 +142,7 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 			writeError(inv.env.Stderr, r)
 			return
 		}
-		writeRun(inv.env.Stdout, r, state)
+		writeRun(legibleWriter{inv.env.Stdout}, r, state)
 	}
 	var onFailure func(context.Context, runner.Failure) runner.Decision
 	if inv.env.interactive() {

@@ -319,8 +319,8 @@ func (a *attempt) newRuntime() {
 		Path:     append([]string{folder, filepath.Join(folder, "lib")}, a.LibDirs...),
 		ReadFile: a.readFile,
 		Print: func(text string) {
-			if a.run != nil {
-				a.run.Note("log", engine.Subject{}, map[string]any{"text": text})
+			if a.session != nil {
+				a.session.Say(text)
 			} else if a.trial != nil {
 				a.trial.say(text)
 			}
