@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"drrun/plans"
+	"drrun/plans/codes"
 	"drrun/plans/report"
 	"drrun/plans/runner"
 )
@@ -148,6 +149,9 @@ func writeRun(w io.Writer, r *runner.Result, stateDir string) {
 	if r.Error != nil {
 		fmt.Fprintln(w)
 		writeError(w, r)
+		if _, known := codes.Find(r.Error.Code); known && r.Run != "" {
+			fmt.Fprintf(w, "  more:  drrun explain %s\n", r.Error.Code)
+		}
 	}
 	if r.Run != "" {
 		fmt.Fprintf(w, "\nrun %s: %s\n", r.Run, runDir(stateDir, r.Run))

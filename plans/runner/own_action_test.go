@@ -1,7 +1,9 @@
 package runner_test
 
 import (
+	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -272,5 +274,43 @@ func TestOwnActionInADryRun(t *testing.T) {
 	}
 	if len(p.changes()) > 0 {
 		t.Error("it changed something")
+	}
+}
+
+// TestOwnActionExample runs each action of the example.
+func TestOwnActionExample(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../examples/own-actions/plan.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		action, states string
+		started        int
+	}{
+		{"patch_night", "up up up", 3},
+		{"rolling_restart", "up up up", 3},
+		{"start_rank_0", "untouched untouched untouched", 0},
+		{"what_runs", "untouched untouched untouched", 0},
+	} {
+		t.Run(c.action, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, 16, lab.TwoSitesOptions{})
+			p.write("/site/plan.lua", regexp.MustCompile(`ca_file = "[a-z-]+.pem"`).ReplaceAllString(string(text), "insecure = true"))
+			before := p.described("primary")
+			r := p.own(c.action, nil)
+			expect(t, r, 0)
+			var states []string
+			for _, vm := range r.VMs {
+				states = append(states, vm.Status)
+			}
+			if got := strings.Join(states, " "); got != c.states || len(p.started()) != c.started {
+				t.Errorf("the VMs are %s, want %s; started %v", got, c.states, p.started())
+			}
+			if after := p.described("primary"); !reflect.DeepEqual(after, before) {
+				t.Errorf("the VMs are\n%v\nwere\n%v", after, before)
+			}
+			p.sound("primary", nil)
+		})
 	}
 }
