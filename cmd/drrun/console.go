@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"drrun/engine"
 	"drrun/lua"
+	"drrun/ovirt"
 	"drrun/plans/report"
 	"drrun/plans/runner"
 )
@@ -26,20 +29,32 @@ next line. The tabulator completes variables, fields, methods, named arguments, 
 declared of a function. Ctrl-C drops the line, or ends what runs; Ctrl-D leaves. Without a terminal, lines are read from the standard input.
 
 It changes nothing: a call that would is refused (code read-only). Engines and passwords are asked when a line first needs them; ctx is as
-in drrun eval. The lines are kept in the state folder, but for those that begin with a space or seem to hold a password.
+in drrun eval.
+
+With --write changes are made, and the console is a run of its own: it checks the plan against both sites first, takes the locks on its
+storage domains here and in the engines, keeps every line and every change in its journal, and has a report (drrun show, drrun report). The
+rules of every run hold: only objects of the plan are touched, a VM starts only on evidence that the source cannot run it, and the source
+is changed only with --planned. It leads from the primary to the secondary, with --failback the other way. Hooks run only where you call
+them. It ends with the console; one that was cut off is closed with drrun abort.
+
+The lines are kept in the state folder, but for those that begin with a space or seem to hold a password.
 
 Without a plan there are dr, require and what only computes.
 
 EXAMPLES
 drrun console plan.lua
 drrun console
+drrun console plan.lua --write --planned
 echo 'for _, vm in ipairs(plan.vms) do print(vm.name, primary:vm(vm.name):status()) end' | drrun console plan.lua
 `
 
 func newConsoleCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
 		Name: "console", Usage: "a Lua prompt on a plan and its sites", UsageText: "drrun console [PLAN.lua] [flags]", Description: consoleHelp,
-		Flags: append(trialFlags(), stateFlag(), jsonFlag()),
+		Flags: slices.Concat([]cli.Flag{
+			&cli.BoolFlag{Name: "write", Usage: "make changes, as a run of its own; the flags about runs below go with it"},
+			&cli.BoolFlag{Name: "planned", Usage: "with --write: the source is alive, and may be changed too"},
+		}, trialFlags(), runFlags()),
 		Action: func(c *cli.Context) error {
 			path := []string{"drrun", "console"}
 			plan := ""
@@ -50,10 +65,77 @@ func newConsoleCommand(inv *invocation) *cli.Command {
 				}
 				plan = args[0]
 			}
-			inv.result = runConsole(c.Context, trialOptionsOf(c, plan), inv)
+			o := consoleOptions{trialOptions: trialOptionsOf(c, plan), run: runOptionsOf(c, inv), Planned: c.Bool("planned")}
+			if !c.Bool("write") {
+				for _, name := range onlyWithWrite {
+					if c.IsSet(name) {
+						return usage("--%s goes with --write: without it nothing is changed", name).of(path)
+					}
+				}
+				inv.result = runConsole(c.Context, o.trialOptions, inv)
+				return nil
+			}
+			if plan == "" {
+				return usage("--write needs a plan: it changes only what the plan names").hinted("drrun console PLAN.lua --write").of(path)
+			}
+			inv.result = runWritingConsole(c.Context, o, inv)
 			return nil
 		},
 	}
+}
+
+// onlyWithWrite are the flags that mean nothing where nothing is changed.
+var onlyWithWrite = []string{"planned", "confirm-source-down", "accept-loss", "confirm-stale", "answer", "yes", "wait-for-answers", "break-lock", "mirror"}
+
+type consoleOptions struct {
+	trialOptions
+	run     runOptions
+	Planned bool
+}
+
+// runWritingConsole is runConsole for a console that is a run.
+func runWritingConsole(ctx context.Context, o consoleOptions, inv *invocation) *runner.Result {
+	options, over, problem := inv.runnerOptions(o.run)
+	if problem != nil {
+		return problem.of([]string{"drrun", "console"}).result()
+	}
+	defer over()
+	if o.ParamsFile != "" {
+		var err error
+		if options.ParamsFile, err = options.Env.FS.ReadFile(o.ParamsFile); err != nil {
+			return unreadable("--params", o.ParamsFile, err)
+		}
+	}
+	options.PlanFile, options.LibDirs, options.ParamOverrides, options.Planned, options.Backwards = o.Plan, o.Libs, o.Params, o.Planned, o.Failback
+	options.Observe, options.Began = func(e engine.Event) { inv.screen.line(changeText(e)) }, nil
+	inv.human = func(r *runner.Result) {
+		if r.Run != "" {
+			inv.screen.out(strings.Join(append(slices.Concat(r.Verdicts, warned(r.Warnings)), ""), "\n"))
+			inv.screen.out(fmt.Sprintf("run %s: %s; what was done: drrun show %s%s\n", r.Run, outcomeWords(r.Status, r.Exit), r.Run, stateArgument(o.State)))
+		}
+		writeError(inv.env.Stderr, r)
+	}
+	c := &console{inv: inv, outputs: []consoleOutput{}}
+	result := runner.Console(ctx, hard(ctx), options, runner.TrialOptions{Said: inv.screen.line}, func(trial *runner.Trial) error {
+		c.trial = trial
+		return c.talk(ctx, o.Plan+" (run "+trial.RunID()+"): what you type CHANGES the sites of the plan.", o.trialOptions, options.Env)
+	})
+	return withExtra(located(result, o.run), "inputs", c.outputs)
+}
+
+// changeText says what a run that is typed does; "" for what nobody has to be told.
+func changeText(e engine.Event) string {
+	switch e.Kind {
+	case "log", "verdict":
+		return e.Text
+	case "warning":
+		return "warning: " + e.Text
+	case "intent":
+		if slices.Contains([]string{ovirt.KindVM, ovirt.KindStorageDomain, ovirt.KindTemplate, ovirt.KindNIC, ovirt.KindHost}, e.Subject.Kind) {
+			return fmt.Sprintf("%s: %s %s", e.Subject.Site, e.Text, e.Subject.Name)
+		}
+	}
+	return ""
 }
 
 func runConsole(ctx context.Context, o trialOptions, inv *invocation) *runner.Result {
@@ -70,21 +152,11 @@ func runConsole(ctx context.Context, o trialOptions, inv *invocation) *runner.Re
 		return wrong
 	}
 	c := &console{inv: inv, trial: trial, outputs: []consoleOutput{}}
-	history := &consoleHistory{}
-	if inv.env.interactive() {
-		state, problem := inv.env.stateDir(o.State)
-		if problem != nil {
-			return problem.result()
-		}
-		var err error
-		if history, err = openHistory(inv.env.wall(), state); err != nil {
-			inv.screen.line("warning: " + err.Error())
-		}
-		defer history.close()
-		inv.screen.line(greeting(o.Plan))
+	about := o.Plan
+	if about == "" {
+		about = "no plan"
 	}
-	c.editor = newLineEditor(inv.env, options.Env, history, func(text string) (int, []string) { return c.complete(ctx, text) })
-	readErr := c.loop(ctx)
+	readErr := c.talk(ctx, about+": nothing is changed here.", o, options.Env)
 	result := trial.End(context.WithoutCancel(ctx), nil)
 	result.Action, result.Findings = "console", nil
 	if readErr != nil && ctx.Err() != nil {
@@ -96,14 +168,6 @@ func runConsole(ctx context.Context, o trialOptions, inv *invocation) *runner.Re
 	}
 	result.Action = "console"
 	return withExtra(result, "inputs", c.outputs)
-}
-
-func greeting(plan string) string {
-	about := "no plan"
-	if plan != "" {
-		about = plan
-	}
-	return "drrun console on " + about + ": nothing is changed here. Tab completes, :help NAME explains, Ctrl-D leaves."
 }
 
 // console is a prompt and what was typed at it.
@@ -129,6 +193,25 @@ type consoleProblem struct {
 	Message string  `json:"message"`
 	Pos     lua.Pos `json:"pos"`
 	Hint    string  `json:"hint,omitempty"`
+}
+
+// talk opens the prompt and answers until it is left.
+func (c *console) talk(ctx context.Context, about string, o trialOptions, model engine.Env) error {
+	history := &consoleHistory{}
+	if c.inv.env.interactive() {
+		state, problem := c.inv.env.stateDir(o.State)
+		if problem != nil {
+			return problem
+		}
+		var err error
+		if history, err = openHistory(c.inv.env.wall(), state); err != nil {
+			c.inv.screen.line("warning: " + err.Error())
+		}
+		defer history.close()
+		c.inv.screen.line("drrun console on " + about + " Tab completes, :help NAME explains, Ctrl-D leaves.")
+	}
+	c.editor = newLineEditor(c.inv.env, model, history, func(text string) (int, []string) { return c.complete(ctx, text) })
+	return c.loop(ctx)
 }
 
 // loop reads and answers until there is nothing more to read.

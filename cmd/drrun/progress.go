@@ -131,6 +131,8 @@ func (p *progress) words(e engine.Event) string {
 		return p.questionWords(e)
 	case "warning":
 		return "warning: " + e.Text
+	case runner.InputNote:
+		return "typed: " + oneLine(e.Text)
 	case "evidence":
 		return p.evidenceWords(e)
 	case "confirmation":

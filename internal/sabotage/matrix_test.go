@@ -66,6 +66,7 @@ var witnesses = map[sabotage.Switch][]witness{
 	sabotage.BlindHosts:       {runner("TestBlindHostKeepsTheAttachAway")},
 
 	sabotage.WriteAnything:   {{"stdlib", "TestWriteHook"}},
+	sabotage.TrialMayChange:  {runner("TestTrialChangesNothing")},
 	sabotage.PermitsIgnored:  {{"stdlib", "TestWriteHook"}},
 	sabotage.IntentNotSynced: {runner("TestCrashMatrix")},
 	sabotage.StepRepeated:    {runner("TestCrashMatrix")},

@@ -37,8 +37,11 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 		r.Exit, r.Status = ExitDone, StatusDone
 		r.DryRun = &DryRunResult{Calls: a.session.Dry.Calls(), Assumed: a.session.Dry.Assumed()}
 		r.Verdicts = append(r.Verdicts, "dry run: nothing was changed")
-	case a.session == nil || complete(a.facts, r.StorageDomains, r.VMs) && len(skipped) == 0:
+	case a.session == nil || (a.Action == ActionConsole || complete(a.facts, r.StorageDomains, r.VMs)) && len(skipped) == 0:
 		r.Exit, r.Status = ExitDone, StatusDone
+	case a.Action == ActionConsole:
+		r.Exit, r.Status = ExitPartial, StatusPartial
+		r.Error = &ErrorResult{Code: "partial", Message: "it is not known what became of all changes: " + strings.Join(skipped, "; "), Hint: "see where everything is: drrun status " + a.PlanFile}
 	default:
 		r.Exit, r.Status = ExitPartial, StatusPartial
 		r.Error = &ErrorResult{Code: "partial", Message: a.unfinishedObjects(skipped), Hint: a.afterPart()}
@@ -221,7 +224,7 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 	}
 	if r.Status == StatusStopped || r.Status == StatusInterrupted && a.run != nil || r.Status == StatusInternal && a.changed() {
 		next := a.nextCommand()
-		if strings.Contains(r.Error.Hint, confirmFlag) && !strings.Contains(next, confirmFlag) {
+		if strings.Contains(r.Error.Hint, confirmFlag) && a.Action != ActionConsole && !strings.Contains(next, confirmFlag) {
 			next += confirmAnew
 		}
 		var inPlan *lua.Diagnostic

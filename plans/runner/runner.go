@@ -34,6 +34,8 @@ type Options struct {
 	Planned bool
 	// Quarantine lets a planned action leave VMs at the source that nobody can shut down, with what shares their storage domains.
 	Quarantine bool
+	// Backwards makes a console lead from the secondary to the primary.
+	Backwards bool
 	// Site is the site that the action clean cleans, or where an action of the plan's own works; "" for one of those is the site that has
 	// the plan's VMs, by what both engines say.
 	Site string
@@ -249,6 +251,10 @@ func (a *attempt) takeUp(soft, hard context.Context, id string, prepare func(con
 		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
 	}
 	a.Action, a.result.Plan = info.Head.Action, info.Head.Plan
+	if a.Action == ActionConsole {
+		return a.conclude(soft, refuse("console-run", "close it as it is: drrun abort "+info.ID+", then see where everything is: drrun status "+info.Head.PlanFile,
+			fmt.Errorf("run %s was a console: what was typed there cannot be gone on with", info.ID)))
+	}
 	if !a.rollback {
 		a.result.Action = a.Action
 	}
@@ -380,7 +386,7 @@ func (a *attempt) directions() (source, target string) {
 	switch {
 	case a.Site != "": // a clean, or an action of the plan's own
 		return plans.Other(a.Site), a.Site
-	case (a.Action == plans.ActionFailback) != a.rollback:
+	case (a.Action == plans.ActionFailback || a.Backwards) != a.rollback:
 		return plans.Secondary, plans.Primary
 	}
 	return plans.Primary, plans.Secondary
@@ -490,7 +496,7 @@ func (a *attempt) siteOptions(ctx context.Context, name string) (options ovirt.O
 	if spec.Password == nil {
 		return options, fmt.Errorf("site %s has no password in the plan", name)
 	}
-	if a.trial != nil { // most of what is tried asks no engine
+	if a.trial != nil && !a.trial.writes { // most of what is tried asks no engine
 		options.FindPassword = func(ctx context.Context) (string, error) { return a.password(ctx, name) }
 		return options, nil
 	}
@@ -543,7 +549,7 @@ func (a *attempt) check(ctx context.Context, begins bool) (*plans.Survey, error)
 			a.keep(file, text)
 		}
 	}
-	options := plans.CheckOptions{Action: a.Action, Planned: a.Planned, Quarantine: a.Quarantine, Target: a.targetName(), Now: a.Env.Clock.Now(), InventoryErr: inventoryErr, Speed: a.Speed, Begins: begins}
+	options := plans.CheckOptions{Action: a.checkedAs(), Planned: a.Planned, Quarantine: a.Quarantine, Target: a.targetName(), Now: a.Env.Clock.Now(), InventoryErr: inventoryErr, Speed: a.Speed, Begins: begins}
 	sites := map[string]*ovirt.Site{}
 	reasons := map[string]error{}
 	for _, site := range []*ovirt.Site{a.source, a.target} {
@@ -672,6 +678,9 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 	if facts.Planned || facts.Action == plans.ActionClean {
 		return nil, nil
 	}
+	if a.Action == ActionConsole && a.ConfirmSourceDown == "" { // each start asks for it
+		return nil, nil
+	}
 	var confirmation *stdlib.Confirmation
 	if a.ConfirmSourceDown != "" {
 		var err error
@@ -724,7 +733,7 @@ func (a *attempt) canAnswer(name string) bool { return a.CanAnswer != nil && a.C
 
 // precheckAnswers refuses where the run would stop for want of an answer about the storage.
 func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
-	if a.DryRun || !plans.Moves(facts.Action) || a.plan.Workflows[a.Action] != nil {
+	if a.DryRun || !plans.Moves(facts.Action) || a.Action == ActionConsole || a.plan.Workflows[a.Action] != nil {
 		return nil
 	}
 	for _, domain := range facts.Domains {

@@ -1,12 +1,14 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
 	"sync"
 
 	"drrun/engine"
+	"drrun/internal/sabotage"
 	"drrun/lua"
 	"drrun/ovirt"
 	"drrun/plans"
@@ -22,6 +24,9 @@ type Trial struct {
 	a     *attempt
 	scope *lua.Scope
 	said  func(text string)
+	// writes is set for a console whose changes are made, as a run of its own.
+	writes bool
+	lost   error // why a writing console may change nothing any more
 
 	mu      sync.Mutex
 	ready   bool // the plan is loaded
@@ -47,31 +52,36 @@ func NewTrial(soft, hard context.Context, o Options, t TrialOptions) (*Trial, *R
 	a := newAttempt(o)
 	trial := &Trial{a: a, said: t.Said}
 	a.trial = trial
-	given := map[string]func(*engine.Task) (any, error){}
-	err := a.within(soft, hard, "load", func(task *engine.Task) error {
+	var dr lua.Value
+	err := a.within(soft, hard, "load", func(task *engine.Task) (err error) {
 		if o.PlanFile == "" {
 			a.newRuntime()
 		} else if err := a.load(task); err != nil {
 			return err
 		}
-		dr, err := a.runtime.RequireValue(task, "dr")
-		given["dr"] = func(*engine.Task) (any, error) { return dr, nil }
+		dr, err = a.runtime.RequireValue(task, "dr")
 		return err
 	})
 	if err != nil {
 		return nil, a.conclude(soft, err)
 	}
-	if a.plan != nil {
-		trial.ready = true
-		given["plan"] = func(*engine.Task) (any, error) { return a.plan.Object, nil }
-		given["ctx"] = trial.inSession(trial.context)
+	trial.ready = a.plan != nil
+	trial.open(dr)
+	return trial, nil
+}
+
+// open makes the scope, with the variables that it begins with.
+func (t *Trial) open(dr lua.Value) {
+	given := map[string]func(*engine.Task) (any, error){"dr": func(*engine.Task) (any, error) { return dr, nil }}
+	if t.a.plan != nil {
+		given["plan"] = func(*engine.Task) (any, error) { return t.a.plan.Object, nil }
+		given["ctx"] = t.inSession(t.context)
 		for _, name := range []string{plans.Primary, plans.Secondary} {
-			given[name] = trial.inSession(func(s *stdlib.Session) any { return s.SiteObject(name) })
+			given[name] = t.inSession(func(s *stdlib.Session) any { return s.SiteObject(name) })
 		}
 	}
-	trial.scope = a.runtime.NewScope(given)
-	trial.scope.Classes, trial.scope.Texts = stdlib.Classes(), trial.texts
-	return trial, nil
+	t.scope = t.a.runtime.NewScope(given)
+	t.scope.Classes, t.scope.Texts = stdlib.Classes(), t.texts
 }
 
 // texts are what is known to stand in quotes as an argument of a primitive.
@@ -99,7 +109,7 @@ func (t *Trial) texts(fn, param string) []string {
 func (t *Trial) Complete(ctx context.Context, text string) (from int, words []string) {
 	t.looking = true
 	defer func() { t.looking = false }()
-	_ = t.a.within(ctx, ctx, "complete", func(task *engine.Task) error { // nothing is run that could fail
+	_ = t.within(ctx, ctx, "complete", func(task *engine.Task) error { // nothing is run that could fail
 		from, words = t.scope.Complete(task, text)
 		return nil
 	})
@@ -110,7 +120,7 @@ func (t *Trial) Complete(ctx context.Context, text string) (from int, words []st
 func (t *Trial) Help(ctx context.Context, name string) (text string) {
 	t.looking = true
 	defer func() { t.looking = false }()
-	_ = t.a.within(ctx, ctx, "help", func(task *engine.Task) error { // likewise
+	_ = t.within(ctx, ctx, "help", func(task *engine.Task) error { // likewise
 		text = t.scope.Help(task, name)
 		return nil
 	})
@@ -123,11 +133,19 @@ func (t *Trial) Findings() []plans.Finding { return t.a.result.Findings }
 // Run runs an expression or statements and returns the values. name stands in front of places; each text of a trial needs another one.
 // soft ends what only looks, hard all of it.
 func (t *Trial) Run(soft, hard context.Context, name, text string) (values []lua.Value, err error) {
-	err = t.a.within(soft, hard, "trial", func(task *engine.Task) error {
+	err = t.within(soft, hard, "trial", func(task *engine.Task) error {
+		if err := t.note(task, text); err != nil {
+			return err
+		}
 		values, err = t.scope.Run(task, name, text)
 		return err
 	})
 	return values, err
+}
+
+// within runs one piece. Its contexts end with it, and those of the attempt go on.
+func (t *Trial) within(soft, hard context.Context, name string, main func(*engine.Task) error) error {
+	return engine.NewScheduler(t.a.Env).Run(soft, hard, name, main)
 }
 
 // Redact takes the secrets out of a text that are known by now.
@@ -175,6 +193,9 @@ func (t *Trial) context(s *stdlib.Session) any {
 
 // begin returns the session, made when it is first needed. It is nil while the plan is being loaded, and where there is none.
 func (t *Trial) begin() (*stdlib.Session, error) {
+	if t.a.session != nil {
+		return t.a.session, nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var err error
@@ -232,8 +253,8 @@ func (t *Trial) newSession() (*stdlib.Session, error) {
 
 // readOnlyHint says what to do about a change that is refused; "" where changes may be made.
 func (a *attempt) readOnlyHint() string {
-	if a.trial == nil {
+	if a.trial == nil || a.trial.writes || sabotage.On(sabotage.TrialMayChange) {
 		return ""
 	}
-	return "changes are made by a plan's hooks and workflows in a run: drrun failover --help"
+	return "to make changes, as a run with its locks and its journal: drrun console " + cmp.Or(a.PlanFile, "PLAN.lua") + " --write"
 }
