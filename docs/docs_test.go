@@ -85,7 +85,7 @@ func TestFind(t *testing.T) {
 	if found := Find("wait"); len(found) < 3 {
 		t.Errorf("wait finds %v, want every function of that name", topicNames(found))
 	}
-	for _, name := range []string{"", " ", "no-such-thing"} {
+	for _, name := range []string{"", " ", "no-such-thing", "blockdomains", "unknown-key"} {
 		if found := Find(name); found != nil {
 			t.Errorf("%q finds %v", name, topicNames(found))
 		}

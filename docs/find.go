@@ -58,8 +58,8 @@ func pagesBy(wanted func(*Page) bool) []Topic {
 func sectionsBy(wanted func(word string) bool) []Topic {
 	var found []Topic
 	for _, page := range Pages() {
-		if page.Name == codesPage {
-			continue // drrun explain shows them
+		if !page.hasTopics() {
+			continue
 		}
 		for _, section := range page.sections {
 			name := strings.ToLower(section.word())
@@ -71,14 +71,16 @@ func sectionsBy(wanted func(word string) bool) []Topic {
 	return found
 }
 
-const codesPage = "890-codes"
+// hasTopics tells whether the sections of a page are topics by themselves. Codes are shown by drrun explain, and where a behaviour of the
+// lab was taken from, one after the other, is a list for its makers.
+func (p *Page) hasTopics() bool { return p.Name != "890-codes" && p.Name != "820-lab-sources" }
 
 // Names lists the names of all pages, functions, hook points, modules and kinds of objects.
 func Names() []string {
 	var names []string
 	for _, page := range Pages() {
 		names = append(names, page.Topic())
-		if page.Name == codesPage {
+		if !page.hasTopics() {
 			continue
 		}
 		for _, section := range page.sections {

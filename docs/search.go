@@ -36,7 +36,7 @@ func Search(words []string) []Hit {
 
 // topic is how drrun docs is asked for the section: by its name, else by its page.
 func (s *Section) topic() string {
-	if word := strings.ToLower(s.word()); s.Level > 1 && s.Page.Name != codesPage && !strings.Contains(word, " ") {
+	if word := strings.ToLower(s.word()); s.Level > 1 && s.Page.hasTopics() && !strings.Contains(word, " ") {
 		return word
 	}
 	return s.Page.Topic()

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"drrun/plans/codes"
 )
 
 // playPage plays a page of the documentation from its beginning to its end and holds what it shows against what happens.
@@ -82,5 +84,16 @@ func TestTranscriptMatches(t *testing.T) {
 
 func TestTroubleshootingPage(t *testing.T) {
 	t.Parallel()
-	playPage(t, "../../docs/120-troubleshooting.md", 15)
+	page := playPage(t, "../../docs/120-troubleshooting.md", 15)
+	_, refusals, _ := strings.Cut(page, "\n## The run refuses to begin")
+	refusals, _, _ = strings.Cut(refusals, "\n## ")
+	rows := regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|").FindAllStringSubmatch(refusals, -1)
+	if len(rows) < 6 {
+		t.Errorf("found %d refusals only", len(rows))
+	}
+	for _, row := range rows {
+		if _, known := codes.Find(row[1]); !known {
+			t.Errorf("the page explains the code %s, of which drrun explain knows nothing", row[1])
+		}
+	}
 }
