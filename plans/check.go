@@ -81,6 +81,14 @@ func Check(ctx context.Context, p *Plan, inv *Inventory, primary, secondary *ovi
 	return c.survey, c.finish()
 }
 
+// CheckOffline is Check without the sites: what a plan and its inventory tell by themselves.
+func CheckOffline(p *Plan, inv *Inventory, o CheckOptions) (*Survey, []Finding) {
+	c := &checker{plan: p, inv: inv, o: o, targetName: o.target(), sourceName: Other(o.target())}
+	c.inventory()
+	c.compare()
+	return c.survey, c.finish()
+}
+
 // direction refuses an action that would go where everything is already.
 func (c *checker) direction() {
 	if !c.o.Begins || !Moves(c.action()) {

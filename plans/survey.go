@@ -43,6 +43,11 @@ func newSurvey(p *Plan, inv *Inventory, o CheckOptions, source, target *siteView
 	return s
 }
 
+// UnaskedSurvey is what the plan and its inventory tell by themselves, where no engine is asked; inv may be nil.
+func UnaskedSurvey(p *Plan, inv *Inventory, o CheckOptions) *Survey {
+	return newSurvey(p, inv, o, nil, nil)
+}
+
 // Own tells whether the action is one of the plan's own, which moves nothing: its target is the site that has the VMs.
 func (s *Survey) Own() bool { return !Moves(s.Action) && s.Action != ActionClean }
 
@@ -142,6 +147,9 @@ func (s *Survey) StorageDomains(site string) (domains []ovirt.StorageDomain, kno
 
 // DataCenterID returns the id of a data center of the target by its name.
 func (s *Survey) DataCenterID(name string) (string, bool) {
+	if s.target == nil {
+		return "", false
+	}
 	if dc := s.target.dataCenterNamed(name); dc != nil {
 		return dc.ID, true
 	}
@@ -150,6 +158,9 @@ func (s *Survey) DataCenterID(name string) (string, bool) {
 
 // ClusterID returns the id of a cluster of the target by its name.
 func (s *Survey) ClusterID(name string) (string, bool) {
+	if s.target == nil {
+		return "", false
+	}
 	if cluster := s.target.clusterNamed(name); cluster != nil {
 		return cluster.ID, true
 	}

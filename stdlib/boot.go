@@ -22,17 +22,19 @@ const (
 	ConditionAll        = "all"         // every one of Of holds
 	ConditionAny        = "any"         // at least one of Of holds
 	ConditionLua        = "lua"         // the function Func(ctx, vm) returns true
+	ConditionByAction   = "by_action"   // one of Of, by the action: For says which
 )
 
 // Condition says when a started VM counts as running. The zero value is no condition: up is enough.
 type Condition struct {
-	Kind    string
-	Delay   time.Duration // ConditionWait: how long after up
-	Timeout time.Duration // how long after up the condition may take; 0 means DefaultConditionTimeout
-	Stable  time.Duration // how long it must hold without a break before it counts; 0 means that once is enough
-	Of      []*Condition  // ConditionAll, ConditionAny
-	Func    *lua.Function // ConditionLua
-	probe   *probe        // what looks at the guest from outside: ConditionTCP, ConditionHTTP, ConditionPing, ConditionExec
+	Kind     string
+	Delay    time.Duration         // ConditionWait: how long after up
+	Timeout  time.Duration         // how long after up the condition may take; 0 means DefaultConditionTimeout
+	Stable   time.Duration         // how long it must hold without a break before it counts; 0 means that once is enough
+	Of       []*Condition          // ConditionAll, ConditionAny, ConditionByAction
+	Func     *lua.Function         // ConditionLua
+	byAction map[string]*Condition // ConditionByAction: Of by action
+	probe    *probe                // what looks at the guest from outside: ConditionTCP, ConditionHTTP, ConditionPing, ConditionExec
 }
 
 // Limit returns how long after up the condition may take. A delay needs no limit beyond itself, and parts bring their own.
@@ -52,6 +54,23 @@ func (c *Condition) Limit() time.Duration {
 	return DefaultConditionTimeout
 }
 
+// Earliest returns how long after up the condition is decided at the earliest: what its delays alone tell.
+func (c *Condition) Earliest() time.Duration {
+	if c.Kind == "" {
+		return 0
+	}
+	earliest := c.Delay
+	for i, part := range c.Of {
+		switch {
+		case i == 0 || c.Kind == ConditionAll:
+			earliest = max(earliest, part.Earliest())
+		default:
+			earliest = min(earliest, part.Earliest())
+		}
+	}
+	return min(earliest+c.Stable, c.Limit())
+}
+
 // String renders the condition as a plan would write it.
 func (c *Condition) String() string {
 	text := c.Kind
@@ -68,6 +87,8 @@ func (c *Condition) String() string {
 			parts[i] = part.String()
 		}
 		text += " { " + strings.Join(parts, ", ") + " }"
+	case ConditionByAction:
+		text += c.byActionText()
 	}
 	if c.probe != nil && c.probe.shown != "" {
 		text += " " + c.probe.shown
@@ -87,7 +108,9 @@ var conditionClass = &lua.Class{
 }
 
 // ConditionType is the type of a `boot` value in a plan: a condition made by dr.boot, or a Lua function (ctx, vm) -> boolean.
-func ConditionType() lua.Type { return lua.OneOf(lua.ObjectType(conditionClass), lua.FunctionType) }
+func ConditionType() lua.Type {
+	return lua.OneOf(lua.ObjectType(conditionClass), lua.FunctionOf("fun(ctx: ctx, vm: vm): boolean?"))
+}
 
 // AsCondition converts a checked value of ConditionType.
 func AsCondition(value any) *Condition {
@@ -121,6 +144,7 @@ func bootModule(o *outside) lua.Module {
 			waitFunc(), guestAgentFunc(), o.tcpCondition(), o.httpCondition(), o.pingCondition(), o.execCondition(),
 			composedFunc(ConditionAll, "All of the conditions hold.", "No longer than the longest of them, and stable_for, by default."),
 			composedFunc(ConditionAny, "At least one of the conditions holds.", "No longer than the longest of them, and stable_for, by default."),
+			byActionFunc(),
 		},
 	}
 }

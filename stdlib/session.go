@@ -21,6 +21,7 @@ type Handler struct {
 	OnCut   string         // "ask", "retry" or "" for the point's default
 	OnError string         // "stop", "continue" or "" for stop
 	Options map[string]any // of the library that brought it, given as the third argument; nil for the plan's own
+	Groups  []string       // the consistency groups that it is for; none means all
 }
 
 // Session is one attempt of a run as its Lua code sees it: the two sites, the facts, the hooks and the rules
@@ -285,8 +286,18 @@ func (s *Session) RestoreOVFStatus(statuses map[string]string) {
 	}
 }
 
-// Classes returns what Lua sees of a run, for references and annotations: ctx, site, storage_domain, vm, template, host.
+// Classes returns what Lua sees of a run, for references and annotations: ctx, site, storage_domain, vm, template, host,
+// boot_condition and json_constant.
 func Classes() []*lua.Class {
 	c := newClasses()
-	return []*lua.Class{c.ctx, c.site, c.domain, c.vm, c.template, c.host}
+	return []*lua.Class{c.ctx, c.site, c.domain, c.vm, c.template, c.host, conditionClass, constantClass}
+}
+
+// SiteObject returns a site as Lua sees it, nil where the session has none of that name.
+func (s *Session) SiteObject(name string) *lua.Object {
+	site, err := s.site(name)
+	if err != nil {
+		return nil
+	}
+	return site.object()
 }

@@ -15,7 +15,7 @@ import (
 // shutdownMethod declares vm:shutdown.
 func shutdownMethod() lua.Func {
 	return lua.Func{
-		Name: "shutdown", Effect: lua.Changes, Returns: "table",
+		Name: "shutdown", Effect: lua.Changes, Returns: "shutdown_result",
 		Doc: "Asks the guest to shut down and waits until the VM is seen down: at the source of a planned move, and on a site whose stale VMs are cleaned away. The request is sent once " +
 			"and only while the VM is up, because a second one is a power-off (ovirt-engine ShutdownVmCommand.java). When the grace is over the VM is switched off only where force is true; " +
 			"else the error timeout says so. Never switched off are a suspended VM and one that its engine cannot see. HA must be off before: the engine would start it again. " +

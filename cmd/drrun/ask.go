@@ -269,7 +269,21 @@ func (l *lines) forget() {
 	}
 }
 
+// read returns the next line without what surrounds it; an empty one at the end of the input is no answer.
 func (l *lines) read(ctx context.Context, model engine.Env) (string, error) {
+	text, err := l.readRaw(ctx, model)
+	text = strings.TrimSpace(text)
+	switch {
+	case errors.Is(err, io.EOF):
+		return "", engine.ErrNoAnswer
+	case err != nil:
+		return "", err
+	}
+	return text, nil
+}
+
+// readRaw returns the next line as it is, io.EOF behind the last one.
+func (l *lines) readRaw(ctx context.Context, model engine.Env) (string, error) {
 	if l.reader == nil {
 		l.reader = bufio.NewReader(l.from)
 	}
@@ -286,12 +300,11 @@ func (l *lines) read(ctx context.Context, model engine.Env) (string, error) {
 		return "", err
 	}
 	l.pending = nil
-	text := strings.TrimSpace(line.text)
-	if text == "" && errors.Is(line.err, io.EOF) {
-		return "", engine.ErrNoAnswer
+	if errors.Is(line.err, io.EOF) && strings.TrimSpace(line.text) == "" {
+		return "", io.EOF
 	}
 	if line.err != nil && !errors.Is(line.err, io.EOF) {
 		return "", fmt.Errorf("read the answer: %w", line.err)
 	}
-	return text, nil
+	return strings.TrimRight(line.text, "\r\n"), nil
 }

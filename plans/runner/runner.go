@@ -140,10 +140,12 @@ type attempt struct {
 	result   *Result
 	runtime  *lua.Runtime
 	plan     *plans.Plan
+	read     *plans.Plan // plan, also where it has errors; nil where the file made none
 	source   *ovirt.Site
 	target   *ovirt.Site
 	opened   []*ovirt.Site // by status, which has neither source nor target
 	session  *stdlib.Session
+	trial    *Trial        // nil unless pieces of Lua are tried on the plan
 	facts    *stdlib.Facts // of the run, as soon as they are known
 	run      *engine.Run
 	readFile func(string) ([]byte, error)
@@ -182,7 +184,10 @@ func newAttempt(o Options) *attempt {
 
 // Check loads the plan and, unless offline, compares it with both sites. It changes nothing.
 func Check(soft, hard context.Context, o Options, offline bool) *Result {
-	a := newAttempt(o)
+	return newAttempt(o).checkPlan(soft, hard, offline)
+}
+
+func (a *attempt) checkPlan(soft, hard context.Context, offline bool) *Result {
 	return a.conclude(soft, a.within(soft, hard, "check", func(t *engine.Task) error {
 		if err := a.load(t); err != nil {
 			return err
@@ -298,8 +303,8 @@ func (a *attempt) within(soft, hard context.Context, name string, main func(*eng
 	return engine.NewScheduler(a.Env).Run(soft, hard, name, main)
 }
 
-// load reads the plan with its libraries.
-func (a *attempt) load(t *engine.Task) error {
+// newRuntime makes the interpreter for the plan.
+func (a *attempt) newRuntime() {
 	folder := filepath.Dir(a.PlanFile)
 	boot, modules := stdlib.Connect(a.surroundings())
 	a.runtime = lua.New(lua.Options{
@@ -310,11 +315,20 @@ func (a *attempt) load(t *engine.Task) error {
 		Print: func(text string) {
 			if a.run != nil {
 				a.run.Note("log", engine.Subject{}, map[string]any{"text": text})
+			} else if a.trial != nil {
+				a.trial.say(text)
 			}
 		},
 		MathSeed: a.Env.Rand(),
+		ReadOnly: a.readOnlyHint(),
 	})
-	plan, diagnostics := plans.Load(t, a.runtime, a.PlanFile)
+}
+
+// load reads the plan with its libraries.
+func (a *attempt) load(t *engine.Task) error {
+	a.newRuntime()
+	plan, diagnostics := a.loadInTime(t)
+	a.read = plan
 	if err := t.Ctx().Err(); err != nil { // what it found is the interrupt, not a fault of the plan
 		return context.Cause(t.Ctx())
 	}
@@ -335,6 +349,23 @@ func (a *attempt) load(t *engine.Task) error {
 	}
 	a.Params = params
 	return nil
+}
+
+// loadTimeout is how long a plan may take to be loaded, by the clock of the wall. A loop ends long before; this ends what computes slowly.
+const loadTimeout = 2 * time.Minute
+
+func (a *attempt) loadInTime(t *engine.Task) (plan *plans.Plan, found lua.Diagnostics) {
+	limit, cancel := a.Env.Clock.WithTimeout(t.Ctx(), time.Duration(float64(loadTimeout)*max(a.Speed, 1)))
+	defer cancel()
+	err := t.Under(limit, t.OpCtx(), func() error {
+		plan, found = plans.Load(t, a.runtime, a.PlanFile)
+		return nil
+	})
+	if limit.Err() == nil || t.Ctx().Err() != nil {
+		return plan, append(found, lua.AsDiagnostics(err)...)
+	}
+	return nil, lua.Diagnostics{{Pos: lua.Pos{File: a.PlanFile}, Severity: plans.SeverityError, Subject: "plan", Code: "endless-loop",
+		Message: fmt.Sprintf("the plan was not loaded within %s, and was stopped", loadTimeout), Hint: "code at its top, or at that of a library, computes for too long"}}
 }
 
 func (a *attempt) report(findings []plans.Finding) {
@@ -392,14 +423,15 @@ func (a *attempt) refuseSpeed(ctx context.Context) error {
 	if a.Speed == 1 || !a.source.Probe(ctx).Answers {
 		return nil
 	}
-	if !a.noSourceLogin {
-		product, err := a.source.Product(ctx)
-		if err == nil && product.Lab {
-			return nil
-		}
-		if err != nil {
-			return refuse("not-the-lab", "correct what keeps it from being read, or unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s answers, and whether it is the lab cannot be read: %w", a.Speed, a.source.Name(), err))
-		}
+	if a.noSourceLogin {
+		return refuse("not-the-lab", "give its password (the warning says how), or unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s answers, and without its password nobody can tell whether it is the lab", a.Speed, a.source.Name()))
+	}
+	product, err := a.source.Product(ctx)
+	switch {
+	case err != nil:
+		return refuse("not-the-lab", "correct what keeps it from being read, or unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s answers, and whether it is the lab cannot be read: %w", a.Speed, a.source.Name(), err))
+	case product.Lab:
+		return nil
 	}
 	return refuse("not-the-lab", "unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s at %s answers and is not known to be the lab", a.Speed, a.source.Name(), a.source.URL()))
 }
@@ -438,11 +470,11 @@ func (a *attempt) tookOut(site, domainID string) bool {
 
 func (a *attempt) warn(text string) { a.result.Warnings = append(a.result.Warnings, text) }
 
-func (a *attempt) siteOptions(ctx context.Context, name string) (ovirt.Options, error) {
+func (a *attempt) siteOptions(ctx context.Context, name string) (options ovirt.Options, err error) {
 	spec := a.plan.Site(name)
-	options := ovirt.Options{
+	options = ovirt.Options{
 		Name: name, URL: spec.URL, Username: spec.Username, CAFile: spec.CAFile, Insecure: spec.Insecure,
-		Clock: a.Env.Clock, Go: a.Env.Go, OnWrite: stdlib.WriteHook(func() *stdlib.Session { return a.session }),
+		Clock: a.Env.Clock, Go: a.Env.Go, OnWrite: stdlib.WriteHook(a.currentSession),
 	}
 	if a.Transport != nil {
 		options.Transport = a.Transport(name)
@@ -458,15 +490,28 @@ func (a *attempt) siteOptions(ctx context.Context, name string) (ovirt.Options, 
 	if spec.Password == nil {
 		return options, fmt.Errorf("site %s has no password in the plan", name)
 	}
-	password, err := spec.Password.Reveal(ctx)
-	if err != nil {
-		return options, fmt.Errorf("password of site %s: %w", name, err)
+	if a.trial != nil { // most of what is tried asks no engine
+		options.FindPassword = func(ctx context.Context) (string, error) { return a.password(ctx, name) }
+		return options, nil
 	}
-	options.Password = password
+	options.Password, err = a.password(ctx, name)
+	return options, err
+}
+
+// password finds the password of a site, and keeps it out of every text from then on.
+func (a *attempt) password(ctx context.Context, site string) (string, error) {
+	password, err := a.plan.Site(site).Password.Reveal(ctx)
+	if err != nil {
+		return "", fmt.Errorf("password of site %s: %w", site, err)
+	}
+	if a.trial != nil { // several tasks may ask
+		a.trial.mu.Lock()
+		defer a.trial.mu.Unlock()
+	}
 	if len(password) >= shortestRedacted {
 		a.secrets = append(a.secrets, password)
 	}
-	return options, nil
+	return password, nil
 }
 
 // shortestRedacted keeps the text filter from tearing words apart where a lab's password is "vm". Secrets never get that far
@@ -660,21 +705,33 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 		return confirmation, nil
 	}
 	a.result.Evidence = &verdict
-	return nil, refuse("no-evidence", hintOf(err), err)
+	hint := hintOf(err)
+	if verdict.Answers {
+		hint = "to leave " + facts.Source + " in good order: " + a.plannedCommand() + ". Else: " + hint
+	}
+	return nil, refuse("no-evidence", hint, err)
+}
+
+// plannedCommand moves the plan in good order, in the direction of this action.
+func (a *attempt) plannedCommand() string {
+	if a.Action == plans.ActionFailback {
+		return "drrun failback " + a.PlanFile
+	}
+	return "drrun failover " + a.PlanFile + " --planned"
 }
 
 func (a *attempt) canAnswer(name string) bool { return a.CanAnswer != nil && a.CanAnswer(name) }
 
 // precheckAnswers refuses where the run would stop for want of an answer about the storage.
 func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
-	if a.DryRun || !plans.Moves(facts.Action) || a.plan.Workflows[a.Action] != nil || len(a.plan.HooksAt("promote_storage")) > 0 {
+	if a.DryRun || !plans.Moves(facts.Action) || a.plan.Workflows[a.Action] != nil {
 		return nil
 	}
 	for _, domain := range facts.Domains {
-		if domain.Arrived {
+		if domain.Arrived || a.plan.HasHook("promote_storage", domain.Group) {
 			continue
 		}
-		if name := "replication:" + domain.Group; facts.Planned && !a.canAnswer(name) {
+		if name := "replication:" + domain.Group; facts.Planned && !a.plan.HasHook("ensure_replication", domain.Group) && !a.canAnswer(name) {
 			return refuse("needs-answer", "when the array does, add: --answer replication=yes",
 				fmt.Errorf("nobody can be asked whether the array replicates the storage of group %q from %s to %s", domain.Group, facts.Source, facts.Target))
 		}
@@ -684,7 +741,7 @@ func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
 				hint = "the copy is made writable in the middle of it, when " + facts.Source + " has let go: run it on a terminal, or with --wait-for-answers and drrun answer from another one; or give the plan a hook promote_storage"
 			}
 			return refuse("needs-answer", hint,
-				fmt.Errorf("the plan has no hook promote_storage, and nobody can be asked whether the storage of group %q is writable on site %s", domain.Group, facts.Target))
+				fmt.Errorf("the plan has no hook promote_storage for group %q, and nobody can be asked whether its storage is writable on site %s", domain.Group, facts.Target))
 		}
 	}
 	return nil
@@ -752,11 +809,33 @@ func (a *attempt) params() map[string]any {
 	return merged
 }
 
+// newSession makes the session that Lua code sees, with what the plan says.
+func (a *attempt) newSession(run *engine.Run, facts *stdlib.Facts) *stdlib.Session {
+	s := stdlib.NewSession(a.Env, run, facts, a.source, a.target)
+	s.Plan, s.Params = a.plan.Object, a.params()
+	for _, hook := range a.plan.Hooks {
+		s.Hooks[hook.Point] = append(s.Hooks[hook.Point], stdlib.Handler{
+			Point: hook.Point, Name: hook.Handler, Func: hook.Func, Timeout: hook.Timeout, OnCut: hook.OnCut, OnError: hook.OnError, Options: hook.Options, Groups: hook.Groups,
+		})
+	}
+	for _, vm := range a.plan.VMs {
+		s.Conditions[vm.ID] = vm.Boot.For(facts.Action)
+	}
+	return s
+}
+
+// currentSession is the session of the attempt, nil where there is none yet.
+func (a *attempt) currentSession() *stdlib.Session {
+	if a.session == nil && a.trial != nil {
+		return a.trial.begun()
+	}
+	return a.session
+}
+
 // wire joins run, facts, plan and sites to the session that the workflow sees.
 func (a *attempt) wire(facts *stdlib.Facts) error {
 	a.result.Run, a.facts = a.run.ID(), facts
-	s := stdlib.NewSession(a.Env, a.run, facts, a.source, a.target)
-	s.Plan, s.Params = a.plan.Object, a.params()
+	s := a.newSession(a.run, facts)
 	if a.DryRun {
 		s.Dry = stdlib.NewDryRun(facts)
 	}
@@ -765,14 +844,6 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	}
 	if err := a.takeStaleConfirmation(s); err != nil {
 		return err
-	}
-	for _, hook := range a.plan.Hooks {
-		s.Hooks[hook.Point] = append(s.Hooks[hook.Point], stdlib.Handler{
-			Point: hook.Point, Name: hook.Handler, Func: hook.Func, Timeout: hook.Timeout, OnCut: hook.OnCut, OnError: hook.OnError, Options: hook.Options,
-		})
-	}
-	for _, vm := range a.plan.VMs {
-		s.Conditions[vm.ID] = vm.Boot
 	}
 	subject := engine.Subject{Kind: "site", Site: facts.Source, Name: facts.Source}
 	s.Gate = stdlib.NewGate(a.Env.Clock, facts.Source, s.Tick, a.look(facts), func(verdict stdlib.Verdict) {
@@ -801,14 +872,15 @@ const evidenceNote = "evidence"
 // perform runs the workflow with the hooks around it.
 func (a *attempt) perform(t *engine.Task) (err error) {
 	t.Release(a.appear)
-	workflow, name := a.plan.Workflows[a.Action], a.Action
+	name := a.Action
+	if a.rollback {
+		name = "rollback"
+	}
+	workflow := a.plan.Workflows[name]
 	if a.session.Facts.Own {
 		if workflow = a.plan.Actions[a.Action]; workflow == nil {
 			return a.unknownAction()
 		}
-	}
-	if a.rollback {
-		workflow, name = nil, "rollback"
 	}
 	if workflow == nil {
 		builtin, err := a.runtime.Require(t, "dr."+name)
@@ -820,7 +892,7 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 	subject := engine.Subject{Kind: "run", ID: a.run.ID(), Name: a.Action}
 	ctx := a.session.Context()
 	for _, library := range a.plan.Libraries {
-		if err := a.session.RunCheck(t, library.Name, library.Check, library.Options); err != nil {
+		if err := a.session.RunCheck(t, library.Name, library.Check, library.Options, library.Groups); err != nil {
 			return err
 		}
 	}
@@ -829,6 +901,10 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 		_, err = workflow.Call(t, ctx)
 	}
 	defer func() { a.tellNotRedone(err == nil) }()
+	if err == nil && a.session.Dry == nil && plans.Moves(a.session.Facts.Action) {
+		a.session.SayUnreached()
+		t.Release(func() { a.session.SayUnrepaired(t.Ctx()) })
+	}
 	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
 		t.Release(func() { a.lookAgain(t.Ctx()) })
 	}
