@@ -3,7 +3,7 @@ GO   ?= go
 BIN  := bin/drrun
 TEST_TIMEOUT ?= 20m
 
-.PHONY: help build demo test race lint fuzz bench sim sabotage search crash faults interop browser update clean
+.PHONY: help build demo test race lint fuzz bench sim sabotage search crash faults interop browser luals update clean
 
 ## help: this list
 help:
@@ -31,6 +31,7 @@ lint:
 	$(GO) vet ./...
 	$(GO) vet -tags interop ./interop
 	$(GO) vet -tags browser ./plans/runner ./cmd/drrun
+	$(GO) vet -tags luals ./cmd/drrun
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
 
@@ -66,6 +67,10 @@ interop:
 browser:
 	plans/runner/browser.sh
 	$(GO) test -tags browser ./plans/runner ./cmd/drrun -count 1 -timeout 20m -run 'TestBrowser' -v
+
+## luals: a language server judges the examples and a plan with mistakes, with the types of drrun types (builds one outside the repository)
+luals:
+	@judge="$$(cmd/drrun/luals.sh)" && $(GO) test -tags luals ./cmd/drrun -count 1 -timeout 20m -run 'TestLuaLS' -v -args -judge "$$judge"
 
 ## fuzz: every parser for FUZZTIME each
 FUZZTIME ?= 20s

@@ -72,9 +72,9 @@ func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics)
 	return plan, found
 }
 
-// conventions are the parameters that every hook, workflow and action names alike.
+// conventions are the parameters that every hook, workflow and action names alike, and what drrun has in Lua.
 func conventions() map[string]*lua.Class {
-	named := map[string]*lua.Class{}
+	named := stdlib.LuaModules()
 	for _, class := range stdlib.Classes() {
 		if class.Name == "ctx" {
 			named["ctx"] = class

@@ -19,18 +19,20 @@ func stageOptions() []lua.Param {
 	}
 }
 
-// optionsOf are the options that a stage takes; a stage that is not here takes all.
-var optionsOf = map[string][]string{"promote": {"groups"}, "import": {"groups"}, "register": {"groups"}}
+// optionsOf are the options that stages take; a stage that is not here takes none.
+var optionsOf = map[string][]string{"promote": {"groups"}, "import": {"groups"}, "register": {"groups"}, "boot": {"groups", "ranks", "vms", "only"}}
 
 // checkStageOptions refuses options that the stage does not take, and names that the run does not have: a stage that took nothing because
 // of a misspelt name would not be noticed before the report.
 func checkStageOptions(c *lua.Call) error {
 	name, options, facts := c.String("name"), c.Table("options"), session(c).Facts
-	if known, limited := optionsOf[name]; limited {
-		for _, param := range stageOptions() {
-			if options[param.Name] != nil && !slices.Contains(known, param.Name) {
-				return badStageOption(c, "the stage %s takes no %s: it takes %s", name, param.Name, strings.Join(known, ", "))
+	for _, param := range stageOptions() {
+		if options[param.Name] != nil && !slices.Contains(optionsOf[name], param.Name) {
+			err := badStageOption(c, "the stage %s takes no %s", name, param.Name)
+			if known := optionsOf[name]; len(known) > 0 {
+				err.Hint = "it takes: " + strings.Join(known, ", ")
 			}
+			return err
 		}
 	}
 	var groups, ranks, vms, ids []string

@@ -23,8 +23,7 @@ func (s Step) Options() []lua.Param {
 	if !slices.Contains(s.Params, "options") {
 		return nil
 	}
-	known, limited := optionsOf[s.Name]
-	return slices.DeleteFunc(stageOptions(), func(p lua.Param) bool { return limited && !slices.Contains(known, p.Name) })
+	return slices.DeleteFunc(stageOptions(), func(p lua.Param) bool { return !slices.Contains(optionsOf[s.Name], p.Name) })
 }
 
 // Workflows returns the names of the built-in workflows that dr.workflows has.

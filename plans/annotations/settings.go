@@ -14,9 +14,8 @@ const SettingsFile = ".luarc.json"
 // Folder is where the definition files lie, below the folder of the plans.
 const Folder = ".drrun/types"
 
-// withoutBuiltin are the libraries of the interpreter that plans do not have, and those that drrun declares itself.
-var withoutBuiltin = []string{"basic", "bit", "bit32", "coroutine", "debug", "ffi", "io", "jit", "jit.profile", "jit.util", "math", "os", "package", "string", "string.buffer", "table",
-	"table.clear", "table.new", "utf8"}
+// withoutBuiltin are the libraries of Lua 5.1 that plans do not have, and those that drrun declares itself.
+var withoutBuiltin = []string{"basic", "coroutine", "debug", "io", "math", "os", "package", "string", "table"}
 
 // setting is one setting that plans need: a value, entries of a list, or entries of a table.
 type setting struct {
@@ -107,7 +106,7 @@ func (s setting) addTo(object *hujson.Object) (words string, err error) {
 		}
 		for _, name := range withoutBuiltin {
 			value := hujson.String(s.entries[name])
-			if at := memberAt(table, name); at >= 0 { // a dot is part of the name here
+			if at := memberAt(table, name); at >= 0 {
 				table.Members[at].Value.Value = value
 			} else {
 				appendMember(table, name, value, indentOf(table.Members))

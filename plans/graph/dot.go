@@ -68,7 +68,7 @@ func dotStyle(node Node) string {
 func dotText(lines ...string) string {
 	escaped := make([]string, len(lines))
 	for i, line := range lines {
-		escaped[i] = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", " ", "\r", " ").Replace(line)
+		escaped[i] = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(line)
 	}
 	return `"` + strings.Join(escaped, `\n`) + `"`
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/awalterschulze/gographviz"
@@ -21,6 +22,7 @@ import (
 	"drrun/lua"
 	"drrun/plans"
 	"drrun/plans/graph"
+	"drrun/stdlib"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -189,6 +191,30 @@ func TestDOT(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzNames draws VMs of any name: DOT and SVG stay readable by their parsers, and a terminal gets no control character.
+func FuzzNames(f *testing.F) {
+	for _, name := range []string{"db1", `a"b\`, "<&>", "\x1b[31mred", "a\nb", "\xff", "", "]]>", "--", "/*", "日本", strings.Repeat("x", 300)} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		vms := []plans.VM{{Name: name, ID: "1", Start: plans.StartYes, Boot: &stdlib.Condition{}}, {Name: name + "2", ID: "2", Start: plans.StartYes, After: []string{name}, Boot: &stdlib.Condition{}}}
+		survey, _ := plans.CheckOffline(&plans.Plan{Name: name, VMs: vms}, nil, plans.CheckOptions{})
+		d := graph.Draw(survey.BootOrder(), graph.Options{})
+		if parsed, err := gographviz.Read([]byte(d.DOT())); err != nil || len(parsed.Nodes.Nodes) != 2 {
+			t.Errorf("DOT: %v\n%s", err, d.DOT())
+		}
+		var root element
+		if err := xml.Unmarshal([]byte(d.SVG()), &root); err != nil {
+			t.Errorf("SVG: %v\n%s", err, d.SVG())
+		}
+		for _, r := range strings.ReplaceAll(d.Text(), "\n", "") {
+			if unicode.IsControl(r) {
+				t.Errorf("the text holds %q:\n%q", r, d.Text())
+			}
+		}
+	})
 }
 
 // element is what an SVG is made of.

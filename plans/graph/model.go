@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"drrun/plans"
 	"drrun/plans/report"
@@ -77,7 +79,36 @@ func Draw(order *plans.BootOrder, o Options) Drawing {
 		d.out.Bands = append(d.out.Bands, d.band(rank))
 	}
 	d.edges()
+	d.out.printable()
 	return d.out
+}
+
+// printable takes out what a terminal, a label or XML would not show as itself: names of VMs come from elsewhere.
+func (d *Drawing) printable() {
+	clean := func(text string) string {
+		return strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError {
+				return '?'
+			}
+			return r
+		}, strings.ToValidUTF8(text, "?"))
+	}
+	cleanAll := func(texts []string) {
+		for i := range texts {
+			texts[i] = clean(texts[i])
+		}
+	}
+	d.Title = clean(d.Title)
+	cleanAll(d.Notes)
+	for _, band := range d.Bands {
+		for _, row := range band.Rows {
+			for i := range row {
+				row[i].Name = clean(row[i].Name)
+				cleanAll(row[i].Details)
+				cleanAll(row[i].After)
+			}
+		}
+	}
 }
 
 type drawing struct {

@@ -903,6 +903,9 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 	defer func() { a.tellNotRedone(err == nil) }()
 	if err == nil && a.session.Dry == nil && plans.Moves(a.session.Facts.Action) {
 		a.session.SayUnreached()
+		if !a.rollback {
+			a.session.SayUnprotected()
+		}
 		t.Release(func() { a.session.SayUnrepaired(t.Ctx()) })
 	}
 	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
