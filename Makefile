@@ -70,7 +70,7 @@ browser:
 ## fuzz: every parser for FUZZTIME each
 FUZZTIME ?= 20s
 fuzz:
-	@for pkg in engine lua plans ovirt; do \
+	@for pkg in engine lua plans plans/annotations ovirt; do \
 	  for target in $$($(GO) test ./$$pkg -list '^Fuzz' | grep '^Fuzz'); do \
 	    $(GO) test ./$$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) || exit 1; done; done
 
@@ -80,7 +80,7 @@ bench:
 
 ## update: rewrite the golden files; review the difference as code
 update:
-	$(GO) test ./lua ./plans ./plans/runner ./plans/worlds ./ovirt/lab ./cmd/drrun -update
+	$(GO) test ./lua ./plans ./plans/annotations ./plans/runner ./plans/worlds ./ovirt/lab ./cmd/drrun -update
 
 clean:
 	rm -rf bin

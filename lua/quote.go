@@ -37,9 +37,12 @@ func Quote(text string) string {
 var keywords = []string{"and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil",
 	"not", "or", "repeat", "return", "then", "true", "until", "while"}
 
+// IsKeyword tells whether a name is a word of Lua, which no variable can be called.
+func IsKeyword(name string) bool { return slices.Contains(keywords, name) }
+
 // Key writes a table key: bare where Lua allows it.
 func Key(key string) string {
-	bare := key != "" && !slices.Contains(keywords, key)
+	bare := key != "" && !IsKeyword(key)
 	for i, r := range key {
 		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 		if !letter && (i == 0 || r < '0' || r > '9') {

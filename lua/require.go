@@ -16,6 +16,9 @@ import (
 
 var moduleName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 
+// IsModuleName tells whether require looks for a module of that name.
+func IsModuleName(name string) bool { return moduleName.MatchString(name) }
+
 // luaRequire is require: the plan's folders first would let a file shadow "dr", so built-in modules come first.
 func (rt *Runtime) luaRequire(L *glua.LState) int {
 	name := L.CheckString(1)
@@ -74,7 +77,7 @@ func (rt *Runtime) require(t *engine.Task, parent *glua.LState, name string) (gl
 		}
 		t.Await(module.done) // another task is at it; when it fails this one tries again
 	}
-	if !moduleName.MatchString(name) {
+	if !IsModuleName(name) {
 		return nil, &Diagnostic{Code: "no-module", Message: fmt.Sprintf("%q is no module name", name), Hint: "names of letters, digits, - and _ with dots between folders: require \"site.netapp\""}
 	}
 	module := &loadedModule{done: make(chan struct{})}

@@ -81,6 +81,7 @@ func compileEdited(name, mark string, text []byte, edit func([]ast.Stmt)) (*sour
 		edit(chunk)
 	}
 	splitLongTables(chunk)
+	guardConcats(chunk)
 	proto, err := glua.Compile(chunk, mark)
 	if err != nil {
 		return s, nil, s.syntaxError(string(text), err)

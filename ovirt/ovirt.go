@@ -77,6 +77,7 @@ type Site struct {
 	vms       *poller[string, VM]          // waits: one request a tick for all
 	looks     *poller[string, VM]          // fresh reads: those that come while a request is under way share the next one
 	details   *poller[string, VM]          // VMs just registered, with NICs and disks: one request a tick for all
+	networks  *poller[string, VM]          // VMs with their NICs and what the guests report of those: one request a tick for all
 	stores    *poller[eventWatch, []Event] // waits for the end of OVF updates: one request a tick for all
 
 	mu       sync.Mutex
@@ -140,7 +141,8 @@ func New(o Options) (*Site, error) {
 	s.limit = newLimiter(o.Clock)
 	s.vms = newPoller(o.Clock, s.o.Tick, s.fetchVMs)
 	s.looks = newPoller(o.Clock, 0, s.lookVMs)
-	s.details = newPoller(o.Clock, s.o.Tick, s.detailVMs)
+	s.details = newPoller(o.Clock, s.o.Tick, s.embedding(follow))
+	s.networks = newPoller(o.Clock, s.o.Tick, s.embedding(followNICs))
 	s.stores = newPoller(o.Clock, s.o.Tick, s.fetchEvents)
 	return s, nil
 }

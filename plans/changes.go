@@ -54,10 +54,10 @@ func Compare(before, after *Plan) PlanChanges {
 	}
 	compareNamed(boots(before.VMs), boots(after.VMs), func(v VM) (string, string) { return v.Name, v.Boot.String() }, taken("boot condition of VM "))
 	compareNamed(before.Hooks, after.Hooks, func(h Hook) (string, string) {
-		return h.Point + " (" + h.Handler + ")", fmt.Sprintf("timeout %s, on_error %q, on_cut %q", h.Timeout, h.OnError, h.OnCut)
+		return h.Point + " (" + h.Handler + ")", fmt.Sprintf("timeout %s, on_error %q, on_cut %q, groups %v", h.Timeout, h.OnError, h.OnCut, h.Groups)
 	}, taken("hook "))
 	compareNamed(before.Libraries, after.Libraries, func(l Library) (string, string) {
-		return l.Name, "version " + l.Version + ", options " + fmt.Sprint(l.Options)
+		return l.Name, fmt.Sprintf("version %s, options %v, groups %v", l.Version, l.Options, l.Groups)
 	}, taken("library "))
 	functions := func(p *Plan) []string {
 		return slices.Concat(slices.Sorted(maps.Keys(p.Workflows)), slices.Sorted(maps.Keys(p.Actions)))

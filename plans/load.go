@@ -29,6 +29,7 @@ func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics)
 		return err
 	})
 	found = append(found, l.found...)
+	found = append(found, outdatedWorkflows(rt.Files())...)
 	if !slices.ContainsFunc(found, func(d *lua.Diagnostic) bool { return d.Subject == "plan:use" || d.Code == "module-returns-nothing" }) {
 		found = append(found, l.unusedLibraries()...)
 	}

@@ -1,7 +1,6 @@
 package plans
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"strings"
@@ -59,9 +58,9 @@ through the [modules for hooks](#modules-for-hooks).
 	b.WriteString("## The plan\n\nWhat `dr.plan` returns; it is `ctx.plan` in a run.\n\n")
 	writeClass(&b, "plan", planClass)
 	b.WriteString("## Hook points\n\nA handler is called as `function(ctx, subject, options)`; options are those of the library that brought it. What it returns is recorded, " +
-		"and a resumed run does not call it again.\n\n| point | when | cut off by a kill |\n| --- | --- | --- |\n")
+		"and a resumed run does not call it again.\n\n| point | when | subject | may return | cut off by a kill |\n| --- | --- | --- | --- | --- |\n")
 	for _, point := range stdlib.HookPoints {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", point.Name, point.Doc, map[string]string{"ask": "a person is asked whether it was done", "retry": "it is called again, with ctx.retried"}[point.OnCut])
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", point.Name, point.Doc, cell(point.Subject), cell(point.Returns), map[string]string{"ask": "a person is asked whether it was done", "retry": "it is called again, with ctx.retried"}[point.OnCut])
 	}
 	b.WriteString("\n")
 	writeModules(&b)
@@ -69,6 +68,8 @@ through the [modules for hooks](#modules-for-hooks).
 		b.WriteString("## " + class.Name + "\n\n" + class.Doc + "\n\n")
 		writeClass(&b, class.Name, class)
 	}
+	b.WriteString("## Tables\n\nWhat hooks get and calls return where it is a table. A `?` behind a type is what can be missing.\n\n")
+	writeRecords(&b, append(Records(), stdlib.Records()...))
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
@@ -80,6 +81,16 @@ func writeClass(b *strings.Builder, name string, class *lua.Class) {
 	b.WriteString("\n")
 	for i := range class.Methods {
 		writeFunc(b, name+":", &class.Methods[i])
+	}
+}
+
+func writeRecords(b *strings.Builder, records []lua.Record) {
+	for _, record := range records {
+		fmt.Fprintf(b, "### %s\n\n%s\n\n| field | type | |\n| --- | --- | --- |\n", record.Name, record.Doc)
+		for _, field := range record.Fields {
+			fmt.Fprintf(b, "| `%s` | %s | %s |\n", field.Name, cell(field.Type), cell(field.Doc))
+		}
+		b.WriteString("\n")
 	}
 }
 
@@ -132,6 +143,7 @@ func writeModules(b *strings.Builder) {
 		for i := range module.Funcs {
 			writeFunc(b, module.Name+".", &module.Funcs[i])
 		}
+		writeRecords(b, module.Records)
 	}
 }
 
@@ -139,24 +151,11 @@ func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 
 // writeSteps writes the stages of the built-in workflows from the comments above their functions.
 func writeSteps(b *strings.Builder) {
-	source, err := stdlib.Embedded().Open("dr/steps.lua")
-	if err != nil {
-		panic(err)
-	}
-	defer source.Close()
 	b.WriteString("### dr.steps\n\nThe stages of the built-in workflows, each called with ctx. " +
 		"A workflow of your own calls those that it wants, in its order: `local steps = dr.steps`.\n\n")
-	var doc []string
-	for lines := bufio.NewScanner(source); lines.Scan(); {
-		line := lines.Text()
-		if text, isDoc := strings.CutPrefix(line, "---"); isDoc {
-			doc = append(doc, text)
-			continue
-		}
-		if name, isStep := strings.CutPrefix(line, "function steps."); isStep {
-			fmt.Fprintf(b, "- `steps.%s`: %s\n", name, strings.Join(doc, " "))
-		}
-		doc = nil
+	for _, step := range stdlib.Steps() {
+		fmt.Fprintf(b, "- `steps.%s(%s)`: %s\n", step.Name, strings.Join(step.Params, ", "), step.Doc)
 	}
-	b.WriteString("\n")
+	b.WriteString("\n### dr.workflows\n\nThe built-in workflows as functions: `dr.workflows.failover(ctx)`, and `failback`, `clean` and `rollback`. " +
+		"A second argument changes stages, as in `steps.with`:\n\n```lua\nfunction plan.failover(ctx)\n  dr.workflows.failover(ctx, { before = { boot = reserve_addresses }, skip = { \"reprotect\" } })\nend\n```\n\n")
 }

@@ -54,7 +54,7 @@ func Write(p *Plan, o WriteOptions) ([]byte, error) {
 	}
 	if p.LeaseExpiry != DefaultLeaseExpiry {
 		w.linef("")
-		w.linef("  lease_expiry = %s,", lua.Quote(durationText(p.LeaseExpiry)))
+		w.linef("  lease_expiry = %s,", lua.Quote(DurationText(p.LeaseExpiry)))
 	}
 	w.linef("}")
 	w.text(`
@@ -238,7 +238,7 @@ func (w *writer) templates(templates []Template) {
 func (w *writer) vms(vms []VM, comments map[string]string) error {
 	w.text(`  -- rank      VMs of the lowest rank start first; the next rank starts when each of them meets its boot condition.
   -- boot      when a started VM counts as running: dr.boot.wait "60s", dr.boot.guest_agent { timeout = "5m" },
-  --           dr.boot.all { … }, dr.boot.any { … }, or function(ctx, vm) return true end. None: as soon as it is up.
+  --           dr.boot.tcp(5432), dr.boot.all { … }, or function(ctx, vm) return true end. None: as soon as it is up.
   -- after     after = { "db1" } starts a VM behind those, also when one of them failed.
   -- required  required = true: when this VM does not come up, nothing after it starts and the run stops.
   -- start     by default a VM starts where it ran before. start = true starts it always, start = false never:
@@ -275,7 +275,7 @@ func (w *writer) vms(vms []VM, comments map[string]string) error {
 			row = append(row, "on_error = "+lua.Quote(vm.OnError))
 		}
 		if vm.Grace != 0 && vm.Grace != DefaultGrace {
-			row = append(row, "grace = "+lua.Quote(durationText(vm.Grace)))
+			row = append(row, "grace = "+lua.Quote(DurationText(vm.Grace)))
 		}
 		if vm.ForceStop {
 			row = append(row, "force_stop = true")
@@ -337,12 +337,12 @@ func conditionText(c *stdlib.Condition) (string, error) {
 	}
 	switch c.Kind {
 	case stdlib.ConditionWait:
-		return "dr.boot.wait " + lua.Quote(durationText(c.Delay)), nil
+		return "dr.boot.wait " + lua.Quote(DurationText(c.Delay)), nil
 	case stdlib.ConditionGuestAgent:
 		if c.Timeout == 0 {
 			return "dr.boot.guest_agent {}", nil
 		}
-		return "dr.boot.guest_agent { timeout = " + lua.Quote(durationText(c.Timeout)) + " }", nil
+		return "dr.boot.guest_agent { timeout = " + lua.Quote(DurationText(c.Timeout)) + " }", nil
 	case stdlib.ConditionAll, stdlib.ConditionAny:
 		parts := make([]string, len(c.Of))
 		for i, part := range c.Of {
@@ -357,8 +357,8 @@ func conditionText(c *stdlib.Condition) (string, error) {
 	return "", fmt.Errorf("a boot condition of kind %q has no text", c.Kind)
 }
 
-// durationText renders a duration as a plan has it: seconds up to two minutes, else the largest units that keep it exact.
-func durationText(d time.Duration) string {
+// DurationText renders a duration as a plan has it: seconds up to two minutes, else the largest units that keep it exact.
+func DurationText(d time.Duration) string {
 	switch {
 	case d%time.Second != 0:
 		return strconv.FormatInt(d.Milliseconds(), 10) + "ms"

@@ -69,6 +69,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DRRUN_STATE", filepath.Join(env.WorkDir, "state"))
 			examples, err := filepath.Abs("../../examples")
 			env.Setenv("EXAMPLES", examples)
+			env.Setenv("DOCS", filepath.Join(filepath.Dir(examples), "docs"))
 			env.Values[labKey{}] = &scriptLab{}
 			return err
 		},

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // What is told of a storage domain by its type: where it lies, and how hosts get there.
@@ -134,4 +135,21 @@ func (l *Lab) storageURLs(x *export) []string {
 		urls = append(urls, fmt.Sprintf("%s://%s:/%s:%d:/%s", kindISCSI, found.id, p.address, p.port, x.target.Name))
 	}
 	return urls
+}
+
+// ReplicatedStorage names the replicated storage of both sites by URL, as drrun generate takes it.
+func (l *Lab) ReplicatedStorage() (primary, secondary string) {
+	l.lock()
+	defer l.mu.Unlock()
+	return l.replicatedStorage()
+}
+
+// replicatedStorage is ReplicatedStorage with the lock held.
+func (l *Lab) replicatedStorage() (primary, secondary string) {
+	var from, to []string
+	for _, p := range l.pairs {
+		from = append(from, l.storageURLs(p.source)...)
+		to = append(to, l.storageURLs(p.target)...)
+	}
+	return strings.Join(from, ";"), strings.Join(to, ";")
 }

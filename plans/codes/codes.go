@@ -72,6 +72,6 @@ func Groups() []Group {
 	return []Group{
 		{"The text of a file", textCodes}, {"Values", valueCodes}, {"The plan", planCodes}, {"Hooks, workflows and libraries", libraryCodes},
 		{"Storage", storageCodes}, {"The two sites", siteCodes}, {"Clusters and networks", placementCodes}, {"Storage domains at the sites", domainCodes},
-		{"VMs and templates at the sites", vmCodes}, {"The inventory", inventoryCodes}, {"Worlds of the lab", worldCodes}, {"While code runs", runCodes},
+		{"VMs and templates at the sites", vmCodes}, {"The inventory", inventoryCodes}, {"Worlds of the lab", worldCodes}, {"Tests of libraries", testCodes}, {"While code runs", runCodes},
 	}
 }

@@ -144,7 +144,7 @@ var form = regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`)
 func raised(t *testing.T) map[string]string {
 	t.Helper()
 	places := map[string]string{}
-	for _, dir := range []string{"../../lua", "..", "../worlds"} {
+	for _, dir := range []string{"../../lua", "..", "../worlds", "../libtest"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) < 5 {
 			t.Fatal(dir, files, err)

@@ -16,7 +16,7 @@ func gather(survey *plans.Survey, planned bool) (*stdlib.Facts, error) {
 	plan := survey.Plan
 	facts := &stdlib.Facts{
 		Schema: stdlib.FactsSchema, Action: survey.Action, Plan: plan.Name, Source: survey.Source, Target: survey.Target,
-		Planned: planned, Taken: survey.At, LeaseExpiry: plan.LeaseExpiry.Seconds(),
+		Planned: planned, Own: survey.Own(), Taken: survey.At, LeaseExpiry: plan.LeaseExpiry.Seconds(),
 	}
 	if planned && !survey.Live() {
 		return nil, fmt.Errorf("a planned %s needs site %s, which could not be read", survey.Action, survey.Source)
@@ -34,7 +34,7 @@ func gather(survey *plans.Survey, planned bool) (*stdlib.Facts, error) {
 	for _, vm := range plan.VMs {
 		idByName[vm.Name] = vm.ID
 	}
-	for _, vm := range plan.VMs {
+	for _, vm := range inStartingOrder(plan) {
 		fact := stdlib.FactVM{
 			ID: vm.ID, Name: vm.Name, Rank: vm.Rank, Required: vm.Required, OnError: vm.OnError, Start: vm.Start, Boot: vm.Boot.String(),
 			Grace: vm.Grace.Seconds(), ForceStop: vm.ForceStop,
@@ -47,14 +47,24 @@ func gather(survey *plans.Survey, planned bool) (*stdlib.Facts, error) {
 		if known.Record != nil {
 			describe(&fact, known.Record, survey.Source)
 		}
-		if survey.Action != plans.ActionClean {
+		if plans.Moves(survey.Action) {
 			missing = cmp.Or(missing, place(&fact, survey, vm))
 		}
 		facts.VMs = append(facts.VMs, fact)
 	}
-	slices.SortStableFunc(facts.VMs, func(a, b stdlib.FactVM) int { return a.Rank - b.Rank })
 	setRunSet(facts, survey)
 	return facts, missing
+}
+
+// inStartingOrder returns the VMs of a plan by their ranks.
+func inStartingOrder(plan *plans.Plan) []plans.VM {
+	vms := make([]plans.VM, 0, len(plan.VMs))
+	for _, rank := range plan.Ranks() {
+		for _, i := range rank.VMs {
+			vms = append(vms, plan.VMs[i])
+		}
+	}
+	return vms
 }
 
 // setRunSet says of the run as a whole what most of its VMs have in common, and leaves with the others what is different.
@@ -82,13 +92,14 @@ func setRunSet(facts *stdlib.Facts, survey *plans.Survey) {
 // domainFact names a storage domain with its data centers by id: at the source the one that has it attached; at the target the one that
 // the plan names, or for a clean, which takes it away there, the one that has it.
 func domainFact(survey *plans.Survey, domain plans.StorageDomain) (stdlib.FactDomain, error) {
-	fact := stdlib.FactDomain{ID: domain.ID, Name: domain.Name, Type: domain.Type, Group: domain.Group}
-	if fact.Group == "" {
-		fact.Group = "all"
-	}
+	fact := stdlib.FactDomain{ID: domain.ID, Name: domain.Name, Type: domain.Type, Group: domain.GroupName()}
 	from, to := domain.Side(survey.Source), domain.Side(survey.Target)
 	fact.Source = stdlib.FactPlace{DataCenter: from.DataCenter, Address: from.Place.Address, Path: from.Place.Path, DataCenterID: survey.AttachedIn(survey.Source, domain.ID)}
 	fact.Target = stdlib.FactPlace{DataCenter: to.DataCenter, Address: to.Place.Address, Path: to.Place.Path}
+	if survey.Own() { // where it is; nothing is known about it where it is not
+		fact.Target.DataCenterID = survey.AttachedIn(survey.Target, domain.ID)
+		return fact, nil
+	}
 	if survey.Action == plans.ActionClean {
 		if fact.Target.DataCenterID = survey.AttachedIn(survey.Target, domain.ID); fact.Target.DataCenterID == "" {
 			fact.Target.DataCenterID, _ = survey.DataCenterID(to.DataCenter)
