@@ -27,6 +27,8 @@ type Trial struct {
 	// writes is set for a console whose changes are made, as a run of its own.
 	writes bool
 	lost   error // why a writing console may change nothing any more
+	inputs int   // that were run
+	failed int   // of them
 
 	mu      sync.Mutex
 	ready   bool // the plan is loaded
@@ -41,6 +43,8 @@ type Trial struct {
 type TrialOptions struct {
 	// Said takes the lines that code prints or logs; nil drops them.
 	Said func(text string)
+	// Unattended says that nobody sees an input fail: a writing console ends with 4 then.
+	Unattended bool
 }
 
 // NewTrial loads the plan for a trial; with PlanFile "" there is none, and only what needs no plan can be tried. Where it cannot be loaded
@@ -140,6 +144,9 @@ func (t *Trial) Run(soft, hard context.Context, name, text string) (values []lua
 		values, err = t.scope.Run(task, name, text)
 		return err
 	})
+	if t.inputs++; err != nil {
+		t.failed++
+	}
 	return values, err
 }
 
