@@ -300,7 +300,7 @@ func (c *console) answer(ctx context.Context, text string) {
 		return true
 	})()
 	values, err := c.trial.Run(soft, firm, fmt.Sprintf("input %d", c.count), text)
-	output := consoleOutput{Input: text, Values: []any{}}
+	output := consoleOutput{Input: c.trial.Redact(text), Values: []any{}}
 	defer func() {
 		if c.inv.json { // else nobody reads them, and a console is open for hours
 			c.outputs = append(c.outputs, output)
@@ -315,7 +315,7 @@ func (c *console) answer(ctx context.Context, text string) {
 	for _, value := range values {
 		b.WriteString(value.Text(shownEntries) + "\n")
 		if c.inv.json {
-			output.Values = append(output.Values, value.JSON())
+			output.Values = append(output.Values, c.trial.JSON(value))
 		}
 	}
 	c.show(c.trial.Redact(b.String()))

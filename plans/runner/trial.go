@@ -158,6 +158,25 @@ func (t *Trial) within(soft, hard context.Context, name string, main func(*engin
 // Redact takes the secrets out of a text that are known by now.
 func (t *Trial) Redact(text string) string { return t.a.redact(text) }
 
+// JSON is a value as data for JSON, with the secrets taken out that are known by now.
+func (t *Trial) JSON(value lua.Value) any { return redacted(value.JSON(), t.a.redact) }
+
+func redacted(data any, redact func(string) string) any {
+	switch v := data.(type) {
+	case string:
+		return redact(v)
+	case []any:
+		for i := range v {
+			v[i] = redacted(v[i], redact)
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = redacted(v[name], redact)
+		}
+	}
+	return data
+}
+
 // End ends the trial. err is why it ended, nil for a trial that did what it was asked for.
 func (t *Trial) End(soft context.Context, err error) *Result {
 	result := t.a.conclude(soft, err)
