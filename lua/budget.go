@@ -101,7 +101,7 @@ func (rt *Runtime) look(b *budget) {
 	case b.stopped != nil:
 	case b.steps > rt.maxSteps:
 		b.stopped = &Diagnostic{Code: "endless-loop", Message: fmt.Sprintf("the code has run for %d million steps without an end and was stopped", rt.maxSteps/1_000_000),
-			Hint: "a loop probably never ends: look at its condition. Code that waits does so by a call, such as ctx:wait or a boot condition, not in a loop of its own"}
+			Hint: "a loop probably never ends: look at its condition. Code that waits does so by a call, such as ctx:wait_for or a boot condition, not in a loop of its own"}
 	case rt.overMemory():
 		b.stopped = &Diagnostic{Code: "lua-memory", Message: fmt.Sprintf("the code has used up the memory that it may have (%d MiB) and was stopped", rt.maxMemory>>20),
 			Hint: "a table or a text probably grows in a loop: keep what is needed only"}

@@ -105,7 +105,7 @@ func (rt *Runtime) RunFile(t *engine.Task, path string) (result any, err error) 
 		var value glua.LValue
 		value, err = rt.runFile(t, nil, path)
 		if err == nil {
-			result, err = rt.toGo(value, 0)
+			result, err = rt.toGo(value)
 		}
 	})
 	return result, err
@@ -117,7 +117,7 @@ func (rt *Runtime) Require(t *engine.Task, name string) (result any, err error) 
 		var value glua.LValue
 		value, err = rt.require(t, nil, name)
 		if err == nil {
-			result, err = rt.toGo(value, 0)
+			result, err = rt.toGo(value)
 		}
 	})
 	return result, err
@@ -277,7 +277,7 @@ func (f *Function) CallContext(ctx context.Context, t *engine.Task, args ...any)
 		}
 		var value glua.LValue
 		if value, err = f.rt.call(t, ctx, nil, f.fn, values); err == nil {
-			result, err = f.rt.toGo(value, 0)
+			result, err = f.rt.toGo(value)
 		}
 	})
 	return result, err

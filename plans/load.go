@@ -217,7 +217,7 @@ func finish(found lua.Diagnostics, source func(lua.Pos) string) lua.Diagnostics 
 	return out
 }
 
-var passwordLiteral = regexp.MustCompile(`(?i)(\w*(?:pas+w|pwd|secret|token)\w*["']?\]?\s*=\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\[=*\[.*)`)
+var passwordLiteral = regexp.MustCompile(`(?i)(\w*(?:pas+w|passphrase|pwd|secret|token|api[_-]?key|authorization|credential)\w*["']?\]?\s*=\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\[=*\[.*)`)
 
 // passwordWord is a password without quotes.
 var passwordWord = regexp.MustCompile(`(?i)(\w*(?:pas+w|pwd)\w*["']?\]?\s*=\s*)([a-z_][^\s,}"'(.\[{]*)`)

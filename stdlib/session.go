@@ -250,6 +250,9 @@ func (s *Session) ovfStatus(vmID string) string {
 // toStart decides whether a VM is started, from the facts and, only where those know nothing, from the OVF store.
 // The OVF status is read before registration and journaled there, since a registered VM no longer shows it.
 func (s *Session) toStart(vm *FactVM) (bool, string) {
+	if s.Facts.Own && vm.Ran == "up" { // start = false is about the site that it is moved to: here it ran a moment ago
+		return true, "it ran when the action began"
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return vm.ToStart(s.ovfRan[vm.ID])

@@ -71,6 +71,12 @@ func changesAt(run func(*lua.Call) (any, error), allowed func(*lua.Call, *Site) 
 		if err := allowed(c, siteOfSelf(c.Self)); err != nil {
 			return nil, err
 		}
+		// An action of the plan's own need not name any stage, before which the locks are read back otherwise.
+		if s := siteOfSelf(c.Self).session; s.Facts.Own && s.Locks != nil {
+			if err := s.Locks.Verify(c.Ctx); err != nil {
+				return nil, lockFault(c, err)
+			}
+		}
 		return run(c)
 	})
 }
