@@ -251,7 +251,7 @@ func (a *attempt) takeUp(soft, hard context.Context, id string, prepare func(con
 		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
 	}
 	a.Action, a.result.Plan = info.Head.Action, info.Head.Plan
-	if a.Action == ActionConsole {
+	if a.Action == plans.ActionConsole {
 		return a.conclude(soft, refuse("console-run", "close it as it is: drrun abort "+info.ID+", then see where everything is: drrun status "+info.Head.PlanFile,
 			fmt.Errorf("run %s was a console: what was typed there cannot be gone on with", info.ID)))
 	}
@@ -678,7 +678,7 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 	if facts.Planned || facts.Action == plans.ActionClean {
 		return nil, nil
 	}
-	if a.Action == ActionConsole && a.ConfirmSourceDown == "" { // each start asks for it
+	if a.Action == plans.ActionConsole && a.ConfirmSourceDown == "" { // each start asks for it
 		return nil, nil
 	}
 	var confirmation *stdlib.Confirmation
@@ -733,7 +733,7 @@ func (a *attempt) canAnswer(name string) bool { return a.CanAnswer != nil && a.C
 
 // precheckAnswers refuses where the run would stop for want of an answer about the storage.
 func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
-	if a.DryRun || !plans.Moves(facts.Action) || a.Action == ActionConsole || a.plan.Workflows[a.Action] != nil {
+	if a.DryRun || !plans.Moves(facts.Action) || a.Action == plans.ActionConsole || a.plan.Workflows[a.Action] != nil {
 		return nil
 	}
 	for _, domain := range facts.Domains {
@@ -883,7 +883,7 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 	t.Release(a.appear)
 	name := a.Action
 	if a.rollback {
-		name = "rollback"
+		name = plans.ActionRollback
 	}
 	workflow := a.plan.Workflows[name]
 	if a.session.Facts.Own {

@@ -72,7 +72,7 @@ func (a *attempt) waitingRun() (command, why string) {
 			continue
 		}
 		verb := "resume"
-		if run.Head.Action == ActionConsole {
+		if run.Head.Action == plans.ActionConsole {
 			verb = "abort"
 		}
 		if info, err := engine.ReadRun(a.Env, a.StateDir, run.ID); err == nil && Undone(info) {
