@@ -68,7 +68,7 @@ browser:
 	plans/runner/browser.sh
 	$(GO) test -tags browser ./plans/runner ./cmd/drrun -count 1 -timeout 20m -run 'TestBrowser' -v
 
-## luals: a language server judges the examples and a plan with mistakes, with the types of drrun types (builds one outside the repository)
+## luals: a language server judges the examples and a plan with mistakes, with the types of drrun types (builds one outside the repository, from GitHub or by cargo)
 luals:
 	@judge="$$(cmd/drrun/luals.sh)" && $(GO) test -tags luals ./cmd/drrun -count 1 -timeout 20m -run 'TestLuaLS' -v -args -judge "$$judge"
 

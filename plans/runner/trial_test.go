@@ -41,7 +41,7 @@ func (p *pair) try(change func(*runner.Options), texts []string, tell func(text 
 // reaching are Lua expressions that give an object of each class of a session.
 var reaching = map[string]string{
 	"ctx": "ctx", "site": "secondary", "storage_domain": "secondary:storage_domain('nfs_ds')", "vm": "secondary:vm('vm1')",
-	"host": "secondary:host('host2a')", "template": "",
+	"host": "secondary:host('host2a')", "template": "", // those come from storage that is attached, which a trial cannot do
 	"boot_condition": "dr.boot.wait '1s'", "json_constant": "require 'json'.null",
 }
 
@@ -54,11 +54,14 @@ func TestTrialChangesNothing(t *testing.T) {
 	var calls []string
 	for _, class := range stdlib.Classes() {
 		object, known := reaching[class.Name]
-		if !known {
-			t.Errorf("no expression gives a %s", class.Name)
-		}
 		for _, method := range class.Methods {
-			if (method.Effect == lua.Changes || method.Effect == lua.Durable) && object != "" {
+			if method.Effect != lua.Changes && method.Effect != lua.Durable {
+				continue
+			}
+			if !known {
+				t.Errorf("no expression gives a %s", class.Name)
+			}
+			if object != "" {
 				calls = append(calls, fmt.Sprintf("local o = %s return o.%s(o)", object, method.Name))
 			}
 		}
