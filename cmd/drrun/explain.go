@@ -36,7 +36,7 @@ func newExplainCommand(inv *invocation) *cli.Command {
 		Name: "explain", Usage: "what happens to a VM and why, or what a finding's code means", UsageText: "drrun explain PLAN.lua --vm NAME [flags]\ndrrun explain [CODE] [--json]", Description: explainHelp,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "vm", Usage: "explain the VM of that `NAME`, or id"}, fromFlag(),
-			listFlag("lib", "`DIR` where require looks too; can be given several times"),
+			libFlag(),
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {

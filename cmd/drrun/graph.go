@@ -46,7 +46,7 @@ func newGraphCommand(inv *invocation) *cli.Command {
 			&cli.BoolFlag{Name: "all", Usage: "show every VM of large ranks too"},
 			&cli.BoolFlag{Name: "stop", Usage: "the order in which a planned move shuts the VMs down"},
 			fromFlag(),
-			listFlag("lib", "`DIR` where require looks too; can be given several times"),
+			libFlag(),
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -72,15 +72,9 @@ func newGraphCommand(inv *invocation) *cli.Command {
 }
 
 func runGraph(ctx context.Context, o graphOptions, inv *invocation) *runner.Result {
-	options, problem := o.options(inv)
-	if problem != nil {
-		return problem.result()
-	}
-	options.Action = "graph"
-	reading, result := runner.Read(ctx, hard(ctx), options)
-	if reading == nil {
-		inv.human = showUnreadable(inv)
-		return result
+	reading, refused := o.read(ctx, "graph", inv)
+	if refused != nil {
+		return refused
 	}
 	survey, _ := reading.Survey(o.Action)
 	drawing := graph.Draw(survey.BootOrder(), o.Options)
@@ -104,7 +98,7 @@ func runGraph(ctx context.Context, o graphOptions, inv *invocation) *runner.Resu
 	case !inv.json:
 		inv.screen.out(text)
 	}
-	result = withExtra(done("graph"), "graph", drawing)
+	result := withExtra(done("graph"), "graph", drawing)
 	result.Plan = reading.Plan.Name
 	return result
 }

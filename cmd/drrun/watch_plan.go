@@ -36,8 +36,8 @@ func newWatchCommand(inv *invocation) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "online", Usage: "compare the plan with both sites too"},
 			&cli.StringFlag{Name: "params", Usage: "`FILE` with a JSON object of parameters, watched too"},
-			listFlag("param", "`NAME=VALUE`: a parameter for the plan's hooks, over the plan's own; can be given several times"),
-			listFlag("lib", "`DIR` where require looks too; can be given several times"),
+			paramFlag(),
+			libFlag(),
 			&cli.BoolFlag{Name: "json-lines", Usage: "write each look as one line of JSON"},
 			jsonFlag(),
 		},
