@@ -137,7 +137,7 @@ func (a *attempt) refuseUnfinished() error {
 	for _, run := range runs {
 		if run.Unfinished() && len(run.Touches(a.domainIDs())) > 0 {
 			goOn := "drrun show " + run.ID + " tells where it stands; go on with it: drrun resume " + run.ID + ", or close it as it is: drrun abort " + run.ID
-			if info, err := engine.ReadRun(a.Env, a.StateDir, run.ID); err == nil && Undone(info) {
+			if info, err := engine.ReadRun(a.Env, a.StateDir, run.ID); err == nil && undone(info) {
 				goOn = "it is being undone: drrun rollback " + run.ID
 			}
 			return refuse("unfinished-run", goOn,

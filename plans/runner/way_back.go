@@ -155,14 +155,14 @@ func (a *attempt) endOfRollback() string {
 	return StatusStopped
 }
 
-// Undone tells whether a rollback of a run has begun: it can only be undone to its end then.
-func Undone(info *engine.RunInfo) bool {
+// undone tells whether a rollback of a run has begun: it can only be undone to its end then.
+func undone(info *engine.RunInfo) bool {
 	return slices.ContainsFunc(info.Records, func(r engine.Record) bool { return r.Note == rollbackNote })
 }
 
 // refuseForward refuses to go on with a run that is being undone.
 func refuseForward(info *engine.RunInfo) error {
-	if !Undone(info) {
+	if !undone(info) {
 		return nil
 	}
 	return refuse("being-undone", "drrun rollback "+info.ID, errors.New("run "+strings.TrimSpace(info.ID)+" is being undone: it can no longer go forward"))
