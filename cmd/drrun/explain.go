@@ -6,7 +6,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"drrun/lua"
 	"drrun/plans/codes"
 	"drrun/plans/runner"
 )
@@ -72,11 +71,9 @@ func newExplainCommand(inv *invocation) *cli.Command {
 			}
 			code, known := codes.Find(name)
 			if !known {
-				problem := usage("no code %q is known", name).of(path)
-				if nearest := lua.Nearest(name, codes.Names()); nearest != "" {
-					return problem.hinted("did you mean %s? drrun explain %s", nearest, nearest)
-				}
-				return problem.hinted("drrun explain lists all codes")
+				return usage("no code %q is known", name).of(path).
+					hinted("drrun explain lists all codes").
+					nearest(name, codes.Names(), "did you mean NAME? drrun explain NAME")
 			}
 			inv.result = runExplain(code, inv)
 			return nil

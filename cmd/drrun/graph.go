@@ -8,7 +8,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"drrun/lua"
 	"drrun/plans/graph"
 	"drrun/plans/runner"
 )
@@ -59,11 +58,9 @@ func newGraphCommand(inv *invocation) *cli.Command {
 				return err
 			}
 			if !slices.Contains(graphFormats, o.Format) {
-				problem := usage("there is no format %q", o.Format).of(graphPath)
-				if nearest := lua.Nearest(o.Format, graphFormats); nearest != "" {
-					return problem.hinted("did you mean --format %s?", nearest)
-				}
-				return problem.hinted("the formats are: %s", strings.Join(graphFormats, ", "))
+				return usage("there is no format %q", o.Format).of(graphPath).
+					hinted("the formats are: %s", strings.Join(graphFormats, ", ")).
+					nearest(o.Format, graphFormats, "did you mean --format NAME?")
 			}
 			inv.result = runGraph(c.Context, o, inv)
 			return nil
