@@ -59,7 +59,7 @@ var actionsClass = &lua.Class{
 		case !ok:
 			p.findings = append(p.findings, assignError(c, "actions."+key, "bad-argument", "must be a function (ctx)"))
 			return nil
-		case slices.Contains(reservedActions, key):
+		case ReservedAction(key):
 			p.findings = append(p.findings, reservedName(c, key))
 			return nil
 		case p.Actions[key] != nil:
@@ -74,6 +74,9 @@ var actionsClass = &lua.Class{
 
 // reservedActions are names that mean something else: a run's record names its action, and these are drrun's own.
 var reservedActions = append([]string{"check", "generate", "resume", "abort", "status", "history", "rehearse", "test", "run"}, BuiltInActions...)
+
+// ReservedAction tells whether no action of a plan's own can have a name.
+func ReservedAction(name string) bool { return slices.Contains(reservedActions, name) }
 
 // reservedName is the finding about an action that has a name of drrun's own.
 func reservedName(c *lua.Call, name string) *lua.Diagnostic {

@@ -24,7 +24,7 @@ func (a *attempt) unknownAction() error {
 	switch {
 	case hint == "" && len(names) == 0:
 		name := "NAME"
-		if lua.IsName(a.Action) {
+		if lua.IsName(a.Action) && !plans.ReservedAction(a.Action) {
 			name = a.Action
 		}
 		hint = "write one: plan.actions." + name + " = function(ctx) … end"
