@@ -125,8 +125,5 @@ func quotedUnion(words []string) string {
 	return strings.Join(quoted, "|")
 }
 
-// TakesTable reports whether a value of the type can be a table, which a call with that one argument could take for its named arguments.
-func (t Type) TakesTable() bool { return acceptsTable(t) }
-
 // ByPlaceOnly reports whether the function takes no table of named arguments in the place of all.
 func (f *Func) ByPlaceOnly() bool { return f.native != nil }

@@ -40,16 +40,20 @@ var keywords = []string{"and", "break", "do", "else", "elseif", "end", "false", 
 // IsKeyword tells whether a name is a word of Lua, which no variable can be called.
 func IsKeyword(name string) bool { return slices.Contains(keywords, name) }
 
-// Key writes a table key: bare where Lua allows it.
-func Key(key string) string {
-	bare := key != "" && !IsKeyword(key)
-	for i, r := range key {
+// IsName tells whether a variable or a field can be written with this name.
+func IsName(name string) bool {
+	for i, r := range name {
 		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 		if !letter && (i == 0 || r < '0' || r > '9') {
-			bare = false
+			return false
 		}
 	}
-	if bare {
+	return name != "" && !IsKeyword(name)
+}
+
+// Key writes a table key: bare where Lua allows it.
+func Key(key string) string {
+	if IsName(key) {
 		return key
 	}
 	return "[" + Quote(key) + "]"

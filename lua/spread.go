@@ -124,7 +124,7 @@ func (s *source) spread(text string) (string, error) {
 func tokenText(t ast.Token) string {
 	switch {
 	case t.Type == parse.TString:
-		return quoteLua(t.Str)
+		return Quote(t.Str)
 	case t.Type > 0 && t.Type < 128:
 		return string(rune(t.Type)) // Str of '.' is empty
 	}
@@ -181,22 +181,6 @@ func droppedZero(text string, offsets []int, line, col int, number string) bool 
 	}
 	at := offsets[line-1] + col - 1
 	return at >= 0 && at+1 < len(text) && text[at] == '0' && !strings.HasPrefix(text[at:], number) && strings.HasPrefix(text[at+1:], number)
-}
-
-// quoteLua writes a text literal on one line.
-func quoteLua(text string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for i := range len(text) {
-		c := text[i]
-		if c == '"' || c == '\\' || c < ' ' || c >= 0x7f {
-			fmt.Fprintf(&b, "\\%03d", c)
-			continue
-		}
-		b.WriteByte(c)
-	}
-	b.WriteByte('"')
-	return b.String()
 }
 
 // at returns the place of a line of the copy.

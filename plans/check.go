@@ -16,13 +16,20 @@ import (
 // StaleInventory is the age from which Check warns about an inventory.
 const StaleInventory = 24 * time.Hour
 
-// The actions that Check knows the direction of.
+// The actions of drrun itself. Check knows the direction of the first three.
 const (
 	ActionFailover = "failover"
 	ActionFailback = "failback"
 	// ActionClean takes what is left of a move from the site that was left: its target is that site, its source the one with the VMs.
 	ActionClean = "clean"
+	// ActionRollback undoes a planned run.
+	ActionRollback = "rollback"
+	// ActionConsole is the action of a run whose changes a person types. No other process goes on with it.
+	ActionConsole = "console"
 )
+
+// BuiltInActions are the actions that are decided by their name, so no action of a plan's own may have it.
+var BuiltInActions = []string{ActionFailover, ActionFailback, ActionClean, ActionRollback, ActionConsole}
 
 // CheckOptions say for what Check looks at the sites.
 type CheckOptions struct {

@@ -11,7 +11,7 @@ import (
 )
 
 // workflowNames are the workflows that a plan can replace.
-var workflowNames = []string{"failover", "failback", "clean", "rollback"}
+var workflowNames = []string{ActionFailover, ActionFailback, ActionClean, ActionRollback}
 
 // workflowType is the type of a workflow or an action of the plan's own.
 const workflowType = "fun(ctx: ctx)"
@@ -59,10 +59,8 @@ var actionsClass = &lua.Class{
 		case !ok:
 			p.findings = append(p.findings, assignError(c, "actions."+key, "bad-argument", "must be a function (ctx)"))
 			return nil
-		case slices.Contains(reservedActions, key):
-			d := assignError(c, "actions."+key, "reserved-name", "drrun has a command of this name")
-			d.Hint = "give the action another name"
-			p.findings = append(p.findings, d)
+		case ReservedAction(key):
+			p.findings = append(p.findings, reservedName(c, key))
 			return nil
 		case p.Actions[key] != nil:
 			p.findings = append(p.findings, assignError(c, "actions."+key, "assigned-twice", "is assigned twice; the first one is at %s", p.Actions[key].Pos()))
@@ -74,8 +72,21 @@ var actionsClass = &lua.Class{
 	String: func(any) string { return "plan.actions" },
 }
 
-// reservedActions are names that mean something else on the command line.
-var reservedActions = []string{"failover", "failback", "check", "generate", "resume", "rollback", "abort", "status", "history", "rehearse", "test", "clean", "run"}
+// reservedActions are names that mean something else: a run's record names its action, and these are drrun's own.
+var reservedActions = append([]string{"check", "generate", "resume", "abort", "status", "history", "rehearse", "test", "run"}, BuiltInActions...)
+
+// ReservedAction tells whether no action of a plan's own can have a name.
+func ReservedAction(name string) bool { return slices.Contains(reservedActions, name) }
+
+// reservedName is the finding about an action that has a name of drrun's own.
+func reservedName(c *lua.Call, name string) *lua.Diagnostic {
+	d := assignError(c, "actions."+name, "reserved-name", "drrun has a command of this name")
+	d.Hint = "give the action another name"
+	if slices.Contains(workflowNames, name) {
+		d.Hint += fmt.Sprintf("; to replace what drrun %s does: function plan.%s(ctx) … end", name, name)
+	}
+	return d
+}
 
 func (p *Plan) actions() *lua.Object { return lua.NewObject(actionsClass, p) }
 

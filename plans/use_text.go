@@ -2,10 +2,6 @@ package plans
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
 
 	"drrun/lua"
 )
@@ -25,9 +21,9 @@ func UseText(configured *lua.Object, as string, groups []string) (string, error)
 	}
 	text := "require " + lua.Quote(lib.module)
 	if lib.configured {
-		options, err := literal(lib.given)
+		options, err := luaValue(lib.given, "")
 		if err != nil {
-			return "", fmt.Errorf("use library %q: its options: %w", lib.name, err)
+			return "", fmt.Errorf("use library %q: its options: %w: use it in the text of the plan, with plan = [[ … ]]", lib.name, err)
 		}
 		text += " " + options
 	}
@@ -36,52 +32,15 @@ func UseText(configured *lua.Object, as string, groups []string) (string, error)
 		with["as"] = as
 	}
 	if len(groups) > 0 {
-		with["groups"] = groups
+		names := make([]any, len(groups))
+		for i, group := range groups {
+			names[i] = group
+		}
+		with["groups"] = names
 	}
 	if len(with) == 0 {
 		return "plan:use(" + text + ")", nil
 	}
-	options, err := literal(with)
+	options, err := luaValue(with, "")
 	return "plan:use(" + text + ", " + options + ")", err
-}
-
-// literal writes a value as Lua does. Functions cannot be written.
-func literal(value any) (string, error) {
-	switch v := value.(type) {
-	case nil, bool:
-		return fmt.Sprint(v), nil
-	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64), nil
-	case string:
-		return lua.Quote(v), nil
-	case *lua.Secret:
-		return "dr.secret " + lua.Quote(v.Name()), nil
-	case []string:
-		quoted := make([]string, len(v))
-		for i, text := range v {
-			quoted[i] = lua.Quote(text)
-		}
-		return "{ " + strings.Join(quoted, ", ") + " }", nil
-	case []any:
-		parts := make([]string, len(v))
-		for i, item := range v {
-			part, err := literal(item)
-			if err != nil {
-				return "", err
-			}
-			parts[i] = part
-		}
-		return "{ " + strings.Join(parts, ", ") + " }", nil
-	case map[string]any:
-		parts := make([]string, 0, len(v))
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			part, err := literal(v[name])
-			if err != nil {
-				return "", err
-			}
-			parts = append(parts, lua.Key(name)+" = "+part)
-		}
-		return "{ " + strings.Join(parts, ", ") + " }", nil
-	}
-	return "", fmt.Errorf("%s cannot be written into a plan: use the library in the text of the plan, with plan = [[ … ]]", describe(value))
 }

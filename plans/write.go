@@ -373,13 +373,15 @@ func DurationText(d time.Duration) string {
 // maxExactInteger is the first integer that stands for more than one number in Lua.
 const maxExactInteger = 1 << 53
 
-// luaValue renders a JSON value as Lua. Null has no counterpart in a table, and an integer beyond 2^53 would become another one.
+// luaValue renders a JSON value, or a secret by its name, as Lua. Null has no counterpart in a table, and an integer beyond 2^53 would become another one.
 func luaValue(value any, indent string) (string, error) {
 	switch v := value.(type) {
 	case string:
 		return lua.Quote(v), nil
 	case bool:
 		return strconv.FormatBool(v), nil
+	case *lua.Secret:
+		return "dr.secret " + lua.Quote(v.Name()), nil
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return "", fmt.Errorf("%v is no number that a plan can hold", v)
@@ -416,6 +418,9 @@ func luaValue(value any, indent string) (string, error) {
 		return luaTable(parts, indent), nil
 	case nil:
 		return "", fmt.Errorf("null cannot stand in a Lua table: leave the key out or write false")
+	}
+	if what := describe(value); what != "this" {
+		return "", fmt.Errorf("%s cannot be written into a plan", what)
 	}
 	return "", fmt.Errorf("a value of type %T has no text", value)
 }

@@ -24,6 +24,14 @@ func usage(format string, args ...any) *usageError {
 	return &usageError{message: fmt.Sprintf(format, args...)}
 }
 
+// nearest hints by format at the known name that is most like a given one, where there is one.
+func (e *usageError) nearest(name string, known []string, format string) *usageError {
+	if nearest := lua.Nearest(name, known); nearest != "" {
+		e.hint = strings.ReplaceAll(format, "NAME", nearest)
+	}
+	return e
+}
+
 func (e *usageError) hinted(format string, args ...any) *usageError {
 	e.hint = fmt.Sprintf(format, args...)
 	return e
@@ -218,11 +226,7 @@ func (f *found) unknownFlag(name, arg string) *usageError {
 		}
 	}
 	written, _, _ := strings.Cut(arg, "=")
-	problem := usage("%s has no flag %s", strings.Join(f.path, " "), written).of(f.path)
-	if nearest := lua.Nearest(name, known); nearest != "" {
-		return problem.hinted("did you mean --%s?", nearest)
-	}
-	return problem
+	return usage("%s has no flag %s", strings.Join(f.path, " "), written).of(f.path).nearest(name, known, "did you mean --NAME?")
 }
 
 func unknownCommand(level []*cli.Command, path []string, name string) *usageError {
@@ -232,11 +236,9 @@ func unknownCommand(level []*cli.Command, path []string, name string) *usageErro
 			known = append(known, command.Name)
 		}
 	}
-	problem := usage("%s has no command %q", strings.Join(path, " "), name).of(path)
-	if nearest := lua.Nearest(name, known); nearest != "" {
-		return problem.hinted("did you mean %s %s?", strings.Join(path, " "), nearest)
-	}
-	return problem.hinted("the commands are: %s", strings.Join(known, ", "))
+	return usage("%s has no command %q", strings.Join(path, " "), name).of(path).
+		hinted("the commands are: %s", strings.Join(known, ", ")).
+		nearest(name, known, "did you mean "+strings.Join(path, " ")+" NAME?")
 }
 
 var badValue = regexp.MustCompile(`^invalid (?:boolean )?value "(.*)" for (?:flag )?-+([\w-]+): (.*)$`)

@@ -33,7 +33,7 @@ func newCheckCommand(inv *invocation) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "offline", Usage: "look at the plan alone, ask no engine"},
 			&cli.StringFlag{Name: "sarif", Usage: "write the findings to `FILE` as SARIF 2.1.0 too, for editors and code reviews; - is standard output, instead of the text"},
-			listFlag("lib", "`DIR` where require looks too; can be given several times"),
+			libFlag(),
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {

@@ -143,12 +143,8 @@ func runConsole(ctx context.Context, o trialOptions, inv *invocation) *runner.Re
 	if problem != nil {
 		return problem
 	}
-	trial, wrong := runner.NewTrial(ctx, hard(ctx), options, runner.TrialOptions{Said: inv.screen.line})
+	trial, wrong := openTrial(ctx, options, "console", inv)
 	if trial == nil {
-		wrong.Action = "console"
-		if !inv.json {
-			inv.screen.line(findingsText(wrong.Findings))
-		}
 		return wrong
 	}
 	c := &console{inv: inv, trial: trial, outputs: []consoleOutput{}}

@@ -11,6 +11,7 @@ import (
 	"drrun/docs/terminal"
 	"drrun/lua"
 	"drrun/plans/codes"
+	"drrun/plans/report"
 	"drrun/plans/runner"
 )
 
@@ -163,7 +164,7 @@ func runDocsSearch(words []string, inv *invocation) *runner.Result {
 		for _, hit := range hits[:min(len(hits), mostHits)] {
 			fmt.Fprintf(&b, "drrun docs %s\n    %s\n", hit.Topic, hit.Title)
 			if hit.Line != "" {
-				fmt.Fprintf(&b, "    %s\n", clip(hit.Line, helpWidth-4))
+				fmt.Fprintf(&b, "    %s\n", report.Shorten(hit.Line, helpWidth-4))
 			}
 		}
 		if len(hits) > mostHits {

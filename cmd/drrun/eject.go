@@ -56,11 +56,9 @@ func newEjectCommand(inv *invocation) *cli.Command {
 			o := ejectOptions{Name: args[0], Dir: c.String("dir"), Out: c.String("out"), Force: c.Bool("force")}
 			switch {
 			case !slices.Contains(stdlib.Ejectable, o.Name):
-				problem := usage("there is no built-in workflow %q", o.Name).of(ejectPath)
-				if nearest := lua.Nearest(o.Name, stdlib.Ejectable); nearest != "" {
-					return problem.hinted("did you mean %s? drrun eject %s", nearest, nearest)
-				}
-				return problem.hinted("there are: %s", strings.Join(stdlib.Ejectable, ", "))
+				return usage("there is no built-in workflow %q", o.Name).of(ejectPath).
+					hinted("there are: %s", strings.Join(stdlib.Ejectable, ", ")).
+					nearest(o.Name, stdlib.Ejectable, "did you mean NAME? drrun eject NAME")
 			case c.IsSet("dir") && o.Out != "":
 				return usage("--dir and --out both say where it is written").hinted("give one of the two").of(ejectPath)
 			}

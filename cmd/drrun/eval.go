@@ -57,12 +57,8 @@ func runEval(ctx context.Context, expression string, o trialOptions, inv *invoca
 	if problem != nil {
 		return problem
 	}
-	trial, wrong := runner.NewTrial(ctx, hard(ctx), options, runner.TrialOptions{Said: inv.screen.line})
+	trial, wrong := openTrial(ctx, options, "eval", inv)
 	if trial == nil {
-		wrong.Action = "eval"
-		if !inv.json {
-			inv.screen.line(findingsText(wrong.Findings))
-		}
 		return wrong
 	}
 	values, err := trial.Run(ctx, hard(ctx), "eval", expression)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"drrun/lua"
 	"drrun/plans/codes"
 	"drrun/plans/runner"
 )
@@ -36,7 +35,7 @@ func newExplainCommand(inv *invocation) *cli.Command {
 		Name: "explain", Usage: "what happens to a VM and why, or what a finding's code means", UsageText: "drrun explain PLAN.lua --vm NAME [flags]\ndrrun explain [CODE] [--json]", Description: explainHelp,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "vm", Usage: "explain the VM of that `NAME`, or id"}, fromFlag(),
-			listFlag("lib", "`DIR` where require looks too; can be given several times"),
+			libFlag(),
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -72,11 +71,9 @@ func newExplainCommand(inv *invocation) *cli.Command {
 			}
 			code, known := codes.Find(name)
 			if !known {
-				problem := usage("no code %q is known", name).of(path)
-				if nearest := lua.Nearest(name, codes.Names()); nearest != "" {
-					return problem.hinted("did you mean %s? drrun explain %s", nearest, nearest)
-				}
-				return problem.hinted("drrun explain lists all codes")
+				return usage("no code %q is known", name).of(path).
+					hinted("drrun explain lists all codes").
+					nearest(name, codes.Names(), "did you mean NAME? drrun explain NAME")
 			}
 			inv.result = runExplain(code, inv)
 			return nil

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
 	"drrun/plans"
 	"drrun/plans/explain"
+	"drrun/plans/report"
 	"drrun/plans/runner"
 )
 
@@ -45,15 +45,9 @@ func fromFlag() cli.Flag {
 }
 
 func runExplainVM(ctx context.Context, o explainVMOptions, inv *invocation) *runner.Result {
-	options, problem := o.options(inv)
-	if problem != nil {
-		return problem.result()
-	}
-	options.Action = "explain"
-	reading, result := runner.Read(ctx, hard(ctx), options)
-	if reading == nil {
-		inv.human = showUnreadable(inv)
-		return result
+	reading, refused := o.read(ctx, "explain", inv)
+	if refused != nil {
+		return refused
 	}
 	survey, found := reading.Survey(o.Action)
 	order := survey.BootOrder()
@@ -69,17 +63,9 @@ func runExplainVM(ctx context.Context, o explainVMOptions, inv *invocation) *run
 	if !inv.json {
 		inv.screen.out(explanationText(explained))
 	}
-	result = withExtra(done("explain"), "vm", explained)
+	result := withExtra(done("explain"), "vm", explained)
 	result.Plan = reading.Plan.Name
 	return result
-}
-
-// showUnreadable shows the findings about a plan that could not be read.
-func showUnreadable(inv *invocation) func(*runner.Result) {
-	return func(r *runner.Result) {
-		inv.screen.out(findingsText(r.Findings) + explainHint(r.Findings))
-		writeError(inv.env.Stderr, r)
-	}
 }
 
 func unknownVM(o explainVMOptions, order *plans.BootOrder) *usageError {
@@ -121,29 +107,8 @@ func explanationText(e explain.Explanation) string {
 			if said.At != "" {
 				text += " (" + said.At + ")"
 			}
-			paragraph(&b, text)
+			report.Wrap(&b, "  - ", text, helpWidth)
 		}
 	}
 	return b.String()
-}
-
-// paragraph writes a text below a mark, wrapped at helpWidth.
-func paragraph(b *strings.Builder, text string) {
-	column := 0
-	for i, word := range strings.Fields(text) {
-		length := utf8.RuneCountInString(word)
-		switch {
-		case i == 0:
-			b.WriteString("  - ")
-		case column+1+length > helpWidth-4:
-			b.WriteString("\n    ")
-			column = 0
-		default:
-			b.WriteByte(' ')
-			column++
-		}
-		b.WriteString(word)
-		column += length
-	}
-	b.WriteByte('\n')
 }

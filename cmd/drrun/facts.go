@@ -32,7 +32,7 @@ drrun facts plan.lua --json | jq '.facts.facts.vms[].name'
 func newFactsCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
 		Name: "facts", Usage: "what a run had decided, from the engine that kept it", UsageText: "drrun facts PLAN.lua [RUN] [flags]", Description: factsHelp,
-		Flags: []cli.Flag{listFlag("lib", "`DIR` where require looks too; can be given several times"), jsonFlag()},
+		Flags: []cli.Flag{libFlag(), jsonFlag()},
 		Action: func(c *cli.Context) error {
 			names := []string{"PLAN.lua", "RUN"}
 			if c.Args().Len() < 2 {

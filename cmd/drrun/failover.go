@@ -57,10 +57,10 @@ drrun failover plan.lua --json --yes > result.json
 // actionFlags are the flags of every command that begins a run of a plan.
 func actionFlags() []cli.Flag {
 	return append([]cli.Flag{
-		listFlag("param", "`NAME=VALUE`: a parameter for the plan's hooks, over the plan's own; can be given several times"),
-		&cli.StringFlag{Name: "params", Usage: "`FILE` with a JSON object of parameters"},
+		paramFlag(),
+		paramsFlag(),
 		&cli.BoolFlag{Name: "dry-run", Usage: "change nothing: list the engine calls that it would make, and how the evidence stands"},
-		listFlag("lib", "`DIR` where require looks too; can be given several times"),
+		libFlag(),
 	}, runFlags()...)
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"drrun/lua"
 	"drrun/plans/graph"
 	"drrun/plans/runner"
 )
@@ -46,7 +45,7 @@ func newGraphCommand(inv *invocation) *cli.Command {
 			&cli.BoolFlag{Name: "all", Usage: "show every VM of large ranks too"},
 			&cli.BoolFlag{Name: "stop", Usage: "the order in which a planned move shuts the VMs down"},
 			fromFlag(),
-			listFlag("lib", "`DIR` where require looks too; can be given several times"),
+			libFlag(),
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -59,11 +58,9 @@ func newGraphCommand(inv *invocation) *cli.Command {
 				return err
 			}
 			if !slices.Contains(graphFormats, o.Format) {
-				problem := usage("there is no format %q", o.Format).of(graphPath)
-				if nearest := lua.Nearest(o.Format, graphFormats); nearest != "" {
-					return problem.hinted("did you mean --format %s?", nearest)
-				}
-				return problem.hinted("the formats are: %s", strings.Join(graphFormats, ", "))
+				return usage("there is no format %q", o.Format).of(graphPath).
+					hinted("the formats are: %s", strings.Join(graphFormats, ", ")).
+					nearest(o.Format, graphFormats, "did you mean --format NAME?")
 			}
 			inv.result = runGraph(c.Context, o, inv)
 			return nil
@@ -72,15 +69,9 @@ func newGraphCommand(inv *invocation) *cli.Command {
 }
 
 func runGraph(ctx context.Context, o graphOptions, inv *invocation) *runner.Result {
-	options, problem := o.options(inv)
-	if problem != nil {
-		return problem.result()
-	}
-	options.Action = "graph"
-	reading, result := runner.Read(ctx, hard(ctx), options)
-	if reading == nil {
-		inv.human = showUnreadable(inv)
-		return result
+	reading, refused := o.read(ctx, "graph", inv)
+	if refused != nil {
+		return refused
 	}
 	survey, _ := reading.Survey(o.Action)
 	drawing := graph.Draw(survey.BootOrder(), o.Options)
@@ -104,7 +95,7 @@ func runGraph(ctx context.Context, o graphOptions, inv *invocation) *runner.Resu
 	case !inv.json:
 		inv.screen.out(text)
 	}
-	result = withExtra(done("graph"), "graph", drawing)
+	result := withExtra(done("graph"), "graph", drawing)
 	result.Plan = reading.Plan.Name
 	return result
 }

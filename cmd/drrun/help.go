@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
+
+	"drrun/plans/report"
 )
 
 const helpWidth = 110
@@ -32,7 +35,7 @@ EXAMPLES
 func helpText(tree []*cli.Command, f *found) string {
 	var b strings.Builder
 	if f.command == nil {
-		fmt.Fprintf(&b, "drrun - %s\n\nUSAGE\n  drrun COMMAND [flags] [arguments]\n\n%s\n\nCOMMANDS\n", about, helpIntroduction)
+		fmt.Fprintf(&b, "drrun - %s\n\nUSAGE\n  drrun COMMAND [flags] [arguments]\n\n%s\n", about, helpIntroduction)
 		commandRows(&b, tree)
 		b.WriteString("\n" + helpEnding)
 		return b.String()
@@ -44,10 +47,7 @@ func helpText(tree []*cli.Command, f *found) string {
 	}
 	text, examples, _ := strings.Cut(c.Description, "\nEXAMPLES\n")
 	b.WriteString("\n" + strings.TrimSpace(text) + "\n")
-	if len(c.Subcommands) > 0 {
-		b.WriteString("\nCOMMANDS\n")
-		commandRows(&b, c.Subcommands)
-	}
+	commandRows(&b, c.Subcommands)
 	flagRows(&b, c.Flags)
 	if examples != "" {
 		b.WriteString("\nEXAMPLES\n")
@@ -58,14 +58,27 @@ func helpText(tree []*cli.Command, f *found) string {
 	return b.String()
 }
 
+// commandRows lists commands, each below the heading of its group.
 func commandRows(b *strings.Builder, list []*cli.Command) {
 	var rows [][2]string
+	heading := map[string]string{} // above the command of that name
+	group := ""
 	for _, c := range list {
-		if !c.Hidden {
-			rows = append(rows, [2]string{c.Name, c.Usage})
+		if c.Hidden {
+			continue
 		}
+		if of := cmp.Or(c.Category, "COMMANDS"); of != group {
+			heading[c.Name], group = of, of
+		}
+		rows = append(rows, [2]string{c.Name, c.Usage})
 	}
-	definitions(b, rows)
+	width := widest(rows)
+	for _, row := range rows {
+		if heading[row[0]] != "" {
+			b.WriteString("\n" + heading[row[0]] + "\n")
+		}
+		definition(b, width, row)
+	}
 }
 
 func flagRows(b *strings.Builder, flags []cli.Flag) {
@@ -104,28 +117,24 @@ func unquote(text string) (placeholder, plain string) {
 	return placeholder, before + placeholder + after
 }
 
-// definitions writes names with their texts beside them, wrapped at helpWidth.
-func definitions(b *strings.Builder, rows [][2]string) {
+// widest is how wide the names of rows are.
+func widest(rows [][2]string) int {
 	width := 0
 	for _, row := range rows {
 		width = max(width, utf8.RuneCountInString(row[0]))
 	}
+	return width
+}
+
+// definitions writes names with their texts beside them.
+func definitions(b *strings.Builder, rows [][2]string) {
+	width := widest(rows)
 	for _, row := range rows {
-		fmt.Fprintf(b, "  %-*s  ", width, row[0])
-		column := 0
-		for i, word := range strings.Fields(row[1]) {
-			length := utf8.RuneCountInString(word)
-			switch {
-			case i > 0 && width+4+column+1+length > helpWidth:
-				fmt.Fprintf(b, "\n%*s", width+4, "")
-				column = 0
-			case i > 0:
-				b.WriteByte(' ')
-				column++
-			}
-			b.WriteString(word)
-			column += length
-		}
-		b.WriteByte('\n')
+		definition(b, width, row)
 	}
+}
+
+// definition writes a name with its text beside it, wrapped at helpWidth.
+func definition(b *strings.Builder, width int, row [2]string) {
+	report.Wrap(b, fmt.Sprintf("  %-*s  ", width, row[0]), row[1], helpWidth)
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -100,40 +101,58 @@ func (inv *invocation) finish(result *runner.Result, human func(*runner.Result))
 
 // commands lists every command, in the order in which help shows them.
 func commands(inv *invocation) []*cli.Command {
-	return []*cli.Command{
-		newGenerateCommand(inv),
-		newCheckCommand(inv),
-		newWatchCommand(inv),
-		newExplainCommand(inv),
-		newTypesCommand(inv),
-		newGraphCommand(inv),
-		newDocsCommand(inv),
-		newEvalCommand(inv),
-		newEjectCommand(inv),
-		newConsoleCommand(inv),
-		newFailoverCommand(inv),
-		newFailbackCommand(inv),
-		newCleanCommand(inv),
-		newRunCommand(inv),
-		newResumeCommand(inv),
-		newRollbackCommand(inv),
-		newAbortCommand(inv),
-		newAnswerCommand(inv),
-		newShowCommand(inv),
-		newReportCommand(inv),
-		newStatusCommand(inv),
-		newSnapshotCommand(inv),
-		newHistoryCommand(inv),
-		newFactsCommand(inv),
-		newVerifyCommand(inv),
-		newKeygenCommand(inv),
-		newSecretsCommand(inv),
-		newLibCommand(inv),
-		newTestLibCommand(inv),
-		newLabCommand(inv),
-		newDemoCommand(inv),
-		newVersionCommand(inv),
+	return slices.Concat(
+		under("WRITE A PLAN",
+			newGenerateCommand(inv),
+			newCheckCommand(inv),
+			newWatchCommand(inv),
+			newExplainCommand(inv),
+			newGraphCommand(inv),
+			newEvalCommand(inv),
+			newConsoleCommand(inv),
+			newTypesCommand(inv),
+			newEjectCommand(inv),
+			newLibCommand(inv),
+			newTestLibCommand(inv),
+		),
+		under("RUN IT",
+			newFailoverCommand(inv),
+			newFailbackCommand(inv),
+			newCleanCommand(inv),
+			newRunCommand(inv),
+			newResumeCommand(inv),
+			newRollbackCommand(inv),
+			newAbortCommand(inv),
+			newAnswerCommand(inv),
+		),
+		under("SEE WHAT IS WHERE, AND WHAT WAS DONE",
+			newStatusCommand(inv),
+			newShowCommand(inv),
+			newHistoryCommand(inv),
+			newReportCommand(inv),
+			newFactsCommand(inv),
+			newVerifyCommand(inv),
+		),
+		under("BE READY FOR THE NIGHT",
+			newSnapshotCommand(inv),
+			newSecretsCommand(inv),
+			newKeygenCommand(inv),
+		),
+		under("LEARN IT, AND TRY IT WITHOUT RISK",
+			newDocsCommand(inv),
+			newDemoCommand(inv),
+			newLabCommand(inv),
+			newVersionCommand(inv),
+		),
+	)
+}
+
+// under puts commands under a heading of the help.
+func under(heading string, list ...*cli.Command) []*cli.Command {
+	for _, command := range list {
+		command.Category = heading
 	}
+	return list
 }
 
 const about = "disaster recovery for oVirt: moves virtual machines between two sites by a plan"

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/urfave/cli/v2"
 
 	"drrun/plans/runner"
@@ -42,4 +44,21 @@ func (r reading) optionsWithState(inv *invocation) (runner.Options, *usageError)
 	o, problem := r.options(inv)
 	o.StateDir = state
 	return o, problem
+}
+
+// read reads the plan, and asks no engine. refused is the result for one that cannot be read.
+func (r reading) read(ctx context.Context, command string, inv *invocation) (plan *runner.Reading, refused *runner.Result) {
+	options, problem := r.options(inv)
+	if problem != nil {
+		return nil, problem.result()
+	}
+	options.Action = command
+	plan, refused = runner.Read(ctx, hard(ctx), options)
+	if plan == nil {
+		inv.human = func(result *runner.Result) {
+			inv.screen.out(findingsText(result.Findings) + explainHint(result.Findings))
+			writeError(inv.env.Stderr, result)
+		}
+	}
+	return plan, refused
 }

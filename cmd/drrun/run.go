@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -54,8 +55,12 @@ func newRunCommand(inv *invocation) *cli.Command {
 				return err
 			}
 			o := actionOptionsOf(c, inv, args[1], args[0])
-			if builtin := args[1]; plans.Moves(builtin) || builtin == plans.ActionClean {
-				return usage("%s is no action of a plan's own", builtin).hinted("drrun %s %s", builtin, args[0]).of(command)
+			if builtIn := args[1]; slices.Contains(plans.BuiltInActions, builtIn) {
+				on := args[0]
+				if builtIn == plans.ActionRollback {
+					on = "RUN"
+				}
+				return usage("%s is no action of a plan's own", builtIn).hinted("drrun %s %s", builtIn, on).of(command)
 			}
 			if o.Site = c.String("site"); o.Site != "" && o.Site != plans.Primary && o.Site != plans.Secondary {
 				return usage("--site %q is no site", o.Site).hinted("--site primary, or --site secondary").of(command)

@@ -5,7 +5,8 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"unicode/utf8"
+
+	"drrun/plans/report"
 )
 
 // screen is where a command writes to while it works: what it made on stdout, everything else on stderr. On a terminal a few lines at
@@ -104,9 +105,10 @@ func (s *screen) draw() {
 	s.drawn = len(s.live)
 }
 
+// clip cuts a line that is wider than a terminal; a width of 1 or less is none that is known.
 func clip(line string, width int) string {
-	if width <= 1 || utf8.RuneCountInString(line) <= width {
+	if width <= 1 {
 		return line
 	}
-	return string([]rune(line)[:width-1]) + "…"
+	return report.Shorten(line, width)
 }

@@ -31,7 +31,7 @@ drrun snapshot plan.lua --json | jq .snapshot
 func newSnapshotCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
 		Name: "snapshot", Usage: "record what runs where, for the day when a site is lost", UsageText: "drrun snapshot PLAN.lua [flags]", Description: snapshotHelp,
-		Flags: []cli.Flag{listFlag("lib", "`DIR` where require looks too; can be given several times"), stateFlag(), jsonFlag()},
+		Flags: []cli.Flag{libFlag(), stateFlag(), jsonFlag()},
 		Action: func(c *cli.Context) error {
 			args, err := exactly(c, []string{"drrun", "snapshot"}, "PLAN.lua")
 			if err != nil {

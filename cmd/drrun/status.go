@@ -40,7 +40,7 @@ func newStatusCommand(inv *invocation) *cli.Command {
 		UsageText: "drrun status PLAN.lua [flags]\ndrrun status [RUN] [flags]", Description: statusHelp,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "watch", Usage: "of a run: go on until nobody works on it any more"},
-			listFlag("lib", "`DIR` where require looks too; can be given several times"), stateFlag(), jsonFlag(),
+			libFlag(), stateFlag(), jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Len() > 1 {

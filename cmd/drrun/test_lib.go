@@ -35,7 +35,7 @@ func newTestLibCommand(inv *invocation) *cli.Command {
 		Name: "test-lib", Usage: "run the tests of hook libraries, on simulated sites", UsageText: "drrun test-lib DIR|FILE… [flags]", Description: testLibHelp,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "run", Usage: "run only tests whose names match `REGEXP`"},
-			listFlag("lib", "`DIR` where require looks too; can be given several times"),
+			libFlag(),
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show the log of every test, not only of those that fail"},
 			jsonFlag(),
 		},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/urfave/cli/v2"
 
 	"drrun/plans/runner"
@@ -17,9 +19,9 @@ type trialOptions struct {
 func trialFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "failback", Usage: "ctx is that of a failback: its source is the secondary, its target the primary"},
-		listFlag("param", "`NAME=VALUE`: a parameter for the plan's hooks, over the plan's own; can be given several times"),
-		&cli.StringFlag{Name: "params", Usage: "`FILE` with a JSON object of parameters"},
-		listFlag("lib", "`DIR` where require looks too; can be given several times"),
+		paramFlag(),
+		paramsFlag(),
+		libFlag(),
 	}
 }
 
@@ -44,4 +46,16 @@ func (o trialOptions) options(inv *invocation) (options runner.Options, problem 
 		options.Action = "failback"
 	}
 	return options, nil
+}
+
+// openTrial loads the plan for a command that tries Lua on it. The trial is nil where it cannot be loaded, and the result says why.
+func openTrial(ctx context.Context, options runner.Options, command string, inv *invocation) (*runner.Trial, *runner.Result) {
+	trial, wrong := runner.NewTrial(ctx, hard(ctx), options, runner.TrialOptions{Said: inv.screen.line})
+	if trial == nil {
+		wrong.Action = command
+		if !inv.json {
+			inv.screen.line(findingsText(wrong.Findings))
+		}
+	}
+	return trial, wrong
 }

@@ -56,7 +56,7 @@ func newTypesCommand(inv *invocation) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "dir", Value: ".", Usage: "`DIR` with the plans, as the editor opens it; default: this folder"},
 			&cli.BoolFlag{Name: "inventory", Usage: "know the names of the sites, too"},
-			listFlag("lib", "`DIR` where require looks too; can be given several times"),
+			libFlag(),
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"drrun/lua"
 	"drrun/plans"
 	"drrun/stdlib"
 )
@@ -95,16 +96,11 @@ func (n Names) text() string {
 		}
 		fmt.Fprintf(&b, "---@alias %s\n", kind)
 		for _, name := range slices.SortedFunc(slices.Values(n[kind]), func(a, b Name) int { return strings.Compare(a.Text, b.Text) }) {
-			fmt.Fprintf(&b, "---| %s%s\n", quoted(name.Text), remark(name.Remark))
+			fmt.Fprintf(&b, "---| %s%s\n", lua.Quote(name.Text), remark(name.Remark))
 		}
 		b.WriteString("\n")
 	}
 	return b.String()
-}
-
-// quoted writes a text of an engine as one literal on one line, whatever is in it.
-func quoted(text string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`).Replace(text) + `"`
 }
 
 // Count is how many names of a kind are known.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"drrun/plans/report"
 )
 
 // The measures of an SVG, in its own units.
@@ -94,9 +96,9 @@ func placeRow(row []Node, y float64, boxes map[string]box, b *strings.Builder) f
 }
 
 func nodeWidth(node Node) float64 {
-	width := letter * float64(utf8.RuneCountInString(shortened(node.Name, longestName)))
+	width := letter * float64(utf8.RuneCountInString(report.Shorten(node.Name, longestName)))
 	if len(node.Details) > 0 {
-		width = max(width, smallLetter*float64(utf8.RuneCountInString(shortened(node.Details[0], longestNote))))
+		width = max(width, smallLetter*float64(utf8.RuneCountInString(report.Shorten(node.Details[0], longestNote))))
 	}
 	return max(70, width+20)
 }
@@ -111,9 +113,9 @@ func drawNode(b *strings.Builder, n box) {
 		lines = append(lines, "after "+strings.Join(n.After, ", "))
 	}
 	fmt.Fprintf(b, "<g><title>%s</title><rect class=\"%s\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%d\" rx=\"6\"/>", xmlText(strings.Join(lines, "; ")), class, number(n.x), number(n.y), number(n.width), nodeHeight)
-	fmt.Fprintf(b, "<text class=\"name\" x=\"%s\" y=\"%s\">%s</text>", number(n.x+10), number(n.y+18), xmlText(shortened(n.Name, longestName)))
+	fmt.Fprintf(b, "<text class=\"name\" x=\"%s\" y=\"%s\">%s</text>", number(n.x+10), number(n.y+18), xmlText(report.Shorten(n.Name, longestName)))
 	if len(n.Details) > 0 {
-		fmt.Fprintf(b, "<text class=\"note\" x=\"%s\" y=\"%s\">%s</text>", number(n.x+10), number(n.y+34), xmlText(shortened(n.Details[0], longestNote)))
+		fmt.Fprintf(b, "<text class=\"note\" x=\"%s\" y=\"%s\">%s</text>", number(n.x+10), number(n.y+34), xmlText(report.Shorten(n.Details[0], longestNote)))
 	}
 	b.WriteString("</g>\n")
 }
@@ -128,15 +130,6 @@ func drawEdge(b *strings.Builder, from, to box, count int) {
 	if count > 1 {
 		fmt.Fprintf(b, "<text class=\"note\" x=\"%s\" y=\"%s\">%d</text>\n", number((x1+x2)/2+4), number((y1+y2)/2), count)
 	}
-}
-
-// shortened cuts a text that has no room; the whole of it is in the title.
-func shortened(text string, most int) string {
-	runes := []rune(text)
-	if len(runes) <= most {
-		return text
-	}
-	return string(runes[:most-1]) + "…"
 }
 
 func number(value float64) string {

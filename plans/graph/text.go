@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"drrun/plans/report"
 )
 
 const textWidth = 80
@@ -13,7 +15,7 @@ func (d Drawing) Text() string {
 	var b strings.Builder
 	b.WriteString(d.Title + "\n")
 	for _, note := range d.Notes {
-		wrapped(&b, "", note)
+		report.Wrap(&b, "", note, textWidth)
 	}
 	for _, band := range d.Bands {
 		fmt.Fprintf(&b, "\nrank %d", band.Rank)
@@ -33,7 +35,7 @@ func (d Drawing) Text() string {
 				if len(node.After) > 0 {
 					text += "; after " + strings.Join(node.After, ", ")
 				}
-				wrapped(&b, fmt.Sprintf("  %s %-*s  ", textMarks[node.Kind], width, node.Name), text)
+				report.Wrap(&b, fmt.Sprintf("  %s %-*s  ", textMarks[node.Kind], width, node.Name), text, textWidth)
 			}
 		}
 	}
@@ -42,24 +44,3 @@ func (d Drawing) Text() string {
 
 // textMarks show the kind of a node.
 var textMarks = map[string]string{KindStarts: "*", KindStays: "-", KindUnknown: "?", KindStops: "*"}
-
-// wrapped writes a text behind a head, with its further lines below its first one.
-func wrapped(b *strings.Builder, head, text string) {
-	indent := min(utf8.RuneCountInString(head), textWidth/2)
-	b.WriteString(head)
-	column := utf8.RuneCountInString(head)
-	for i, word := range strings.Fields(text) {
-		length := utf8.RuneCountInString(word)
-		switch {
-		case i > 0 && column+1+length > textWidth, i == 0 && column+length > textWidth && column > indent:
-			b.WriteString("\n" + strings.Repeat(" ", indent))
-			column = indent
-		case i > 0:
-			b.WriteByte(' ')
-			column++
-		}
-		b.WriteString(word)
-		column += length
-	}
-	b.WriteByte('\n')
-}

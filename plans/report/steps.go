@@ -25,7 +25,7 @@ func (h *history) stepRows() []Step {
 		}
 		row.Outcome, row.Tone = stepOutcome(s)
 		if s.result != nil && s.result.OK && len(s.result.Value) > 0 && string(s.result.Value) != "null" {
-			row.Result = clip(string(s.result.Value), maxResult)
+			row.Result = Shorten(string(s.result.Value), maxResult)
 		}
 		rows = append(rows, row)
 	}
@@ -44,14 +44,6 @@ func stepOutcome(s *stepRun) (text string, tone Tone) {
 		return "cut: " + s.result.Error, Warn
 	}
 	return s.result.Error, Bad
-}
-
-// clip cuts a text to at most so many characters.
-func clip(text string, limit int) string {
-	if letters := []rune(text); len(letters) > limit {
-		return string(letters[:limit]) + "…"
-	}
-	return text
 }
 
 // promotedGroup tells whether a step asked a person about the promotion of a consistency group, and of which.

@@ -300,7 +300,7 @@ func (h *history) stepBars(s scale) []Row {
 		if tone != Good {
 			rows[i].Tone = tone
 		}
-		bar := s.bar(step.began, end, class, title+": "+clip(outcome, 100))
+		bar := s.bar(step.began, end, class, title+": "+Shorten(outcome, 100))
 		if n := len(rows[i].Bars); together && n > 0 && rows[i].Bars[n-1].Class == class && bar.X <= rows[i].Bars[n-1].X+rows[i].Bars[n-1].W+1 {
 			last := &rows[i].Bars[n-1]
 			last.W = round(max(last.W, bar.X+bar.W-last.X))

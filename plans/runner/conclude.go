@@ -37,9 +37,9 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 		r.Exit, r.Status = ExitDone, StatusDone
 		r.DryRun = &DryRunResult{Calls: a.session.Dry.Calls(), Assumed: a.session.Dry.Assumed()}
 		r.Verdicts = append(r.Verdicts, "dry run: nothing was changed")
-	case a.session == nil || (a.Action == ActionConsole || complete(a.facts, r.StorageDomains, r.VMs)) && len(skipped) == 0:
+	case a.session == nil || (a.Action == plans.ActionConsole || complete(a.facts, r.StorageDomains, r.VMs)) && len(skipped) == 0:
 		r.Exit, r.Status = ExitDone, StatusDone
-	case a.Action == ActionConsole:
+	case a.Action == plans.ActionConsole:
 		r.Exit, r.Status = ExitPartial, StatusPartial
 		r.Error = &ErrorResult{Code: "partial", Message: strings.Join(skipped, "; "), Hint: "see where everything is: drrun status " + a.PlanFile}
 	default:
@@ -224,7 +224,7 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 	}
 	if r.Status == StatusStopped || r.Status == StatusInterrupted && a.run != nil || r.Status == StatusInternal && a.changed() {
 		next := a.nextCommand()
-		if strings.Contains(r.Error.Hint, confirmFlag) && a.Action != ActionConsole && !strings.Contains(next, confirmFlag) {
+		if strings.Contains(r.Error.Hint, confirmFlag) && a.Action != plans.ActionConsole && !strings.Contains(next, confirmFlag) {
 			next += confirmAnew
 		}
 		var inPlan *lua.Diagnostic

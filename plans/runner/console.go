@@ -12,19 +12,16 @@ import (
 	"drrun/stdlib"
 )
 
-// ActionConsole is the action of a run whose changes a person types. No other process goes on with it.
-const ActionConsole = "console"
-
 // InputNote is the kind of the journal's notes of what was typed.
 const InputNote = "input"
 
 // Console makes a run whose changes a person types: it has the facts, the locks, the gate for evidence, the journal and the report of every
 // run, and talk takes the place of the workflow. It ends when talk returns. Hooks are called only where what is typed calls them.
 func Console(soft, hard context.Context, o Options, t TrialOptions, talk func(*Trial) error) *Result {
-	o.Action = ActionConsole
+	o.Action = plans.ActionConsole
 	a := newAttempt(o)
 	a.trial = &Trial{a: a, said: t.Said, writes: true}
-	err := a.within(soft, hard, ActionConsole, func(task *engine.Task) error {
+	err := a.within(soft, hard, plans.ActionConsole, func(task *engine.Task) error {
 		if err := a.load(task); err != nil {
 			return err
 		}
@@ -60,7 +57,7 @@ func Console(soft, hard context.Context, o Options, t TrialOptions, talk func(*T
 // checkedAs is the action whose needs the sites are held against.
 func (a *attempt) checkedAs() string {
 	switch {
-	case a.Action != ActionConsole:
+	case a.Action != plans.ActionConsole:
 		return a.Action
 	case a.Backwards:
 		return plans.ActionFailback

@@ -47,11 +47,3 @@ func customEventID(run, text string, taken int) int {
 	sum := sha256.Sum256([]byte(run + "\n" + strconv.Itoa(taken) + "\n" + text))
 	return max(1, int(binary.BigEndian.Uint32(sum[:4])&0x7fffffff))
 }
-
-// shortened cuts a text to at most limit characters.
-func shortened(text string, limit int) string {
-	if letters := []rune(text); len(letters) > limit {
-		return string(letters[:limit-1]) + "…"
-	}
-	return text
-}

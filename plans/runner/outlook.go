@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"drrun/engine"
+	"drrun/plans"
 	"drrun/plans/report"
 	"drrun/stdlib"
 )
@@ -44,7 +45,7 @@ func OutlookOf(info *engine.RunInfo, held bool) Outlook {
 // Learn takes the next record of the journal in, for whoever follows it. How attempts end is the caller's to tell.
 func (o *Outlook) Learn(rec *engine.Record) {
 	if rec.Head != nil {
-		o.target, o.typed = rec.Head.Target, rec.Head.Action == ActionConsole
+		o.target, o.typed = rec.Head.Target, rec.Head.Action == plans.ActionConsole
 	}
 	if rec.Kind == "attempt" {
 		o.hint = ""

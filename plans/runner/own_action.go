@@ -1,11 +1,8 @@
 package runner
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"drrun/engine"
@@ -22,23 +19,19 @@ func (a *attempt) knowsAction() error {
 }
 
 func (a *attempt) unknownAction() error {
-	names := slices.Sorted(maps.Keys(a.plan.Actions))
+	names := a.plan.ActionNames()
 	hint := lua.DidYouMean(a.Action, names)
 	switch {
 	case hint == "" && len(names) == 0:
-		hint = "write one: plan.actions." + cmp.Or(identifier(a.Action), "NAME") + " = function(ctx) … end"
+		name := "NAME"
+		if lua.IsName(a.Action) && !plans.ReservedAction(a.Action) {
+			name = a.Action
+		}
+		hint = "write one: plan.actions." + name + " = function(ctx) … end"
 	case hint == "":
 		hint = "the plan has " + strings.Join(names, ", ")
 	}
 	return invalid("unknown-action", hint, fmt.Errorf("the plan %s has no action %q; nothing was done", a.PlanFile, a.Action))
-}
-
-// identifier is a text where it is a name of Lua, else "".
-func identifier(text string) string {
-	if strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != "" || text != "" && text[0] <= '9' {
-		return ""
-	}
-	return text
 }
 
 // findSite finds where an action of the plan's own works: at the site that has the plan's storage domains, by what both engines say.
@@ -83,7 +76,7 @@ func Actions(soft, hard context.Context, o Options) (*Result, []OwnAction) {
 		if err := a.load(t); err != nil {
 			return err
 		}
-		for _, name := range slices.Sorted(maps.Keys(a.plan.Actions)) {
+		for _, name := range a.plan.ActionNames() {
 			pos := a.plan.Actions[name].Pos()
 			actions = append(actions, OwnAction{Name: name, Doc: a.plan.CommentAbove(pos), Pos: pos.String()})
 		}

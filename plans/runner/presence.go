@@ -11,6 +11,7 @@ import (
 
 	"drrun/engine"
 	"drrun/ovirt"
+	"drrun/plans/report"
 	"drrun/stdlib"
 )
 
@@ -171,7 +172,7 @@ func (p *presence) sayMirrorLost(done func()) {
 	dir, lost := a.run.Mirror()
 	spec := ovirt.EventSpec{
 		Severity: "warning", CorrelationID: a.run.LostMirrorMark(),
-		Description: shortened(a.redact("drrun run "+a.run.ID()+": "+engine.LostMirrorText(dir, lost)), longestEvent),
+		Description: report.Shorten(a.redact("drrun run "+a.run.ID()+": "+engine.LostMirrorText(dir, lost)), longestEvent),
 	}
 	for _, list := range p.events {
 		say := list.post(spec)
@@ -271,7 +272,7 @@ type line struct {
 
 // event is the event of a line, without what it is about.
 func (a *attempt) event(l line) ovirt.EventSpec {
-	return ovirt.EventSpec{Severity: l.severity, Description: shortened(a.redact(l.text), longestEvent), CorrelationID: a.run.ID()}
+	return ovirt.EventSpec{Severity: l.severity, Description: report.Shorten(a.redact(l.text), longestEvent), CorrelationID: a.run.ID()}
 }
 
 // say posts a line in both engines.

@@ -139,7 +139,7 @@ func (p *presence) about(l *line, objects []engine.Status) {
 func (p *presence) stopLine(stage string) line {
 	l := line{severity: severityError, text: fmt.Sprintf("%sstopped in stage %s%s", p.prefix(), stage, p.again())}
 	if problem := p.attempt.result.Error; problem != nil {
-		l.text += ": " + shortened(problem.Message, longestError)
+		l.text += ": " + report.Shorten(problem.Message, longestError)
 		if problem.State != "" {
 			l.text += ". State: " + problem.State
 		}
@@ -212,7 +212,7 @@ func reasons(objects []engine.Status) string {
 		}
 		text += " " + cmp.Or(object.Subject.Name, object.Subject.ID) + " is " + object.State
 		if why := cmp.Or(object.Error, object.Detail); why != "" {
-			text += " (" + shortened(why, longestReason) + ")"
+			text += " (" + report.Shorten(why, longestReason) + ")"
 		}
 		parts = append(parts, text)
 	}

@@ -111,7 +111,7 @@ func cutOff(info *engine.RunInfo, model report.Model, next []report.Command) *Re
 		r.Error.Hint = next[0].Why + ": " + next[0].Line
 	}
 	if facts, err := factsOf(info.ID, info.Facts()); err == nil && facts != nil { // else it was cut before it had decided anything
-		if Undone(info) {
+		if undone(info) {
 			facts = facts.Reversed()
 		}
 		r.StorageDomains, r.VMs = boardOf(info.Board(), facts)

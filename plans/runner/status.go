@@ -72,10 +72,10 @@ func (a *attempt) waitingRun() (command, why string) {
 			continue
 		}
 		verb := "resume"
-		if run.Head.Action == ActionConsole {
+		if run.Head.Action == plans.ActionConsole {
 			verb = "abort"
 		}
-		if info, err := engine.ReadRun(a.Env, a.StateDir, run.ID); err == nil && Undone(info) {
+		if info, err := engine.ReadRun(a.Env, a.StateDir, run.ID); err == nil && undone(info) {
 			verb = "rollback"
 		}
 		return "drrun " + verb + " " + run.ID, fmt.Sprintf("run %s (%s, begun %s) is unfinished on these storage domains", run.ID, run.Head.Action, run.Started.UTC().Format("2006-01-02 15:04"))

@@ -10,6 +10,7 @@ import (
 	"drrun/engine"
 	"drrun/internal/sabotage"
 	"drrun/ovirt"
+	"drrun/plans"
 	"drrun/stdlib"
 )
 
@@ -52,7 +53,7 @@ func (a *attempt) nextCommand() string {
 	if a.rollback {
 		return "drrun rollback " + a.result.Run
 	}
-	if a.Action == ActionConsole { // nothing goes on with what was typed
+	if a.Action == plans.ActionConsole { // nothing goes on with what was typed
 		return "drrun abort " + a.result.Run
 	}
 	next := "drrun resume " + a.result.Run
@@ -76,7 +77,7 @@ const rollbackNote = "rollback"
 func Rollback(soft, hard context.Context, id string, o Options) *Result {
 	o.OnFailure = nil // a person who undoes a run decides by undoing it again, or not
 	a := newAttempt(o)
-	a.rollback, a.result.Action = true, "rollback"
+	a.rollback, a.result.Action = true, plans.ActionRollback
 	id, err := a.takeOver(soft, id)
 	if err != nil {
 		return a.conclude(soft, err)
@@ -154,14 +155,14 @@ func (a *attempt) endOfRollback() string {
 	return StatusStopped
 }
 
-// Undone tells whether a rollback of a run has begun: it can only be undone to its end then.
-func Undone(info *engine.RunInfo) bool {
+// undone tells whether a rollback of a run has begun: it can only be undone to its end then.
+func undone(info *engine.RunInfo) bool {
 	return slices.ContainsFunc(info.Records, func(r engine.Record) bool { return r.Note == rollbackNote })
 }
 
 // refuseForward refuses to go on with a run that is being undone.
 func refuseForward(info *engine.RunInfo) error {
-	if !Undone(info) {
+	if !undone(info) {
 		return nil
 	}
 	return refuse("being-undone", "drrun rollback "+info.ID, errors.New("run "+strings.TrimSpace(info.ID)+" is being undone: it can no longer go forward"))

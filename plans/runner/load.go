@@ -1,0 +1,85 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"drrun/engine"
+	"drrun/lua"
+	"drrun/plans"
+	"drrun/stdlib"
+)
+
+// newRuntime makes the interpreter for the plan.
+func (a *attempt) newRuntime() {
+	folder := filepath.Dir(a.PlanFile)
+	boot, modules := stdlib.Connect(a.surroundings())
+	a.runtime = lua.New(lua.Options{
+		Modules:  append([]lua.Module{plans.DR(plans.Options{Secrets: a.Secrets, ReadFile: a.readFile, Boot: boot})}, modules...),
+		Embedded: a.builtin,
+		Path:     append([]string{folder, filepath.Join(folder, "lib")}, a.LibDirs...),
+		ReadFile: a.readFile,
+		Print: func(text string) {
+			if a.session != nil {
+				a.session.Say(text)
+			} else if a.trial != nil {
+				a.trial.say(text)
+			}
+		},
+		MathSeed: a.Env.Rand(),
+		ReadOnly: a.readOnlyHint(),
+	})
+}
+
+// load reads the plan with its libraries.
+func (a *attempt) load(t *engine.Task) error {
+	a.newRuntime()
+	plan, diagnostics := a.loadInTime(t)
+	a.read = plan
+	if err := t.Ctx().Err(); err != nil { // what it found is the interrupt, not a fault of the plan
+		return context.Cause(t.Ctx())
+	}
+	if len(diagnostics) > 0 {
+		a.result.Findings = plans.FromDiagnostics(diagnostics)
+		a.report(a.result.Findings)
+		if plan == nil || slices.ContainsFunc(diagnostics, func(d *lua.Diagnostic) bool { return d.Severity == "" || d.Severity == plans.SeverityError }) {
+			return invalid("plan", "correct the plan, then: drrun check "+a.PlanFile, fmt.Errorf("the plan %s has errors; nothing was done", a.PlanFile))
+		}
+	}
+	a.plan, a.result.Plan = plan, plan.Name
+	if len(a.ParamsFile) == 0 && len(a.ParamOverrides) == 0 {
+		return nil
+	}
+	params, err := plans.MergeParams(plan.Params, a.ParamsFile, a.ParamOverrides)
+	if err != nil {
+		return invalid("params", "--param NAME=VALUE, or --params with a file that holds a JSON object", err)
+	}
+	a.Params = params
+	return nil
+}
+
+// loadTimeout is how long a plan may take to be loaded, by the clock of the wall. A loop ends long before; this ends what computes slowly.
+const loadTimeout = 2 * time.Minute
+
+func (a *attempt) loadInTime(t *engine.Task) (plan *plans.Plan, found lua.Diagnostics) {
+	limit, cancel := a.Env.Clock.WithTimeout(t.Ctx(), time.Duration(float64(loadTimeout)*max(a.Speed, 1)))
+	defer cancel()
+	err := t.Under(limit, t.OpCtx(), func() error {
+		plan, found = plans.Load(t, a.runtime, a.PlanFile)
+		return nil
+	})
+	if limit.Err() == nil || t.Ctx().Err() != nil {
+		return plan, append(found, lua.AsDiagnostics(err)...)
+	}
+	return nil, lua.Diagnostics{{Pos: lua.Pos{File: a.PlanFile}, Severity: plans.SeverityError, Subject: "plan", Code: "endless-loop",
+		Message: fmt.Sprintf("the plan was not loaded within %s, and was stopped", loadTimeout), Hint: "code at its top, or at that of a library, computes for too long"}}
+}
+
+func (a *attempt) report(findings []plans.Finding) {
+	if a.Findings != nil && len(findings) > 0 {
+		a.Findings(findings)
+	}
+}
