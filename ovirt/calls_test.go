@@ -40,6 +40,8 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.AttachedStorageDomain(ctx, "d1", sdID) }},
 	{"StorageConnections", "GET /storageconnections", `<storage_connections><storage_connection id="k1"><type>nfs</type><address>a</address><path>/p</path></storage_connection></storage_connections>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.StorageConnections(ctx) }},
+	{"HostLUNs", "GET /hosts/h1/storage", `<host_storages><host_storage id="3600a"><logical_units><logical_unit id="3600a"><address>10.0.0.1</address><paths>2</paths><port>3260</port><target>iqn.x:a</target><volume_group_id>v1</volume_group_id></logical_unit></logical_units><type>iscsi</type></host_storage></host_storages>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.HostLUNs(ctx, "h1") }},
 	{"Networks", "GET /networks", `<networks><network id="n1"><name>lan</name><usages><usage>vm</usage></usages></network></networks>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.Networks(ctx) }},
 	{"VNICProfiles", "GET /vnicprofiles", `<vnic_profiles><vnic_profile id="p1"><name>lan</name><network id="n1"/></vnic_profile></vnic_profiles>`,
@@ -151,7 +153,7 @@ func TestReadsRefuseBadBodies(t *testing.T) {
 	// A read that is added must be added to the table.
 	site := reflect.TypeFor[*Site]()
 	other := map[string]bool{"Close": true, "Name": true, "URL": true, "Counters": true, "Redact": true, "Probe": true, "ImportDomain": true, "AttachDomain": true, "ActivateDomain": true,
-		"WaitStorageDomain": true, "RefreshHost": true, "PowerStatus": true, "ConfirmRebooted": true, "DeactivateDomain": true, "DetachDomain": true, "RemoveDomain": true, "DestroyDomain": true, "IsAttached": true,
+		"WaitStorageDomain": true, "RefreshHost": true, "LogInISCSI": true, "SetDomainSettings": true, "PowerStatus": true, "ConfirmRebooted": true, "DeactivateDomain": true, "DetachDomain": true, "RemoveDomain": true, "DestroyDomain": true, "IsAttached": true,
 		"SetHA": true, "SetDeleteProtection": true, "TouchVM": true, "ShutdownVM": true, "RemoveDisklessVM": true, "UpdateOVFStore": true, "CreateLabel": true, "DeleteLabel": true, "CreateLabels": true, "DeleteLabels": true, "PostEvent": true, "AddJob": true, "AddStep": true, "EndStep": true, "EndJob": true, "RegisterTemplate": true, "RegisterVM": true, "UpdateNIC": true, "StartVM": true, "WaitVM": true}
 	for i := range site.NumMethod() {
 		if name := site.Method(i).Name; !covered[name] && !other[name] {
@@ -241,11 +243,23 @@ var writeCalls = []writeCall{
 			_, changed, err := s.ImportDomain(ctx, ImportSpec{ID: sdID, Type: "nfs", Address: "192.168.122.210", Path: "/nfs_ds_replica", HostID: hoID})
 			return changed, err
 		}},
+	{name: "ImportDomain, block", route: "POST /storagedomains", good: xmlAnswer(201, blockXML("unknown", "3600b")),
+		reads: "GET /storagedomains/" + sdID, not: notFound, yes: xmlAnswer(200, blockXML("unattached", "3600b")),
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			_, changed, err := s.ImportDomain(ctx, ImportSpec{ID: sdID, Type: "fcp", HostID: hoID, LUNs: []string{"3600b"}, OtherLUNs: []string{"3600a"}})
+			return changed, err
+		}},
+	{name: "SetDomainSettings", route: "PUT /storagedomains/" + sdID, good: xmlAnswer(200, sdXML(sdID, "unattached", "")),
+		reads: "GET /storagedomains/" + sdID, not: xmlAnswer(200, sdXML(sdID, "unattached", "")),
+		yes: xmlAnswer(200, strings.Replace(sdXML(sdID, "unattached", ""), "<type>", "<warning_low_space_indicator>15</warning_low_space_indicator><wipe_after_delete>true</wipe_after_delete><type>", 1)),
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			return s.SetDomainSettings(ctx, sdID, DomainSettings{WipeAfterDelete: true, WarningLowSpace: 15})
+		}},
 	{name: "AttachDomain", route: "POST /datacenters/" + dcID + "/storagedomains", good: xmlAnswer(201, sdXML(sdID, "active", dcID)),
 		reads: attachedRoute, not: notFound, yes: xmlAnswer(200, sdXML(sdID, "active", dcID)),
 		also: map[string]answer{"GET /storagedomains/" + sdID: xmlAnswer(200, sdXML(sdID, "unattached", "")), "GET /events": xmlAnswer(200, "<events/>")},
 		call: func(ctx context.Context, s *Site) (bool, error) {
-			_, changed, err := s.AttachDomain(ctx, sdID, dcID, 0)
+			_, changed, err := s.AttachDomain(ctx, sdID, dcID, AttachOptions{})
 			return changed, err
 		}},
 	{name: "ActivateDomain", route: "POST /datacenters/" + dcID + "/storagedomains/" + sdID + "/activate", good: complete,
@@ -372,6 +386,10 @@ var writeCalls = []writeCall{
 		also: map[string]answer{"GET /storagedomains/" + sdID: xmlAnswer(200, sdXML(sdID, "unattached", ""))},
 		call: func(ctx context.Context, s *Site) (bool, error) {
 			return s.IsAttached(ctx, StorageDomain{ID: sdID, Status: "unattached"}, hoID)
+		}},
+	{name: "LogInISCSI", route: "POST /hosts/" + hoID + "/iscsilogin", good: complete, blind: true,
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			return true, s.LogInISCSI(ctx, hoID, ISCSITarget{Address: "10.0.0.1", Port: 3260, IQN: "iqn.x:a"})
 		}},
 	{name: "RefreshHost", route: "POST /hosts/" + hoID + "/refresh", good: complete, blind: true,
 		call: func(ctx context.Context, s *Site) (bool, error) { return true, s.RefreshHost(ctx, hoID) }},

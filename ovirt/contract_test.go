@@ -181,7 +181,7 @@ func (r *rig) failover(tg target) {
 		if _, _, err := s.ImportDomain(ctx, spec); err != nil {
 			r.t.Fatal(err)
 		}
-		sd, _, err := s.AttachDomain(ctx, spec.ID, tg.dc, 0)
+		sd, _, err := s.AttachDomain(ctx, spec.ID, tg.dc, ovirt.AttachOptions{})
 		if err != nil || sd.Status != "active" {
 			r.t.Fatal(sd, err)
 		}
@@ -453,7 +453,7 @@ func TestLabVMThatDoesNotStart(t *testing.T) {
 			if _, _, err := r.secondary.ImportDomain(ctx, spec); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := r.secondary.AttachDomain(ctx, spec.ID, tg.dc, 0); err != nil {
+			if _, _, err := r.secondary.AttachDomain(ctx, spec.ID, tg.dc, ovirt.AttachOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -519,7 +519,7 @@ func TestLabLies(t *testing.T) {
 		if _, _, err := r.secondary.ImportDomain(r.t.Context(), tg.spec[0]); err != nil {
 			r.t.Fatal(err)
 		}
-		sd, _, err := r.secondary.AttachDomain(r.t.Context(), tg.spec[0].ID, tg.dc, 0)
+		sd, _, err := r.secondary.AttachDomain(r.t.Context(), tg.spec[0].ID, tg.dc, ovirt.AttachOptions{})
 		return sd, err
 	}
 	lie := func(r *rig, kind, subject string) target {

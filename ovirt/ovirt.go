@@ -83,6 +83,11 @@ type Site struct {
 	login    *loginCall // the login under way, if any
 	counters Counters
 	domains  map[string]*poller[string, StorageDomain] // by data center
+	seenDCs  struct {                                  // the data centers as they were listed last
+		sync.Mutex
+		at   time.Time
+		byID map[string]DataCenter
+	}
 }
 
 // New makes a site without sending a request.

@@ -45,7 +45,16 @@ func (s *Site) product(ctx context.Context, repeat bool) (Product, error) {
 
 // DataCenters reads all data centers.
 func (s *Site) DataCenters(ctx context.Context) ([]DataCenter, error) {
-	return read(ctx, s, call{subject: Subject{Kind: "data_centers"}, path: "/datacenters"}, decodeDataCenters)
+	all, err := read(ctx, s, call{subject: Subject{Kind: "data_centers"}, path: "/datacenters"}, decodeDataCenters)
+	if err == nil {
+		s.seenDCs.Lock()
+		defer s.seenDCs.Unlock()
+		s.seenDCs.at, s.seenDCs.byID = s.o.Clock.Now(), map[string]DataCenter{}
+		for _, dc := range all {
+			s.seenDCs.byID[dc.ID] = dc
+		}
+	}
+	return all, err
 }
 
 // DataCenter reads one data center.

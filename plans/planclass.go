@@ -258,10 +258,16 @@ func (p *Plan) luaSites() any {
 func (p *Plan) luaDomains() any {
 	side := func(s DomainSide) any {
 		m := map[string]any{"data_center": s.DataCenter}
-		for key, value := range map[string]string{"url": s.URL, "nfs_version": s.NFSVersion, "mount_options": s.MountOptions} {
+		for key, value := range map[string]string{"url": s.URL, "nfs_version": s.NFSVersion, "mount_options": s.MountOptions, "vfs_type": s.VFSType} {
 			if value != "" {
 				m[key] = value
 			}
+		}
+		if len(s.Targets) > 0 {
+			m["targets"] = luaTargets(s.Targets)
+		}
+		if len(s.LUNs) > 0 {
+			m["luns"] = luaTexts(s.LUNs)
 		}
 		return m
 	}
@@ -270,6 +276,9 @@ func (p *Plan) luaDomains() any {
 		m := map[string]any{"name": d.Name, "id": d.ID, "type": d.Type, Primary: side(d.Primary), Secondary: side(d.Secondary)}
 		if d.Group != "" {
 			m["group"] = d.Group
+		}
+		if d.UpgradeFormat {
+			m["upgrade_format"] = true
 		}
 		out[i] = m
 	}
@@ -292,7 +301,32 @@ func (p *Plan) luaMappings() any {
 		}
 		profiles[i] = entry
 	}
-	return map[string]any{"clusters": clusters, "vnic_profiles": profiles}
+	luns := make([]any, len(p.Mappings.LUNs))
+	for i, m := range p.Mappings.LUNs {
+		luns[i] = map[string]any{Primary: luaLUN(m.Primary), Secondary: luaLUN(m.Secondary), "optional": m.Optional}
+	}
+	return map[string]any{"clusters": clusters, "vnic_profiles": profiles, "luns": luns}
+}
+
+func luaLUN(l LUNRef) any {
+	return map[string]any{"id": l.ID, "targets": luaTargets(l.Targets)}
+}
+
+// luaTargets are targets as a plan has them, without what CHAP asks for.
+func luaTargets(targets []TargetLogin) []any {
+	out := make([]any, len(targets))
+	for i, t := range targets {
+		out[i] = t.String()
+	}
+	return out
+}
+
+func luaTexts(texts []string) []any {
+	out := make([]any, len(texts))
+	for i, text := range texts {
+		out[i] = text
+	}
+	return out
 }
 
 func (p *Plan) luaTemplates() any {

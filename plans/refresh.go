@@ -256,7 +256,8 @@ func (r *refresh) domains() []InventoryDomain {
 }
 
 func (v *siteView) inventoryDomain(d ovirt.StorageDomain) InventoryDomain {
-	return InventoryDomain{ID: d.ID, Name: d.Name, Type: d.StorageType, Address: d.Address, Path: d.Path, NFSVersion: d.NFSVersion, MountOptions: d.MountOptions,
+	settings := d.Settings
+	return InventoryDomain{Settings: &settings, VFSType: d.VFSType, LUNs: d.LUNIDs(), ID: d.ID, Name: d.Name, Type: d.StorageType, Address: d.Address, Path: d.Path, NFSVersion: d.NFSVersion, MountOptions: d.MountOptions,
 		DataCenter: v.dataCenterName(d.DataCenterID), Status: d.Status, Master: d.Master, Format: d.Format}
 }
 

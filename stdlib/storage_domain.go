@@ -150,13 +150,13 @@ func (d *domainRef) attach(ctx context.Context, timeout time.Duration) error {
 		return err
 	}
 	cut := s.cut(ovirt.OpAttachDomain, d.subject())
-	_, changed, err := d.site.Engine.AttachDomain(ctx, d.fact.ID, d.fact.Target.DataCenterID, timeout)
+	attached, changed, err := d.site.Engine.AttachDomain(ctx, d.fact.ID, d.fact.Target.DataCenterID, ovirt.AttachOptions{Timeout: timeout, UpgradeFormat: d.fact.UpgradeFormat})
 	if err != nil {
 		return err
 	}
 	s.settleByState(cut, changed)
 	s.Run.Mark(engine.Status{Subject: d.subject(), State: StateActive})
-	return nil
+	return d.carrySettings(ctx, attached)
 }
 
 func (d *domainRef) activate(ctx context.Context, timeout time.Duration) error {

@@ -186,7 +186,8 @@ func (site *Site) requireVisible(t *engine.Task, ctx context.Context) error {
 			some = some || seen
 		}
 		for host, seen := range sees[domain.ID] {
-			if some && !seen { // where no host reads it as attached, the metadata may name no data center
+			// Where no host reads it as attached, the metadata may name no data center; of one that cannot log in was warned.
+			if some && !seen && !s.cannotReach(host, domain) {
 				blind.Hosts[host] = append(blind.Hosts[host], domain.Name)
 			}
 		}

@@ -81,7 +81,7 @@ func looks(w *ovirt.Write) bool { return w.Op == ovirt.OpIsAttached || asksHost(
 // takingOver are the changes that every primitive may make on the site that takes over. All others need a permit: what lets go of
 // something (a shutdown, maintenance, a removal), and all that is done on the site that is left.
 var takingOver = []string{
-	ovirt.OpImportDomain, ovirt.OpRemoveConnection, ovirt.OpAttachDomain, ovirt.OpActivateDomain,
+	ovirt.OpImportDomain, ovirt.OpRemoveConnection, ovirt.OpAttachDomain, ovirt.OpActivateDomain, ovirt.OpSetDomain,
 	ovirt.OpRegisterTemplate, ovirt.OpRegisterVM, ovirt.OpUpdateNIC, ovirt.OpStartVM,
 }
 
@@ -135,8 +135,8 @@ func (s *Session) mayChange(w *ovirt.Write) bool {
 
 func (s *Session) inFacts(w *ovirt.Write) bool {
 	switch w.Subject.Kind {
-	case ovirt.KindHost: // a host is in no plan: whether its VMs are is what the permit is given for
-		return w.Op == ovirt.OpConfirmRebooted
+	case ovirt.KindHost: // a host is in no plan: whether its VMs, or the targets, are is what the permit is given for
+		return w.Op == ovirt.OpConfirmRebooted || w.Op == ovirt.OpLogInISCSI
 	case ovirt.KindVM:
 		return s.hasVM(w.Subject.ID)
 	case ovirt.KindNIC:
@@ -180,7 +180,8 @@ func (s *Session) cut(op string, subject engine.Subject) []engine.Intent {
 // touch of a VM, each writing of an OVF store and each refresh of a host has an effect of its own; the engine's events tell of those.
 var stateOps = []string{
 	ovirt.OpAttachDomain, ovirt.OpActivateDomain, ovirt.OpDeactivateDomain, ovirt.OpDetachDomain, ovirt.OpRemoveDomain, ovirt.OpDestroyDomain,
-	ovirt.OpRegisterTemplate, ovirt.OpRegisterVM, ovirt.OpSetHA, ovirt.OpSetProtection, ovirt.OpShutdownVM, ovirt.OpStopVM,
+	ovirt.OpRegisterTemplate, ovirt.OpRegisterVM, ovirt.OpSetHA, ovirt.OpSetProtection, ovirt.OpShutdownVM, ovirt.OpStopVM, ovirt.OpSetDomain,
+	ovirt.OpLogInISCSI,
 }
 
 // AsksForState tells whether an operation asks for a state of an object, which it looks at before.

@@ -220,15 +220,9 @@ func (c *gated) Close() error {
 
 // environment is lab.env: shell lines that drrun and people use.
 func (s *Server) environment(l *Lab, o ServeOptions) []byte {
+	primaryStorage, secondaryStorage := l.StorageLists()
 	l.lock()
 	defer l.mu.Unlock()
-	storage := func(end func(*pair) *export) string {
-		var urls []string
-		for _, p := range l.pairs {
-			urls = append(urls, l.storageURLs(end(p))...)
-		}
-		return strings.Join(urls, ";")
-	}
 	var b strings.Builder
 	lines := []struct{ name, value string }{
 		{"DRRUN_SECRET_PRIMARY_PASSWORD", l.engine("primary").spec.Password},
@@ -237,8 +231,8 @@ func (s *Server) environment(l *Lab, o ServeOptions) []byte {
 		{"LAB_SECONDARY_URL", s.SecondaryURL},
 		{"LAB_PRIMARY_USERNAME", l.engine("primary").spec.Username},
 		{"LAB_SECONDARY_USERNAME", l.engine("secondary").spec.Username},
-		{"LAB_PRIMARY_STORAGE", storage(func(p *pair) *export { return p.source })},
-		{"LAB_SECONDARY_STORAGE", storage(func(p *pair) *export { return p.target })},
+		{"LAB_PRIMARY_STORAGE", primaryStorage},
+		{"LAB_SECONDARY_STORAGE", secondaryStorage},
 		{"LAB_CONTROL", s.Control},
 		{"DRRUN_SPEED", strconv.FormatFloat(o.Speed, 'g', -1, 64)},
 	}

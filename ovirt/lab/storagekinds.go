@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // What is told of a storage domain by its type: where it lies, and how hosts get there.
@@ -115,6 +116,17 @@ func (d *storageDomain) luns() []*lun {
 		return d.export.volumes(d.export.copy.now())
 	}
 	return d.export.luns
+}
+
+// StorageLists names the replicated storage domains at both sites, as drrun generate takes them.
+func (l *Lab) StorageLists() (primary, secondary string) {
+	l.lock()
+	defer l.mu.Unlock()
+	var from, to []string
+	for _, p := range l.pairs {
+		from, to = append(from, l.storageURLs(p.source)...), append(to, l.storageURLs(p.target)...)
+	}
+	return strings.Join(from, ";"), strings.Join(to, ";")
 }
 
 // storageURLs names, as drrun's command line does, the place of a replicated domain; none where a LUN set holds none.

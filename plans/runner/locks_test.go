@@ -590,7 +590,7 @@ func namesAHolder(message string) bool {
 func (p *pair) secondPlan() {
 	p.t.Helper()
 	first, inventory := p.read("/site/plan.lua"), p.read("/site/plan.inventory.json")
-	p.generate(lab.TwoSitesOptions{Domains: 1})
+	p.generate(1)
 	p.write("/site/second.lua", strings.Replace(p.read("/site/plan.lua"), `"Plan_Recovery"`, `"Second"`, 1))
 	p.write("/site/second.inventory.json", p.read("/site/plan.inventory.json"))
 	p.write("/site/plan.lua", first)

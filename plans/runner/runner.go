@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"drrun/engine"
@@ -132,21 +133,22 @@ func invalid(code, hint string, err error) error {
 // attempt is one process's work on a run.
 type attempt struct {
 	Options
-	started  time.Time
-	hard     context.Context // cancelled by the second Ctrl-C; nil before the attempt has begun
-	history  string          // the state folder with the runs of before, which a dry run has beside its own
-	result   *Result
-	runtime  *lua.Runtime
-	plan     *plans.Plan
-	source   *ovirt.Site
-	target   *ovirt.Site
-	opened   []*ovirt.Site // by status, which has neither source nor target
-	session  *stdlib.Session
-	facts    *stdlib.Facts // of the run, as soon as they are known
-	run      *engine.Run
-	readFile func(string) ([]byte, error)
-	builtin  fs.FS    // drrun's own Lua modules: of this program, or as a run has kept them
-	secrets  []string // revealed, for the text filter
+	started   time.Time
+	hard      context.Context // cancelled by the second Ctrl-C; nil before the attempt has begun
+	history   string          // the state folder with the runs of before, which a dry run has beside its own
+	result    *Result
+	runtime   *lua.Runtime
+	plan      *plans.Plan
+	source    *ovirt.Site
+	target    *ovirt.Site
+	opened    []*ovirt.Site // by status, which has neither source nor target
+	session   *stdlib.Session
+	facts     *stdlib.Facts // of the run, as soon as they are known
+	run       *engine.Run
+	readFile  func(string) ([]byte, error)
+	builtin   fs.FS // drrun's own Lua modules: of this program, or as a run has kept them
+	secretsMu sync.Mutex
+	secrets   []string // revealed, for the text filter
 	// noSourceLogin is set when the source's secret could not be had: it is asked nothing that needs a login.
 	noSourceLogin bool
 	recorded      *engine.RunInfo // what the journal of a run that is taken up says; nil as soon as nobody asks any more
@@ -379,6 +381,9 @@ func (a *attempt) open(ctx context.Context) error {
 			return refuse("not-the-lab", "unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s at %s is a real engine", a.Speed, targetName, a.target.URL()))
 		}
 	}
+	if err := a.revealTargets(ctx, targetName); err != nil {
+		return invalid("secret", "", err)
+	}
 	// A secret of the dead site may be as unreachable as the site. Without it a source that answers proves nothing.
 	sourceOptions, err := a.siteOptions(ctx, sourceName)
 	if err != nil {
@@ -464,10 +469,39 @@ func (a *attempt) siteOptions(ctx context.Context, name string) (ovirt.Options, 
 		return options, fmt.Errorf("password of site %s: %w", name, err)
 	}
 	options.Password = password
-	if len(password) >= shortestRedacted {
+	a.keepSecret(password)
+	return options, nil
+}
+
+// revealTargets has the passwords of the target's iSCSI targets found, or asked for, before anything begins.
+func (a *attempt) revealTargets(ctx context.Context, site string) error {
+	for _, t := range a.plan.GuardedTargets(site) {
+		password, err := t.Password.Reveal(ctx)
+		if err != nil {
+			return fmt.Errorf("password of the target %s of site %s: %w", t.Target, site, err)
+		}
+		a.keepSecret(password)
+	}
+	return nil
+}
+
+// targetPassword reveals what CHAP asks for at a target of a site.
+func (a *attempt) targetPassword(ctx context.Context, site string, target stdlib.FactTarget) (string, error) {
+	for _, t := range a.plan.GuardedTargets(site) {
+		if t.Address == target.Address && t.Port == target.Port && t.IQN == target.IQN {
+			return t.Password.Reveal(ctx)
+		}
+	}
+	return "", fmt.Errorf("the plan has no password for the target %s of site %s", target, site)
+}
+
+// keepSecret lets the text filter take a password out of whatever is written.
+func (a *attempt) keepSecret(password string) {
+	a.secretsMu.Lock()
+	defer a.secretsMu.Unlock()
+	if len(password) >= shortestRedacted && !slices.Contains(a.secrets, password) {
 		a.secrets = append(a.secrets, password)
 	}
-	return options, nil
 }
 
 // shortestRedacted keeps the text filter from tearing words apart where a lab's password is "vm". Secrets never get that far
@@ -479,7 +513,10 @@ func (a *attempt) redact(text string) string {
 	if sabotage.On(sabotage.SecretsWritten) {
 		return text
 	}
-	for _, secret := range a.secrets {
+	a.secretsMu.Lock()
+	secrets := slices.Clone(a.secrets)
+	a.secretsMu.Unlock()
+	for _, secret := range secrets {
 		text = strings.ReplaceAll(text, secret, "<secret>")
 	}
 	for _, site := range append([]*ovirt.Site{a.source, a.target}, a.opened...) {
@@ -772,6 +809,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	for _, vm := range a.plan.VMs {
 		s.Conditions[vm.ID] = vm.Boot
 	}
+	s.TargetPassword = a.targetPassword
 	subject := engine.Subject{Kind: "site", Site: facts.Source, Name: facts.Source}
 	s.Gate = stdlib.NewGate(a.Env.Clock, facts.Source, s.Tick, a.look(facts), func(verdict stdlib.Verdict) {
 		a.run.Note(evidenceNote, subject, verdict)

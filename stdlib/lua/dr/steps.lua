@@ -425,6 +425,8 @@ function steps.import(ctx)
   ctx:stage "import"
   local domains = ctx.facts.storage_domains
   ctx.target:refresh_hosts()
+  ctx.target:login_iscsi()
+  ctx.target:require_luns()
   ctx:parallel(domains, function(domain) import_one(ctx, domain) end)
   ctx.target:require_visible()
   ctx:await_leases()
