@@ -389,7 +389,7 @@ var writeCalls = []writeCall{
 		}},
 	{name: "LogInISCSI", route: "POST /hosts/" + hoID + "/iscsilogin", good: complete, blind: true,
 		call: func(ctx context.Context, s *Site) (bool, error) {
-			return true, s.LogInISCSI(ctx, hoID, ISCSITarget{Address: "10.0.0.1", Port: 3260, IQN: "iqn.x:a"})
+			return true, s.LogInISCSI(ctx, Host{ID: hoID, Name: "host1"}, ISCSITarget{Address: "10.0.0.1", Port: 3260, IQN: "iqn.x:a"})
 		}},
 	{name: "RefreshHost", route: "POST /hosts/" + hoID + "/refresh", good: complete, blind: true,
 		call: func(ctx context.Context, s *Site) (bool, error) { return true, s.RefreshHost(ctx, hoID) }},

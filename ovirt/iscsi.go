@@ -84,15 +84,15 @@ type (
 
 // LogInISCSI lets a host log in at a target. A host that is logged in already stays so: the engine does nothing then (ovirt-engine
 // ConnectStorageToVdsCommand.java), so it may be asked again. Whether a session is there HostLUNs tells. The write hook sees no password.
-func (s *Site) LogInISCSI(ctx context.Context, hostID string, target ISCSITarget) error {
-	subject := Subject{Kind: KindHost, ID: hostID, Name: target.String()}
+func (s *Site) LogInISCSI(ctx context.Context, host Host, target ISCSITarget) error {
+	subject := Subject{Kind: KindHost, ID: host.ID, Name: host.Name}
 	ctx = patiently(ctx)
 	body := iscsiActionXML{ISCSI: iscsiXML{Address: target.Address, Port: target.Port, Target: target.IQN, Username: target.Username, Password: target.Password}}
 	told := body
 	told.ISCSI.Password = hidden(target.Password)
 	retry := ""
 	for repeats := 0; ; repeats++ {
-		failure := s.perform(ctx, change{op: OpLogInISCSI, subject: subject, method: http.MethodPost, path: "/hosts/" + segment(hostID) + "/iscsilogin",
+		failure := s.perform(ctx, change{op: OpLogInISCSI, subject: subject, method: http.MethodPost, path: "/hosts/" + segment(host.ID) + "/iscsilogin",
 			body: body, told: told, accept: acceptAction, retry: retry})
 		switch {
 		case failure == nil:
@@ -104,6 +104,9 @@ func (s *Site) LogInISCSI(ctx context.Context, hostID string, target ISCSITarget
 		case failure.unknown:
 			retry = "no answer was understood: " + failure.cause() + "; a login may be repeated"
 		default:
+			if failure.Err == nil {
+				failure.Err = fmt.Errorf("at the target %s", target)
+			}
 			failure.Hint = "does the host reach " + target.Address + " on the storage network, and does the target let its initiator in?"
 			if strings.Contains(failure.Detail, "authorization") {
 				failure.Hint = "compare the username and the password of the target in the plan with those that the array asks for (CHAP)"

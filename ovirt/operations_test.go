@@ -200,11 +200,11 @@ func TestLoginHidesThePassword(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fake) {
 		f.on("POST /hosts/"+hoID+"/iscsilogin", complete)
 		target := ISCSITarget{Address: "fd00::1", Port: 3260, IQN: "iqn.x:a", Username: "drrun", Password: "s3cret<&>"}
-		if err := f.site().LogInISCSI(t.Context(), hoID, target); err != nil {
+		if err := f.site().LogInISCSI(t.Context(), Host{ID: hoID, Name: "host1"}, target); err != nil {
 			t.Fatal(err)
 		}
 		sent := "<action><iscsi><address>fd00::1</address><password>s3cret&lt;&amp;&gt;</password><port>3260</port><target>iqn.x:a</target><username>drrun</username></iscsi></action>"
-		if told := string(f.hooked[0].Body); f.bodies[0] != sent || strings.Contains(told, "s3cret") || !strings.Contains(told, "<password>***</password>") || f.hooked[0].Subject.Name != "[fd00::1]:3260/iqn.x:a" {
+		if told := string(f.hooked[0].Body); f.bodies[0] != sent || strings.Contains(told, "s3cret") || !strings.Contains(told, "<password>***</password>") || f.hooked[0].Subject.Name != "host1" {
 			t.Fatalf("sent %s\ntold %s of %+v", f.bodies[0], told, f.hooked[0].Subject)
 		}
 	})
@@ -213,8 +213,8 @@ func TestLoginHidesThePassword(t *testing.T) {
 func TestLoginOfTheWrongUser(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fake) {
 		f.on("POST /hosts/"+hoID+"/iscsilogin", fault(400, "Operation Failed", "[Failed to login to iSCSI node due to authorization failure]"))
-		err := f.site().LogInISCSI(t.Context(), hoID, ISCSITarget{Address: "10.0.0.1", Port: 3260, IQN: "iqn.x:a", Username: "u", Password: "p"})
-		if e := wantCode(t, err, CodeBadRequest); !strings.Contains(e.Hint, "CHAP") || len(f.writes()) != 1 {
+		err := f.site().LogInISCSI(t.Context(), Host{ID: hoID, Name: "host1"}, ISCSITarget{Address: "10.0.0.1", Port: 3260, IQN: "iqn.x:a", Username: "u", Password: "p"})
+		if e := wantCode(t, err, CodeBadRequest); !strings.Contains(e.Hint, "CHAP") || !strings.Contains(err.Error(), "10.0.0.1:3260/iqn.x:a") || len(f.writes()) != 1 {
 			t.Fatal(err, e.Hint, f.writes())
 		}
 	})

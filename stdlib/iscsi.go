@@ -188,9 +188,9 @@ func (site *Site) loginISCSI(t *engine.Task, ctx context.Context) error {
 // logIn lets a host log in at one target. A refusal of the host is why; every other failure is the error.
 func (site *Site) logIn(ctx context.Context, host ovirt.Host, target FactTarget) (why, err error) {
 	s := site.session
-	subject := engine.Subject{Kind: ovirt.KindHost, Site: site.Name, ID: host.ID, Name: target.String()}
+	subject := engine.Subject{Kind: ovirt.KindHost, Site: site.Name, ID: host.ID, Name: host.Name}
 	if s.Dry != nil {
-		s.Dry.add(ovirt.OpLogInISCSI, "log host "+host.Name+" in at "+target.String(), engine.Subject{Kind: ovirt.KindHost, Site: site.Name, ID: host.ID, Name: host.Name})
+		s.Dry.add(ovirt.OpLogInISCSI, "log host "+host.Name+" in at "+target.String(), subject)
 		return nil, nil
 	}
 	password := ""
@@ -204,7 +204,7 @@ func (site *Site) logIn(ctx context.Context, host ovirt.Host, target FactTarget)
 	}
 	cut := s.cut(ovirt.OpLogInISCSI, subject)
 	defer s.permit(site, host.ID, ovirt.OpLogInISCSI)()
-	err = site.Engine.LogInISCSI(ctx, host.ID, target.engineTarget(password))
+	err = site.Engine.LogInISCSI(ctx, host, target.engineTarget(password))
 	var fault *ovirt.Error
 	if errors.As(err, &fault) && (fault.Code == ovirt.CodeBadRequest || fault.Code == ovirt.CodeConflict || fault.Code == ovirt.CodeEngineError) {
 		s.settleByState(cut, true)

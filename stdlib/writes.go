@@ -75,8 +75,11 @@ func (s *Session) undoes(w *ovirt.Write, subject engine.Subject) string {
 	return ""
 }
 
-// looks tells that a request changes no object: a host looks anew at what it can reach, or at the power of another one.
-func looks(w *ovirt.Write) bool { return w.Op == ovirt.OpIsAttached || asksHost(w) }
+// looks tells that a request changes no object: a host looks anew at what it can reach, for which it may open sessions, or at the power
+// of another one.
+func looks(w *ovirt.Write) bool {
+	return w.Op == ovirt.OpIsAttached || w.Op == ovirt.OpLogInISCSI || asksHost(w)
+}
 
 // takingOver are the changes that every primitive may make on the site that takes over. All others need a permit: what lets go of
 // something (a shutdown, maintenance, a removal), and all that is done on the site that is left.
