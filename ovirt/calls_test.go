@@ -58,6 +58,8 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.Obstacles(ctx) }},
 	{"Disks", "GET /disks", `<disks><disk id="k1"><alias>d</alias><status>locked</status><storage_domains><storage_domain id="s1"/></storage_domains></disk></disks>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.Disks(ctx) }},
+	{"LooseLUNDisks", "GET /disks", `<disks><disk id="k1"><alias>d</alias><lun_storage><logical_units><logical_unit id="3600a"/></logical_units><type>fcp</type></lun_storage><storage_type>lun</storage_type></disk></disks>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.LooseLUNDisks(ctx) }},
 	{"VMBackups", "GET /vms/v1/backups", `<backups><backup id="b1"><creation_date>2026-11-20T14:32:00.000Z</creation_date><phase>ready</phase></backup></backups>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.VMBackups(ctx, "v1") }},
 	{"VMNICs", "GET /vms/v1/nics", `<nics><nic id="n1"><name>nic1</name></nic></nics>`,
@@ -153,7 +155,7 @@ func TestReadsRefuseBadBodies(t *testing.T) {
 	// A read that is added must be added to the table.
 	site := reflect.TypeFor[*Site]()
 	other := map[string]bool{"Close": true, "Name": true, "URL": true, "Counters": true, "Redact": true, "Probe": true, "ImportDomain": true, "AttachDomain": true, "ActivateDomain": true,
-		"WaitStorageDomain": true, "RefreshHost": true, "LogInISCSI": true, "SetDomainSettings": true, "PowerStatus": true, "ConfirmRebooted": true, "DeactivateDomain": true, "DetachDomain": true, "RemoveDomain": true, "DestroyDomain": true, "IsAttached": true,
+		"WaitStorageDomain": true, "RefreshHost": true, "LogInISCSI": true, "SetDomainSettings": true, "RemoveLUNDisk": true, "PowerStatus": true, "ConfirmRebooted": true, "DeactivateDomain": true, "DetachDomain": true, "RemoveDomain": true, "DestroyDomain": true, "IsAttached": true,
 		"SetHA": true, "SetDeleteProtection": true, "TouchVM": true, "ShutdownVM": true, "RemoveDisklessVM": true, "UpdateOVFStore": true, "CreateLabel": true, "DeleteLabel": true, "CreateLabels": true, "DeleteLabels": true, "PostEvent": true, "AddJob": true, "AddStep": true, "EndStep": true, "EndJob": true, "RegisterTemplate": true, "RegisterVM": true, "UpdateNIC": true, "StartVM": true, "WaitVM": true}
 	for i := range site.NumMethod() {
 		if name := site.Method(i).Name; !covered[name] && !other[name] {
@@ -326,6 +328,9 @@ var writeCalls = []writeCall{
 		reads: "GET /vms/" + vmID(1), not: xmlAnswer(200, vmXML(1, "down")), yes: notFound,
 		also: map[string]answer{"GET /vms/" + vmID(1) + "/diskattachments": xmlAnswer(200, "<disk_attachments/>")},
 		call: func(ctx context.Context, s *Site) (bool, error) { return s.RemoveDisklessVM(ctx, vmID(1)) }},
+	{name: "RemoveLUNDisk", route: "DELETE /disks/" + lunDiskID, good: complete,
+		reads: "GET /disks/" + lunDiskID, not: xmlAnswer(200, lunDiskXML), yes: notFound, also: map[string]answer{"GET /disks": xmlAnswer(200, "<disks>"+lunDiskXML+"</disks>")},
+		call: func(ctx context.Context, s *Site) (bool, error) { return s.RemoveLUNDisk(ctx, lunDiskID) }},
 	{name: "DeactivateDomain", route: "POST /datacenters/" + dcID + "/storagedomains/" + sdID + "/deactivate", good: complete,
 		reads: attachedRoute, not: xmlAnswer(200, sdXML(sdID, "active", dcID)), yes: xmlAnswer(200, sdXML(sdID, "maintenance", dcID)),
 		also: map[string]answer{"GET /datacenters/" + dcID + "/storagedomains": xmlAnswer(200, "<storage_domains>"+sdXML(sdID, "maintenance", dcID)+"</storage_domains>"),
@@ -394,6 +399,10 @@ var writeCalls = []writeCall{
 	{name: "RefreshHost", route: "POST /hosts/" + hoID + "/refresh", good: complete, blind: true,
 		call: func(ctx context.Context, s *Site) (bool, error) { return true, s.RefreshHost(ctx, hoID) }},
 }
+
+const lunDiskID = "5b0b7b0e-2f4b-4c57-a6f5-0a7e0ac3e111"
+
+const lunDiskXML = `<disk id="` + lunDiskID + `"><alias>data</alias><lun_storage><logical_units><logical_unit id="3600a"/></logical_units><type>fcp</type></lun_storage><storage_type>lun</storage_type></disk>`
 
 const lbID = "1f0f3dd2-5fd5-44e9-8b3f-2a1c7d3b9a11"
 

@@ -688,6 +688,25 @@ func TestStartOfAVMThatIsGone(t *testing.T) {
 	})
 }
 
+// TestOnlyTheEntryOfALooseLUNIsRemoved: for an image the same request erases the data, and a LUN that a VM has is the VM's.
+func TestOnlyTheEntryOfALooseLUNIsRemoved(t *testing.T) {
+	image := strings.NewReplacer("<storage_type>lun", "<storage_type>image").Replace(lunDiskXML)
+	for name, c := range map[string]struct{ disk, loose string }{
+		"an image": {image, image}, "an image that the list calls a LUN": {image, lunDiskXML}, "a LUN of a VM": {lunDiskXML, ""}, "another loose LUN": {lunDiskXML, strings.Replace(lunDiskXML, lunDiskID, lbID, 1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, f *fake) {
+				f.on("GET /disks/"+lunDiskID, xmlAnswer(200, c.disk))
+				f.on("GET /disks", xmlAnswer(200, "<disks>"+c.loose+"</disks>"))
+				changed, err := f.site().RemoveLUNDisk(t.Context(), lunDiskID)
+				if wantCode(t, err, CodeRefused); changed || len(f.writes()) != 0 {
+					t.Fatal(changed, err, f.writes())
+				}
+			})
+		})
+	}
+}
+
 // TestNothingDestroys reads the source of the package: I2 says that the client cannot express what destroys.
 func TestNothingDestroys(t *testing.T) {
 	files, err := filepath.Glob("*.go")
@@ -714,8 +733,9 @@ func TestNothingDestroys(t *testing.T) {
 			}
 		}
 	}
-	// The removal of a wrong import, of an orphaned connection, of a diskless VM, of a label, the detach, and the removal of a domain.
-	if found != 6 {
-		t.Errorf("%d places send DELETE, 6 are known", found)
+	// The removal of a wrong import, of an orphaned connection, of a diskless VM, of a label, of the entry of a loose LUN, the detach, and
+	// the removal of a domain.
+	if found != 7 {
+		t.Errorf("%d places send DELETE, 7 are known", found)
 	}
 }

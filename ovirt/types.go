@@ -21,6 +21,7 @@ const (
 	KindNIC           = "nic"
 	KindNetwork       = "network"
 	KindVNICProfile   = "vnic_profile"
+	KindDisk          = "disk"
 	KindEvent         = "event"
 	KindStatistic     = "statistic"
 	KindAffinityLabel = "affinity_label"
@@ -47,8 +48,9 @@ const (
 	OpStopVM           = "vm.stop"     // a power-off
 	OpSetHA            = "vm.set_ha"
 	OpSetProtection    = "vm.set_delete_protection"
-	OpTouchVM          = "vm.touch"  // a harmless edit, so that the engine writes the VM's OVF anew
-	OpRemoveVM         = "vm.remove" // of a VM without disks, and never without detach_only
+	OpTouchVM          = "vm.touch"    // a harmless edit, so that the engine writes the VM's OVF anew
+	OpRemoveLUNDisk    = "disk.remove" // of a LUN that no VM has: the engine's entry, never the data
+	OpRemoveVM         = "vm.remove"   // of a VM without disks, and never without detach_only
 	OpDeactivateDomain = "storage_domain.deactivate"
 	OpDetachDomain     = "storage_domain.detach"
 	OpDestroyDomain    = "storage_domain.destroy" // clears the engine's books; the storage is not touched

@@ -124,6 +124,7 @@ type FactVM struct {
 	Boot            string        `json:"boot,omitempty"` // the condition, for people
 	SourceCluster   string        `json:"source_cluster,omitempty"`
 	SourceHost      string        `json:"source_host,omitempty"`
+	Template        string        `json:"template,omitempty"` // id of the template that it is based on, "" for none
 	HA              bool          `json:"ha"`
 	HAPriority      int           `json:"ha_priority,omitempty"`
 	LeaseDomain     string        `json:"lease,omitempty"` // id of the storage domain of its lease

@@ -74,3 +74,61 @@ func (v *vmRef) compareDisks(registered ovirt.VM, without []FactLUNDisk) error {
 	s.Skip(text)
 	return nil
 }
+
+// forgetLUNs takes what is left of the VM's LUNs out of the site's engine: the VM has left with its storage domain, and the disks that are
+// LUNs stay behind, which keeps it from being registered there again.
+func (v *vmRef) forgetLUNs(ctx context.Context) error {
+	s := v.site.session
+	if len(v.fact.LUNs) == 0 {
+		return nil
+	}
+	loose, err := v.site.looseLUNs.get(ctx, s.Env.Clock, s.Tick, func(ctx context.Context) ([]ovirt.Disk, error) { return v.site.Engine.LooseLUNDisks(ctx) })
+	if err != nil {
+		return err
+	}
+	there := func(disk FactLUNDisk) bool {
+		return slices.ContainsFunc(loose, func(d ovirt.Disk) bool { return d.ID == disk.Disk })
+	}
+	if s.Dry != nil {
+		return v.wouldForgetLUNs(ctx, there)
+	}
+	for _, disk := range v.fact.LUNs {
+		subject := engine.Subject{Kind: ovirt.KindDisk, Site: v.site.Name, ID: disk.Disk, Name: disk.Alias}
+		cut := s.cut(ovirt.OpRemoveLUNDisk, subject)
+		if !there(disk) {
+			s.settleByState(cut, false)
+			continue
+		}
+		if v.site == s.Target {
+			err = s.requireStale(ctx)
+		} else {
+			err = s.hasArrived(ctx, v.fact)
+		}
+		if err != nil {
+			return err
+		}
+		over := s.permit(v.site, disk.Disk, ovirt.OpRemoveLUNDisk)
+		changed, err := v.site.Engine.RemoveLUNDisk(ctx, disk.Disk)
+		over()
+		if err != nil {
+			return err
+		}
+		s.settleByState(cut, changed)
+	}
+	return nil
+}
+
+// wouldForgetLUNs adds the removals of the entries that are loose, or would be when the VM has left.
+func (v *vmRef) wouldForgetLUNs(ctx context.Context, there func(FactLUNDisk) bool) error {
+	s := v.site.session
+	vm, err := v.site.Engine.VMs(ctx, ovirt.VMQuery{Search: "id=" + v.fact.ID})
+	if err != nil {
+		return err
+	}
+	for _, disk := range v.fact.LUNs {
+		if there(disk) || len(vm) > 0 {
+			s.Dry.add(ovirt.OpRemoveLUNDisk, "remove the entry of LUN "+disk.Alias+" of VM "+v.fact.Name, engine.Subject{Kind: ovirt.KindDisk, Site: v.site.Name, ID: disk.Disk, Name: disk.Alias})
+		}
+	}
+	return nil
+}

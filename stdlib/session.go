@@ -85,10 +85,11 @@ type verdict struct{ name, text string }
 
 // Site is one of the two sites of a run.
 type Site struct {
-	Name    string // primary or secondary
-	Engine  *ovirt.Site
-	session *Session
-	hosts   sharedRead[hostsAndClusters]
+	Name      string // primary or secondary
+	Engine    *ovirt.Site
+	session   *Session
+	hosts     sharedRead[hostsAndClusters]
+	looseLUNs sharedRead[[]ovirt.Disk]
 }
 
 // classes are what Lua sees of the values of a session.

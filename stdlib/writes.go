@@ -148,6 +148,10 @@ func (s *Session) inFacts(w *ovirt.Write) bool {
 		return s.hasVM(id)
 	case ovirt.KindStorageDomain:
 		return slices.ContainsFunc(s.Facts.Domains, func(d FactDomain) bool { return d.ID == w.Subject.ID })
+	case ovirt.KindDisk:
+		return slices.ContainsFunc(s.Facts.VMs, func(vm FactVM) bool {
+			return slices.ContainsFunc(vm.LUNs, func(disk FactLUNDisk) bool { return disk.Disk == w.Subject.ID })
+		})
 	case ovirt.KindTemplate:
 		_, known := s.Facts.Template(w.Subject.ID)
 		return known
@@ -184,7 +188,7 @@ func (s *Session) cut(op string, subject engine.Subject) []engine.Intent {
 var stateOps = []string{
 	ovirt.OpAttachDomain, ovirt.OpActivateDomain, ovirt.OpDeactivateDomain, ovirt.OpDetachDomain, ovirt.OpRemoveDomain, ovirt.OpDestroyDomain,
 	ovirt.OpRegisterTemplate, ovirt.OpRegisterVM, ovirt.OpSetHA, ovirt.OpSetProtection, ovirt.OpShutdownVM, ovirt.OpStopVM, ovirt.OpSetDomain,
-	ovirt.OpLogInISCSI,
+	ovirt.OpLogInISCSI, ovirt.OpRemoveLUNDisk,
 }
 
 // AsksForState tells whether an operation asks for a state of an object, which it looks at before.

@@ -139,6 +139,7 @@ func describe(fact *stdlib.FactVM, record *plans.InventoryVM, source string) {
 	if record.ReadAt() == source {
 		fact.SourceCluster, fact.SourceHost = record.Cluster, record.Host
 	}
+	fact.Template = record.TemplateID
 	fact.HA, fact.HAPriority, fact.LeaseDomain, fact.DeleteProtected = record.HA, record.HAPriority, record.LeaseDomainID, record.DeleteProtected
 	for _, disk := range record.Disks {
 		fact.Disks = append(fact.Disks, disk.ID)

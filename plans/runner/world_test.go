@@ -25,6 +25,7 @@ type pair struct {
 	disk  *sim.FS
 	out   []engine.Event
 	size  lab.TwoSitesOptions
+	names []string // of what is replicated; nil: as the size says
 
 	afterEffect func(effect int) // called when a changing request had its effect and drrun has not seen the answer yet
 	effects     int

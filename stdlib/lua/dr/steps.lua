@@ -74,6 +74,13 @@ local function vms_at(ctx, site)
   return there
 end
 
+-- LUNs that were disks of VMs stay in an engine when their VMs leave it, and would keep these from coming back.
+local function forget_luns(ctx, site)
+  for _, fact in ipairs(ctx.facts.vms) do
+    if #(fact.luns or {}) > 0 then site:vm(fact.id):forget_luns() end
+  end
+end
+
 local left_words = {
   removed = "detached and removed, its content stays",
   cleared = "cleared from the engine's books, its storage was not touched",
@@ -88,7 +95,7 @@ function steps.clean(ctx)
     if domain.imported_by_run then return end
   end
   local there = vms_at(ctx, ctx.target)
-  if #domains == 0 and next(there) == nil then return end
+  if #domains == 0 and next(there) == nil then return forget_luns(ctx, ctx.target) end
   ctx:stage("clean " .. ctx.target.name)
   ctx:stale_evidence()
   local stale, running = {}, {}
@@ -112,6 +119,7 @@ function steps.clean(ctx)
     local how = ctx.target:storage_domain(domain.id):leave()
     ctx:log("storage domain " .. domain.name .. " left " .. ctx.target.name .. ": " .. (left_words[how] or how))
   end
+  forget_luns(ctx, ctx.target)
   if ctx.dry_run then return end
   for id, vm in pairs(vms_at(ctx, ctx.target)) do
     ctx.target:vm(id):remove_diskless()
@@ -342,7 +350,28 @@ local function groups_of(ctx)
     end
     table.insert(group.storage_domains, domain)
   end
+  -- LUNs that are disks of VMs are promoted with the storage domains of their VMs.
+  local group_of, target_of = {}, {}
+  for _, domain in ipairs(ctx.facts.storage_domains) do group_of[domain.id] = by_name[domain.group] end
+  for _, lun in ipairs(ctx.facts.luns or {}) do target_of[lun.source] = lun.target end
+  for _, fact in ipairs(ctx.facts.vms) do
+    local group = group_of[(fact.storage_domains or {})[1]]
+    for _, disk in ipairs(fact.luns or {}) do
+      if group and target_of[disk.lun] then
+        group.luns = group.luns or {}
+        table.insert(group.luns, { id = target_of[disk.lun], source = disk.lun, vm = fact.name })
+      end
+    end
+  end
   return groups
+end
+
+-- What an array has to do with: the storage domains of a group, and its LUNs.
+local function group_list(group)
+  local names = {}
+  for _, domain in ipairs(group.storage_domains) do names[#names + 1] = domain.name end
+  for _, lun in ipairs(group.luns or {}) do names[#names + 1] = "LUN " .. lun.id .. " of VM " .. lun.vm end
+  return table.concat(names, ", ")
 end
 
 ---Planned: before the first shutdown somebody says that the array replicates to the target, for each consistency group that no hook
@@ -351,11 +380,9 @@ function steps.confirm_replication(ctx)
   if ctx:has_hook "promote_storage" then return end
   ctx:stage "replication"
   for _, group in ipairs(groups_of(ctx)) do
-    local names = {}
-    for _, domain in ipairs(group.storage_domains) do names[#names + 1] = domain.name end
     local answer = ctx:prompt {
       name = "replication:" .. group.name,
-      text = "Does the array replicate group " .. group.name .. " (" .. table.concat(names, ", ") .. ") from " .. ctx.source.name .. " to " .. ctx.target.name .. " now?",
+      text = "Does the array replicate group " .. group.name .. " (" .. group_list(group) .. ") from " .. ctx.source.name .. " to " .. ctx.target.name .. " now?",
       choices = { "yes", "no" },
       refuses = "no", danger = "data_loss",
     }
@@ -381,9 +408,7 @@ end
 function steps.promote(ctx)
   ctx:stage "promote"
   for _, group in ipairs(groups_of(ctx)) do
-    local names = {}
-    for _, domain in ipairs(group.storage_domains) do names[#names + 1] = domain.name end
-    local list = table.concat(names, ", ")
+    local list = group_list(group)
     if ctx.planned then ctx:hook("demote_storage", group) end
     local answer = ctx:hook("promote_storage", group)
     if answer == nil then
@@ -637,6 +662,7 @@ function steps.leave_source(ctx)
   for _, domain in ipairs(ctx.source:plan_storage_domains()) do
     attempt("storage domain " .. domain.name, function() ctx.source:storage_domain(domain.id):leave() end)
   end
+  attempt("the entry of a LUN", function() forget_luns(ctx, ctx.source) end)
   if ctx.dry_run then return end
   local there = vms_at(ctx, ctx.source)
   for _, fact in ipairs(ctx.facts.vms) do
