@@ -68,6 +68,8 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.UnregisteredVMs(ctx, "s1") }},
 	{"StorageDomainTemplates", "GET /storagedomains/s1/templates", `<templates><template id="t1"/></templates>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.StorageDomainTemplates(ctx, "s1") }},
+	{"UnregisteredDisks", "GET /storagedomains/s1/disks", `<disks><disk id="k1"><alias>loose</alias></disk></disks>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.UnregisteredDisks(ctx, "s1") }},
 	{"UnregisteredTemplates", "GET /storagedomains/s1/templates", `<templates><template id="t1"/></templates>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.UnregisteredTemplates(ctx, "s1") }},
 	{"StorageDomainVMs", "GET /storagedomains/s1/vms", vmsXML(vmXML(1, "up")),

@@ -414,7 +414,7 @@ func TestLabReadFaults(t *testing.T) {
 		"reset":     {Reset: "before", Nth: 2, Times: 3},
 		"truncated": {Truncate: true, Nth: 3, Times: 2, Path: "/vms"},
 		"503":       {Status: 503, HTML: true, Nth: 4, Times: 5},
-		"restart":   {Restart: true, Nth: 12},
+		"restart":   {Restart: true, Nth: 11},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, lab.TwoSitesOptions{}, func(r *rig) {

@@ -180,6 +180,13 @@ func (s *Site) UnregisteredVMs(ctx context.Context, sdID string) ([]VM, error) {
 		path: "/storagedomains/" + segment(sdID) + "/vms", query: url.Values{"unregistered": {"true"}}}, decodeVMs)
 }
 
+// UnregisteredDisks reads the disks whose images an attached storage domain carries and which this engine does not have: a host looks at
+// each. Disks of VMs that are not registered are among them.
+func (s *Site) UnregisteredDisks(ctx context.Context, sdID string) ([]Disk, error) {
+	return read(ctx, s, call{subject: Subject{Kind: "unregistered disks of storage domain", ID: sdID},
+		path: "/storagedomains/" + segment(sdID) + "/disks", query: url.Values{"unregistered": {"true"}}, timeout: inventoryTimeout}, decodeDisks)
+}
+
 // UnregisteredTemplates reads the templates that an attached storage domain carries and this engine does not have.
 func (s *Site) UnregisteredTemplates(ctx context.Context, sdID string) ([]Template, error) {
 	return read(ctx, s, call{subject: Subject{Kind: "unregistered templates of storage domain", ID: sdID},

@@ -274,9 +274,13 @@ func (s *Site) over(bounded context.Context, end time.Time) bool {
 
 func (s *Site) attach(ctx context.Context, sdID, dcID string, timeout time.Duration, upgrade bool) (sd StorageDomain, changed bool, err error) {
 	subject := Subject{Kind: KindStorageDomain, ID: sdID}
-	requested, retry, mark := false, "", 0
+	requested, said, retry, mark := false, false, "", 0
 	for repeats := 0; ; {
 		sd, err = s.AttachedStorageDomain(ctx, dcID, sdID)
+		if said && HasCode(err, CodeNotFound) {
+			return sd, true, s.fail(OpAttachDomain, subject, CodeBadReply, errors.New("the engine said that it was attached, and the data center does not have it"))
+		}
+		said = false
 		if err == nil {
 			subject.Name = sd.Name
 			active, activated, err := s.activate(ctx, dcID, sd, timeout)
@@ -328,10 +332,7 @@ func (s *Site) attach(ctx context.Context, sdID, dcID string, timeout time.Durat
 		case failure == nil && attached.ID != sdID:
 			return sd, true, s.fail(OpAttachDomain, subject, CodeWrongObject, fmt.Errorf("the engine answers for storage domain %q", attached.ID))
 		case failure == nil:
-			changed, requested = true, true
-			if ok, err := s.isAttached(ctx, dcID, sdID); err == nil && !ok {
-				return sd, true, s.fail(OpAttachDomain, subject, CodeBadReply, errors.New("the engine said that it was attached, and the data center does not have it"))
-			}
+			changed, requested, said = true, true, true
 		case failure.unknown && ctx.Err() == nil:
 			reached, err := s.settle(ctx, func(ctx context.Context) (bool, error) { return s.isAttached(ctx, dcID, sdID) })
 			if err != nil {

@@ -46,6 +46,7 @@ const (
 	WrongDomainKept  Switch = "import-wrong-domain-kept"
 	LUNsNotCompared  Switch = "lun-comparison-skipped"
 	OriginalsIgnored Switch = "source-luns-not-looked-for"
+	DisksUnasked     Switch = "disk-entries-removed-unasked"
 	FormatUpgraded   Switch = "format-upgraded-without-consent"
 	StatusTrusted    Switch = "answer-trusted-without-reading"
 	NICsUnread       Switch = "nics-not-read-back"
@@ -115,6 +116,7 @@ func All() []Behaviour {
 		{WrongDomainKept, "an import that brought another storage domain is taken out and fails", "I7", "ovirt/storage.go"},
 		{LUNsNotCompared, "a block domain on other LUNs than the plan's is taken out and fails", "I7", "ovirt/place.go"},
 		{OriginalsIgnored, "nothing is imported while a host sees a LUN of the source", "I1", "stdlib/iscsi.go"},
+		{DisksUnasked, "of disks only the entry of a LUN that no VM has is removed", "I2", "ovirt/lundisk.go"},
 		{FormatUpgraded, "an attach that upgrades the storage format needs consent", "I2", "ovirt/storage.go"},
 		{StatusTrusted, "a registration counts when the VM is seen", "I3", "ovirt/register.go"},
 		{NICsUnread, "every NIC is verified after the registration", "I3", "stdlib/vm.go"},

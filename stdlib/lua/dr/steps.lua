@@ -470,6 +470,28 @@ function steps.import(ctx)
   ctx:parallel(rest, function(domain) attach_one(ctx, domain) end)
 end
 
+-- Disks that came with the storage and that no VM of the plan has are told of: nobody would miss them until they are needed.
+local function tell_loose_disks(ctx)
+  local planned = {}
+  for _, fact in ipairs(ctx.facts.vms) do
+    for _, id in ipairs(fact.disks or {}) do planned[id] = true end
+  end
+  for _, domain in ipairs(ctx.facts.storage_domains) do
+    local names = {}
+    local ok, disks = pcall(function() return ctx.target:storage_domain(domain.id):unregistered_disks() end)
+    if not ok and must_stop(disks) then error(disks) end
+    for _, disk in ipairs(ok and disks or {}) do
+      if not planned[disk.id] then names[#names + 1] = disk.name ~= "" and disk.name or disk.id end
+    end
+    table.sort(names)
+    if #names > 0 then
+      local list = table.concat(names, ", ", 1, math.min(#names, 8)) .. (#names > 8 and " and " .. (#names - 8) .. " more" or "")
+      ctx:warn("storage domain " .. domain.name .. " holds " .. (#names == 1 and "a disk" or #names .. " disks") .. " that no VM of the plan has, not registered on " .. ctx.target.name .. ": " .. list
+        .. ". To have it there: Storage, Domains, " .. domain.name .. ", Disk Import")
+    end
+  end
+end
+
 ---Templates, then VMs, are registered from the OVF stores. A VM that no store holds is marked missing.
 function steps.register(ctx)
   ctx:stage "register"
@@ -503,6 +525,7 @@ function steps.register(ctx)
     if must_stop(err) or fact.on_error == "stop" then error(err) end
     ctx:mark(vm, "failed", message_of(err))
   end, { limit = 8 })
+  tell_loose_disks(ctx)
 end
 
 -- What a VM on the target lacks of what it had at the source.
