@@ -82,10 +82,13 @@ type (
 	}
 )
 
+// ISCSISessionID identifies the session of a host at a target.
+func ISCSISessionID(hostID string, target ISCSITarget) string { return hostID + " " + target.String() }
+
 // LogInISCSI lets a host log in at a target. A host that is logged in already stays so: the engine does nothing then (ovirt-engine
 // ConnectStorageToVdsCommand.java), so it may be asked again. Whether a session is there HostLUNs tells. The write hook sees no password.
 func (s *Site) LogInISCSI(ctx context.Context, host Host, target ISCSITarget) error {
-	subject := Subject{Kind: KindHost, ID: host.ID, Name: host.Name}
+	subject := Subject{Kind: KindISCSISession, ID: ISCSISessionID(host.ID, target), Name: host.Name + " at " + target.String()}
 	ctx = patiently(ctx)
 	body := iscsiActionXML{ISCSI: iscsiXML{Address: target.Address, Port: target.Port, Target: target.IQN, Username: target.Username, Password: target.Password}}
 	told := body
@@ -104,9 +107,6 @@ func (s *Site) LogInISCSI(ctx context.Context, host Host, target ISCSITarget) er
 		case failure.unknown:
 			retry = "no answer was understood: " + failure.cause() + "; a login may be repeated"
 		default:
-			if failure.Err == nil {
-				failure.Err = fmt.Errorf("at the target %s", target)
-			}
 			failure.Hint = "does the host reach " + target.Address + " on the storage network, and does the target let its initiator in?"
 			if strings.Contains(failure.Detail, "authorization") {
 				failure.Hint = "compare the username and the password of the target in the plan with those that the array asks for (CHAP)"

@@ -204,7 +204,7 @@ func TestLoginHidesThePassword(t *testing.T) {
 			t.Fatal(err)
 		}
 		sent := "<action><iscsi><address>fd00::1</address><password>s3cret&lt;&amp;&gt;</password><port>3260</port><target>iqn.x:a</target><username>drrun</username></iscsi></action>"
-		if told := string(f.hooked[0].Body); f.bodies[0] != sent || strings.Contains(told, "s3cret") || !strings.Contains(told, "<password>***</password>") || f.hooked[0].Subject.Name != "host1" {
+		if told := string(f.hooked[0].Body); f.bodies[0] != sent || strings.Contains(told, "s3cret") || !strings.Contains(told, "<password>***</password>") || f.hooked[0].Subject.Name != "host1 at [fd00::1]:3260/iqn.x:a" {
 			t.Fatalf("sent %s\ntold %s of %+v", f.bodies[0], told, f.hooked[0].Subject)
 		}
 	})

@@ -22,6 +22,7 @@ const (
 	KindNetwork       = "network"
 	KindVNICProfile   = "vnic_profile"
 	KindDisk          = "disk"
+	KindISCSISession  = "iscsi_session" // its id is that of the host and the target, ISCSISessionID
 	KindEvent         = "event"
 	KindStatistic     = "statistic"
 	KindAffinityLabel = "affinity_label"
@@ -38,8 +39,8 @@ const (
 	OpRemoveConnection = "storage_connection.remove" // removes the connection that a failed import left behind
 	OpSetDomain        = "storage_domain.set"
 	OpRefreshHost      = "host.refresh"
-	OpLogInISCSI       = "host.login_iscsi"
-	OpPowerStatus      = "host.power_status" // changes nothing, but another host asks the BMC for it
+	OpLogInISCSI       = "iscsi_session.create" // a login of a host at a target
+	OpPowerStatus      = "host.power_status"    // changes nothing, but another host asks the BMC for it
 	OpRegisterTemplate = "template.register"
 	OpRegisterVM       = "vm.register"
 	OpUpdateNIC        = "nic.update"

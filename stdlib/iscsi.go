@@ -132,6 +132,19 @@ func (t FactTarget) engineTarget(password string) ovirt.ISCSITarget {
 	return ovirt.ISCSITarget{Address: t.Address, Port: t.Port, IQN: t.IQN, Username: t.Username, Password: password}
 }
 
+// sessionSubject names the session of a host at a target.
+func (site *Site) sessionSubject(host ovirt.Host, target FactTarget) engine.Subject {
+	return engine.Subject{Kind: ovirt.KindISCSISession, Site: site.Name, ID: ovirt.ISCSISessionID(host.ID, target.engineTarget("")), Name: host.Name + " at " + target.String()}
+}
+
+// hasTarget reports whether a session is one at a target of the facts on the side that takes over.
+func (f *Facts) hasTarget(sessionID string) bool {
+	_, target, _ := strings.Cut(sessionID, " ")
+	is := func(t FactTarget) bool { return t.String() == target }
+	return slices.ContainsFunc(f.Domains, func(d FactDomain) bool { return slices.ContainsFunc(d.Target.Targets, is) }) ||
+		slices.ContainsFunc(f.LUNs, func(lun FactLUN) bool { return slices.ContainsFunc(lun.Targets, is) })
+}
+
 func (t FactTarget) String() string { return t.engineTarget("").String() }
 
 // portals counts the portals of a target's name in a list.
@@ -159,6 +172,9 @@ func (site *Site) loginISCSI(t *engine.Task, ctx context.Context) error {
 		}
 		for _, target := range l.targets {
 			if ovirt.LoggedIn(seen, target.engineTarget(""), portals(l.targets, target.IQN)) {
+				if s.Dry == nil {
+					s.settleByState(s.cut(ovirt.OpLogInISCSI, site.sessionSubject(l.host, target)), false)
+				}
 				continue
 			}
 			why, err := site.logIn(ctx, l.host, target)
@@ -188,7 +204,7 @@ func (site *Site) loginISCSI(t *engine.Task, ctx context.Context) error {
 // logIn lets a host log in at one target. A refusal of the host is why; every other failure is the error.
 func (site *Site) logIn(ctx context.Context, host ovirt.Host, target FactTarget) (why, err error) {
 	s := site.session
-	subject := engine.Subject{Kind: ovirt.KindHost, Site: site.Name, ID: host.ID, Name: host.Name}
+	subject := site.sessionSubject(host, target)
 	if s.Dry != nil {
 		s.Dry.add(ovirt.OpLogInISCSI, "log host "+host.Name+" in at "+target.String(), subject)
 		return nil, nil
@@ -203,7 +219,7 @@ func (site *Site) logIn(ctx context.Context, host ovirt.Host, target FactTarget)
 		}
 	}
 	cut := s.cut(ovirt.OpLogInISCSI, subject)
-	defer s.permit(site, host.ID, ovirt.OpLogInISCSI)()
+	defer s.permit(site, subject.ID, ovirt.OpLogInISCSI)()
 	err = site.Engine.LogInISCSI(ctx, host, target.engineTarget(password))
 	var fault *ovirt.Error
 	if errors.As(err, &fault) && (fault.Code == ovirt.CodeBadRequest || fault.Code == ovirt.CodeConflict || fault.Code == ovirt.CodeEngineError) {

@@ -138,8 +138,10 @@ func (s *Session) mayChange(w *ovirt.Write) bool {
 
 func (s *Session) inFacts(w *ovirt.Write) bool {
 	switch w.Subject.Kind {
-	case ovirt.KindHost: // a host is in no plan: whether its VMs, or the targets, are is what the permit is given for
-		return w.Op == ovirt.OpConfirmRebooted || w.Op == ovirt.OpLogInISCSI
+	case ovirt.KindHost: // a host is in no plan: whether its VMs are is what the permit is given for
+		return w.Op == ovirt.OpConfirmRebooted
+	case ovirt.KindISCSISession:
+		return w.Site == s.Target.Name && s.Facts.hasTarget(w.Subject.ID)
 	case ovirt.KindVM:
 		return s.hasVM(w.Subject.ID)
 	case ovirt.KindNIC:
