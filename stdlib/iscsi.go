@@ -297,6 +297,21 @@ func (s *Session) cannotReach(hostName string, d *FactDomain) bool {
 	return len(d.Target.Targets) > 0 && !slices.ContainsFunc(d.Target.Targets, func(t FactTarget) bool { return s.loginsFailed[hostName][t.String()] == nil })
 }
 
+// importer is the host through which a storage domain is imported: the first one that is not known to be unable to see it.
+func (site *Site) importer(d *FactDomain, hosts []ovirt.Host) ovirt.Host {
+	s := site.session
+	s.mu.Lock()
+	view := s.lunsSeen
+	s.mu.Unlock()
+	for _, host := range hosts {
+		blind := view != nil && slices.ContainsFunc(d.Target.LUNs, func(id string) bool { return !view.sees(host.ID, id) })
+		if !blind && !s.cannotReach(host.Name, d) {
+			return host
+		}
+	}
+	return hosts[0]
+}
+
 // lunView is what the hosts of the target see, by id.
 type lunView map[string][]ovirt.HostLUN
 
@@ -357,6 +372,9 @@ func (site *Site) requireLUNs(t *engine.Task, ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	s.lunsSeen = view
+	s.mu.Unlock()
 	if s.Dry != nil {
 		return nil // what the hosts see before a promotion and a login says nothing
 	}

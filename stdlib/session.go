@@ -72,6 +72,7 @@ type Session struct {
 	proved       bool                        // the stores were compared with what the source wrote
 	imports      int                         // imports under way
 	loginsFailed map[string]map[string]error // why hosts could not log in, by host and target
+	lunsSeen     lunView                     // what the hosts of the target saw before the imports
 	lunsAbsent   map[string]bool             // LUNs of VMs that no host sees, by their id at the source
 	abandoned    string                      // why nobody may wait for another task any more; "" while they may
 	warnings     []string                    // said in this attempt, in order

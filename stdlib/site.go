@@ -347,7 +347,7 @@ func siteMethods() []lua.Func {
 				"the plan says, or on those of the other site. Does nothing when the engine knows it already.",
 			Params: []lua.Param{
 				name("storage domain"),
-				{Name: "host", Type: lua.String, Optional: true, Doc: "Name of the host that looks at the storage. Default: the first host that is up in the data center."},
+				{Name: "host", Type: lua.String, Optional: true, Doc: "Name of the host that looks at the storage. Default: the first host that is up in the data center, and of block storage that reaches it."},
 			},
 			Run: changes(func(c *lua.Call) (any, error) {
 				site := siteOf(c)
@@ -389,7 +389,7 @@ func (site *Site) importDomain(ctx context.Context, domain *FactDomain, wanted s
 	if err != nil {
 		return err
 	}
-	host := hosts[0]
+	host := site.importer(domain, hosts)
 	if wanted != "" {
 		i := slices.IndexFunc(hosts, func(h ovirt.Host) bool { return h.Name == wanted || h.ID == wanted })
 		if i < 0 {

@@ -125,3 +125,28 @@ func (p *pair) logIn(site, host string, target lab.Target) {
 		return err
 	})
 }
+
+// TestLUNsThatOneHostDoesNotSee: the domain is imported through a host that does, and the attach is kept away until all do, as for an export.
+func TestLUNsThatOneHostDoesNotSee(t *testing.T) {
+	t.Parallel()
+	var replica []string
+	p := newPairOf(t, 3, lab.TwoSitesOptions{VMs: 3, Kind: plans.StorageFCP}, func(w *lab.World) {
+		replica = lunSet(w, "nfs_ds_replica")
+		for i, set := range w.LUNSets {
+			if set.Name == "nfs_ds_replica" {
+				w.LUNSets[i].Hosts = []string{"host2b"}
+			}
+		}
+	})
+	// The host that generate has asked does not see the replica, so somebody has written down where it lies.
+	p.edit(`secondary = { data_center = "Default" } },`, `secondary = { data_center = "Default", luns = { "`+replica[0]+`", "`+replica[1]+`" } } },`)
+	p.lose()
+	r := p.failover(nil)
+	if r.Exit != runner.ExitRefused || r.Error.Code != "hosts-blind" || !strings.Contains(r.Error.Message, "host2a (nfs_ds)") {
+		t.Fatalf("exit %d, %+v", r.Exit, r.Error)
+	}
+	if !warned(r, "host2a", "does not see LUN") {
+		t.Errorf("warnings %q", r.Warnings)
+	}
+	p.nothingImported()
+}
