@@ -214,7 +214,7 @@ func (site *Site) takeOut(ctx context.Context, known []ovirt.StorageDomain) erro
 			return err
 		}
 		over := s.permit(site, domain.ID, ovirt.OpRemoveDomain)
-		_, err = site.Engine.RemoveDomain(ctx, domain.ID, hosts[0].ID)
+		_, err = site.Engine.RemoveDomain(ctx, domain.ID, site.importer(domain, hosts).ID)
 		over()
 		if err != nil {
 			failed = append(failed, fmt.Errorf("take storage domain %q out of %s again: %w", domain.Name, site.Name, err))
