@@ -57,6 +57,10 @@ func TestLabISCSI(t *testing.T) {
 		if len(seen) != 2 || !ovirt.LoggedIn(seen, target, 1) || ovirt.LoggedIn(seen, ovirt.ISCSITarget{Address: "10.9.9.9", Port: 3260, IQN: target.IQN}, 2) || seen[0].VolumeGroupID == "" || seen[0].Type != "iscsi" {
 			t.Fatalf("%+v", seen)
 		}
+		all, failed := r.secondary.LUNsOfHosts(ctx, []string{hosts[0].ID, hosts[1].ID, "nobody"})
+		if len(all[hosts[0].ID]) != 2 || len(all[hosts[1].ID]) != 0 || len(failed) != 1 || !ovirt.HasCode(failed["nobody"], ovirt.CodeNotFound) {
+			t.Fatalf("%+v %v", all, failed)
+		}
 		sd, changed, err := r.secondary.ImportDomain(ctx, spec)
 		if err != nil || !changed || !slices.Equal(sd.LUNIDs(), slices.Sorted(slices.Values(spec.LUNs))) || sd.VolumeGroupID != seen[0].VolumeGroupID {
 			t.Fatalf("%+v %v %v", sd, changed, err)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	sdk "github.com/ovirt/go-ovirt"
 )
@@ -53,6 +54,51 @@ var decodeHostLUNs = list("host_storages", "host_storage", sdk.XMLHostStorageRea
 func (s *Site) HostLUNs(ctx context.Context, hostID string) ([]HostLUN, error) {
 	return read(ctx, s, call{subject: Subject{Kind: "LUNs of host", ID: hostID}, path: "/hosts/" + segment(hostID) + "/storage",
 		query: url.Values{"report_status": {"false"}}, timeout: inventoryTimeout}, decodeHostLUNs)
+}
+
+// lookingHosts bounds how many hosts scan their devices at a time for one question.
+const lookingHosts = 8
+
+// LUNsOfHosts is HostLUNs of many hosts, several at a time. A host that could not tell has an error, and no LUNs.
+func (s *Site) LUNsOfHosts(ctx context.Context, hostIDs []string) (seen map[string][]HostLUN, failed map[string]error) {
+	seen, failed = map[string][]HostLUN{}, map[string]error{}
+	var mu sync.Mutex
+	next := 0
+	take := func() (id string, more bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if next == len(hostIDs) {
+			return "", false
+		}
+		next++
+		return hostIDs[next-1], true
+	}
+	start := s.o.Go
+	if start == nil {
+		start = func(f func()) { f() }
+	}
+	var ended []chan struct{}
+	for range min(lookingHosts, len(hostIDs)) {
+		done := make(chan struct{})
+		ended = append(ended, done)
+		start(func() {
+			defer close(done)
+			for id, more := take(); more; id, more = take() {
+				luns, err := s.HostLUNs(ctx, id)
+				mu.Lock()
+				if err != nil {
+					failed[id] = err
+				} else {
+					seen[id] = luns
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, done := range ended {
+		_, _ = s.o.Clock.Wait(context.Background(), -1, done) // each read ends under ctx
+	}
+	return seen, failed
 }
 
 // LoggedIn reports whether what a host sees shows that it has a session at each of some portals of one target.

@@ -47,7 +47,7 @@ type Options struct {
 	Insecure     bool              // do not verify the engine's certificate
 	Transport    http.RoundTripper // nil: own, with TLS, keep-alive and gzip
 	Clock        Clock
-	Go           func(func()) // part of every package's seam; the client starts no goroutine itself
+	Go           func(func()) // part of every package's seam; only LUNsOfHosts starts goroutines, and without it asks one host after the other
 	OnWrite      WriteHook
 	Logger       *slog.Logger
 	Tick         time.Duration // between two looks of a wait, model time; default 3s

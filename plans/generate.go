@@ -140,7 +140,7 @@ func compose(primary, secondary *siteView, pairs []StoragePair, params map[strin
 			hint("give the address of the other site's engine as --secondary-url")}
 	}
 	inv := takeInventory(primary, secondary, domains, o)
-	plan, remarks := draft(inv, domains, params, o)
+	plan, remarks := draft(inv, domains, secondary.freeLUNs(domains), params, o)
 	text, err := Write(plan, remarks)
 	if err != nil {
 		return nil, err
@@ -226,7 +226,7 @@ func (v *siteView) inventoryVM(vm ovirt.VM) InventoryVM {
 }
 
 // draft makes the plan of an inventory, with the remarks that stand behind its lines. It is pure.
-func draft(inv *Inventory, domains []matchedDomain, params map[string]any, o GenerateOptions) (p *Plan, remarks WriteOptions) {
+func draft(inv *Inventory, domains []matchedDomain, freeLUNs []string, params map[string]any, o GenerateOptions) (p *Plan, remarks WriteOptions) {
 	remarks.File = o.File
 	p = &Plan{File: o.File, Name: o.Name, Primary: o.PrimarySpec, Secondary: o.SecondarySpec, Params: params, LeaseExpiry: DefaultLeaseExpiry}
 	for _, spec := range []*SiteSpec{&p.Primary, &p.Secondary} {
@@ -241,7 +241,7 @@ func draft(inv *Inventory, domains []matchedDomain, params map[string]any, o Gen
 	p.VMs, remarks.VMComments = draftVMs(inv, inPlan)
 	p.Mappings.Clusters, remarks.ClusterComments = draftClusters(inv, targetDC)
 	p.Mappings.VNICProfiles = draftProfiles(inv, targetDC)
-	p.Mappings.LUNs = draftLUNs(inv)
+	p.Mappings.LUNs = draftLUNs(inv, freeLUNs)
 	p.Templates = draftTemplates(inv)
 	return p, remarks
 }

@@ -239,15 +239,41 @@ func draftDomain(inv *Inventory, d InventoryDomain, m matchedDomain, targetDC ma
 	return out
 }
 
-// draftLUNs maps the LUNs that are disks of VMs. Which LUN is the replica of which, only the array knows.
-func draftLUNs(inv *Inventory) []LUNMapping {
+// freeLUNs describes the LUNs that hosts of the site see and on which no storage domain lies, of its own or of the plan: one of them can be
+// the replica of a LUN that is a disk.
+func (v *siteView) freeLUNs(domains []matchedDomain) []string {
+	var used, ids, words []string
+	for _, d := range v.domains {
+		used = append(used, d.LUNIDs()...)
+	}
+	for _, m := range domains {
+		used = append(used, m.replica...)
+		used = append(used, m.domain.LUNIDs()...)
+	}
+	for _, host := range v.hosts {
+		for _, lun := range v.luns[host.ID] {
+			if lun.VolumeGroupID == "" && !slices.Contains(used, lun.ID) && !slices.Contains(ids, lun.ID) {
+				ids = append(ids, lun.ID)
+				words = append(words, fmt.Sprintf("%s (%s, %d GiB)", lun.ID, lun.Type, lun.Size>>30))
+			}
+		}
+	}
+	return words
+}
+
+// draftLUNs maps the LUNs that are disks of VMs. Which LUN is the replica of which, only the array knows; free are those that it could be.
+func draftLUNs(inv *Inventory, free []string) []LUNMapping {
+	seen := ""
+	if len(free) > 0 {
+		seen = "; hosts there see: " + nameList(free, 6)
+	}
 	var mappings []LUNMapping
 	for _, vm := range inv.VMs {
 		for _, disk := range vm.Disks {
 			if disk.LUN == nil || slices.ContainsFunc(mappings, func(m LUNMapping) bool { return m.Primary.ID == disk.LUN.ID }) {
 				continue
 			}
-			m := LUNMapping{Primary: LUNRef{ID: disk.LUN.ID}, Todo: sentence("the LUN at the secondary site that holds the replica of disk %q of VM %q, as its id or as { id = …, targets = { … } }", disk.Alias, vm.Name)}
+			m := LUNMapping{Primary: LUNRef{ID: disk.LUN.ID}, Todo: sentence("the LUN at the secondary site that holds the replica of disk %q of VM %q, as its id or as { id = …, targets = { … } }%s", disk.Alias, vm.Name, seen)}
 			if target, problem := parseTarget(disk.LUN.Target); problem == "" {
 				login := TargetLogin{Target: target, Username: disk.LUN.Username}
 				if login.Username != "" {
@@ -298,11 +324,14 @@ func surveyReplicas(domains []matchedDomain) []Finding {
 	var findings []Finding
 	for _, m := range domains {
 		d := m.domain
-		if fileType(d.StorageType) {
-			continue
-		}
 		add := func(severity, code, hint, format string, args ...any) {
 			findings = append(findings, finding(severity, ScopeStorageDomain, code, format, args...).on(Secondary, "storage_domain", d.ID, d.Name).hint("%s", hint))
+		}
+		if _, hidden := withoutSecrets(d.MountOptions); hidden {
+			add(SeverityWarning, "mount-secret", "keep it in a file on the hosts (Ceph: secretfile=FILE) and name that in mount_options of both sides", "the mount options of storage domain %q hold a password, which is not written into the plan: without it the import at site %q fails", d.Name, Secondary)
+		}
+		if fileType(d.StorageType) {
+			continue
 		}
 		if m.original != "" {
 			add(SeverityWarning, "source-lun-visible", "let the array show the hosts of a site only its own LUNs", "host %s of site %q sees a LUN of the original of storage domain %q: a failover will refuse that", m.original, Secondary, d.Name)

@@ -90,15 +90,13 @@ func look(ctx context.Context, site *ovirt.Site, parts viewParts) (*siteView, er
 
 // readLUNs asks hosts for the LUNs that they see. One that cannot tell is no reason to know nothing of the site.
 func (v *siteView) readLUNs(ctx context.Context, site *ovirt.Site, hosts []ovirt.Host) {
-	v.luns, v.lunsErr = map[string][]ovirt.HostLUN{}, map[string]error{}
+	var ids []string
 	for _, host := range hosts {
-		seen, err := site.HostLUNs(ctx, host.ID)
-		if err != nil {
-			v.lunsErr[host.ID] = err
-			continue
+		if !slices.Contains(ids, host.ID) {
+			ids = append(ids, host.ID)
 		}
-		v.luns[host.ID] = seen
 	}
+	v.luns, v.lunsErr = site.LUNsOfHosts(ctx, ids)
 }
 
 // upHosts returns the hosts that are up in a data center, by name.

@@ -103,6 +103,9 @@ func (s *semantics) domainSide(d *StorageDomain, side *DomainSide, n int, name s
 			s.add(s.at("storage_domains", n, name, key), "unknown-argument", "remove it", "storage domain %q: a domain of type %s has no %s", d.Name, d.Type, key)
 		}
 	}
+	if _, hidden := withoutSecrets(side.MountOptions); hidden {
+		s.add(s.at("storage_domains", n, name, "mount_options"), "secret-in-clear", "keep it in a file on the hosts: secretfile=FILE for Ceph, credentials=FILE for CIFS", "the mount options of storage domain %q hold a password in clear: whoever reads the file has it", d.Name)
+	}
 	switch {
 	case fileType(d.Type):
 		s.filePlace(d, side, n, name)

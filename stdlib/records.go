@@ -25,7 +25,7 @@ func factRecords() []lua.Record {
 		reflect.TypeFor[FactEntity](): "fact_template", reflect.TypeFor[FactVM](): "fact_vm", reflect.TypeFor[FactNIC](): "fact_nic",
 		reflect.TypeFor[FactTarget](): "fact_target", reflect.TypeFor[FactLUN](): "fact_lun", reflect.TypeFor[FactLUNDisk](): "fact_lun_disk",
 		reflect.TypeFor[ovirt.DomainSettings](): "storage_settings",
-		reflect.TypeFor[RunSetOrigin](): "run_set_origin", reflect.TypeFor[Verdict](): "verdict", reflect.TypeFor[Confirmation](): "confirmation",
+		reflect.TypeFor[RunSetOrigin]():         "run_set_origin", reflect.TypeFor[Verdict](): "verdict", reflect.TypeFor[Confirmation](): "confirmation",
 	}
 	return []lua.Record{
 		structRecord[Facts](names, "What a run decides by, fixed before its first change.", map[string]string{
@@ -178,6 +178,7 @@ func siteRecords() []lua.Record {
 		lua.NewRecord("site_vnic_profile", "A vNIC profile as its engine shows it.", "id string | Id.", "name string | Name.", "network_id string | Id of its network."),
 		lua.NewRecord("site_event", "An event of an engine.", "id number | Id; later ones are higher.", "code number | Code.", "severity string | Severity.", "description string | Text.", "time? string | When, RFC 3339.",
 			"correlation_id string | What it belongs to.", "vm_id string | Id of its VM.", "host_id string | Id of its host.", "storage_domain_id string | Id of its storage domain."),
+		lua.NewRecord("unregistered_disk", "A disk that a storage domain holds and its engine does not know.", "id string | Id.", "name string | Alias.", "size number | Size in bytes."),
 		lua.NewRecord("site_nic", "A NIC as its engine shows it.", "id string | Id.", "name string | Name.", "mac string | MAC address.", "profile_id string | Id of its vNIC profile.", "linked boolean | Its link is up.", "plugged boolean | It is plugged."),
 		lua.NewRecord("start_decision", "Whether the run starts a VM.", "start boolean | It does.", "why string | Why."),
 		lua.NewRecord("start_result", "How a VM was started.", "requested boolean | It was not up already.", "started_at? string | When it was started, RFC 3339.", "up_at? string | When it was seen up, RFC 3339."),

@@ -92,6 +92,34 @@ func TestSettingThatTheTargetCannotHave(t *testing.T) {
 	}
 }
 
+// TestMountReachesTheImport: what the plan says of a mount is what the engine mounts with.
+func TestMountReachesTheImport(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ kind, add, options, version, vfs string }{
+		{plans.StorageNFS, `, nfs_version = "v4_1", mount_options = "soft"`, "soft", "v4_1", ""},
+		{plans.StorageGlusterFS, `, mount_options = "backup-volfile-servers=g2"`, "backup-volfile-servers=g2", "", "glusterfs"},
+		{plans.StoragePOSIX, `, mount_options = "name=ovirt,secretfile=/etc/ceph/ovirt"`, "name=ovirt,secretfile=/etc/ceph/ovirt", "", "ceph"},
+	} {
+		t.Run(c.kind, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, 3, lab.TwoSitesOptions{Kind: c.kind})
+			text := p.read("/site/plan.lua")
+			at := strings.Index(text, "secondary = { data_center")
+			end := at + strings.Index(text[at:], " } },")
+			p.write("/site/plan.lua", text[:end]+c.add+text[end:])
+			p.lose()
+			expect(t, p.failover(nil), runner.ExitDone)
+			p.engine("secondary", func(ctx context.Context, s *ovirt.Site) error {
+				d, err := s.StorageDomain(ctx, p.domainID("nfs_ds"))
+				if d.MountOptions != c.options || d.VFSType != c.vfs || c.version != "" && d.NFSVersion != c.version {
+					t.Errorf("mounted as %+v", d)
+				}
+				return err
+			})
+		})
+	}
+}
+
 // TestOlderFormatNeedsConsent: an attach would upgrade the domain, and the way back would be closed.
 func TestOlderFormatNeedsConsent(t *testing.T) {
 	t.Parallel()

@@ -27,7 +27,7 @@ return dr.plan {
       secondary = { data_center = "Plant", url = "posixfs://mon3:6789,mon4:67890:/ceph" } },
     { name = "gluster", id = "00000005-0000-4000-8000-000000000007", type = "glusterfs", upgrade_format = true,
       primary   = { data_center = "Plant", url = "glusterfs://g1:/v", nfs_version = "v4" },
-      secondary = { data_center = "Plant", url = "glusterfs://g2:/v", luns = { "3600f" } } },
+      secondary = { data_center = "Plant", url = "glusterfs://g2:/v", mount_options = "log-level=INFO,secret=hunter2", luns = { "3600f" } } },
   },
   mappings = {
     luns = {
