@@ -3,7 +3,7 @@ GO   ?= go
 BIN  := bin/drrun
 TEST_TIMEOUT ?= 20m
 
-.PHONY: help build demo test race lint fuzz bench sim sabotage search crash faults interop browser update clean
+.PHONY: help build demo test race lint fuzz bench sim sabotage search crash faults interop browser luals update clean
 
 ## help: this list
 help:
@@ -31,6 +31,7 @@ lint:
 	$(GO) vet ./...
 	$(GO) vet -tags interop ./interop
 	$(GO) vet -tags browser ./plans/runner ./cmd/drrun
+	$(GO) vet -tags luals ./cmd/drrun
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
 
@@ -67,10 +68,14 @@ browser:
 	plans/runner/browser.sh
 	$(GO) test -tags browser ./plans/runner ./cmd/drrun -count 1 -timeout 20m -run 'TestBrowser' -v
 
+## luals: a language server judges the examples and a plan with mistakes, with the types of drrun types (builds one outside the repository, from GitHub or by cargo)
+luals:
+	@judge="$$(cmd/drrun/luals.sh)" && $(GO) test -tags luals ./cmd/drrun -count 1 -timeout 20m -run 'TestLuaLS' -v -args -judge "$$judge"
+
 ## fuzz: every parser for FUZZTIME each
 FUZZTIME ?= 20s
 fuzz:
-	@for pkg in engine lua plans ovirt; do \
+	@for pkg in engine lua plans plans/annotations ovirt; do \
 	  for target in $$($(GO) test ./$$pkg -list '^Fuzz' | grep '^Fuzz'); do \
 	    $(GO) test ./$$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) || exit 1; done; done
 
@@ -80,7 +85,7 @@ bench:
 
 ## update: rewrite the golden files; review the difference as code
 update:
-	$(GO) test ./lua ./plans ./plans/runner ./plans/worlds ./ovirt/lab ./cmd/drrun -update
+	$(GO) test ./lua ./plans ./plans/annotations ./plans/runner ./plans/worlds ./ovirt/lab ./cmd/drrun -update
 
 clean:
 	rm -rf bin

@@ -14,27 +14,55 @@ import (
 
 // allowed says which of our packages, and which guarded foreign ones, each folder may import. The longest prefix wins.
 var allowed = map[string][]string{
-	"cmd/drrun":    {"drrun/plans", "drrun/plans/codes", "drrun/plans/report", "drrun/plans/runner", "drrun/plans/sarif", "drrun/plans/worlds", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab", "drrun/internal/sabotage", "github.com/fsnotify/fsnotify"},
-	"plans":        {"drrun/plans", "drrun/plans/report", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
-	"plans/codes":  {},
-	"plans/sarif":  {"drrun/lua", "drrun/plans", "drrun/plans/codes"},
-	"plans/report": {"drrun/stdlib", "drrun/engine", "drrun/ovirt"},
-	"plans/worlds": {"drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab"},
-	"stdlib":       {"drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
-	"lua":          {"drrun/engine", "github.com/yuin/gopher-lua"},
-	"engine":       {"drrun/internal/sabotage"},
-	"engine/sim":   {"drrun/engine"},
-	"ovirt":        {"drrun/internal/sabotage", "github.com/ovirt/go-ovirt"},
-	"ovirt/lab":    {},
-	"examples":     {},
-	"interop":      {},
-
-	"internal/diagmarks": {},
-	"internal/sabotage":  {},
+	"cmd/drrun": {
+		"drrun/docs",
+		"drrun/docs/terminal",
+		"drrun/engine",
+		"drrun/internal/sabotage",
+		"drrun/lua",
+		"drrun/ovirt",
+		"drrun/ovirt/lab",
+		"drrun/plans",
+		"drrun/plans/annotations",
+		"drrun/plans/codes",
+		"drrun/plans/explain",
+		"drrun/plans/graph",
+		"drrun/plans/libtest",
+		"drrun/plans/report",
+		"drrun/plans/runner",
+		"drrun/plans/sarif",
+		"drrun/plans/worlds",
+		"drrun/stdlib",
+		"github.com/fsnotify/fsnotify",
+	},
+	"plans":               {"drrun/plans", "drrun/plans/report", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
+	"plans/codes":         {},
+	"plans/explain":       {"drrun/lua", "drrun/plans", "drrun/plans/report", "drrun/stdlib"},
+	"plans/graph":         {"drrun/plans", "drrun/plans/report"},
+	"plans/sarif":         {"drrun/lua", "drrun/plans", "drrun/plans/codes"},
+	"plans/report":        {"drrun/stdlib", "drrun/engine", "drrun/ovirt"},
+	"plans/worlds":        {"drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/ovirt/lab"},
+	"stdlib":              {"drrun/lua", "drrun/engine", "drrun/ovirt", "drrun/internal/sabotage"},
+	"lua":                 {"drrun/engine", "github.com/yuin/gopher-lua"},
+	"engine":              {"drrun/internal/sabotage"},
+	"engine/sim":          {"drrun/engine"},
+	"ovirt":               {"drrun/internal/sabotage", "github.com/ovirt/go-ovirt"},
+	"ovirt/lab":           {},
+	"examples":            {},
+	"docs":                {},
+	"docs/terminal":       {"github.com/yuin/goldmark"},
+	"interop":             {},
+	"plans/libtest":       {"drrun/plans", "drrun/plans/runner", "drrun/plans/worlds", "drrun/stdlib", "drrun/lua", "drrun/engine", "drrun/engine/sim", "drrun/ovirt", "drrun/ovirt/lab", "drrun/internal/sshhost"},
+	"plans/annotations":   {"drrun/plans", "drrun/plans/worlds", "drrun/stdlib", "drrun/lua", "drrun/engine"},
+	"internal/diagmarks":  {},
+	"internal/sabotage":   {},
+	"internal/sshhost":    {},
+	"internal/mailserver": {},
+	"internal/nameserver": {},
 }
 
 // guarded are the foreign packages that only the folders above that name them may import.
-var guarded = []string{"github.com/yuin/gopher-lua", "github.com/ovirt/go-ovirt", "github.com/fsnotify/fsnotify", "github.com/chromedp"}
+var guarded = []string{"github.com/yuin/gopher-lua", "github.com/ovirt/go-ovirt", "github.com/fsnotify/fsnotify", "github.com/chromedp", "github.com/yuin/goldmark"}
 
 // seams are the only files that may ask the real clock, the real random source, or start a goroutine.
 var seams = []string{"engine/system.go", "ovirt/lab/clock.go", "engine/sim/world.go"}

@@ -125,7 +125,7 @@ func (diskFS) ReadDir(path string) ([]Entry, error) {
 func entryOf(name string, info fs.FileInfo) Entry {
 	e := Entry{Name: name, Dir: info.IsDir()}
 	if !e.Dir {
-		e.Size = info.Size()
+		e.Size, e.Shared = info.Size(), info.Mode().Perm()&0o077 != 0
 	}
 	return e
 }

@@ -89,6 +89,8 @@ type Entry struct {
 	Name string // last element of the path
 	Dir  bool
 	Size int64 // bytes; 0 for folders
+	// Shared tells of a file that others than its owner may read or change it.
+	Shared bool
 }
 
 // ErrLocked is matched by the error of FS.Lock when somebody else has the lock.

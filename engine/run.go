@@ -686,6 +686,21 @@ func (r *Run) Intents(op, site string) []Intent {
 	return out
 }
 
+// Unknown returns the intents that may have had their effect or not, as far as the journal tells, in order; those that change no object of
+// the plan excepted.
+func (r *Run) Unknown() []Intent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []Intent
+	for _, in := range r.intents {
+		if !in.Beside && !in.Look && !in.settled && (in.outcome == nil || in.outcome.Unknown) {
+			out = append(out, in.Intent)
+		}
+	}
+	slices.SortFunc(out, inOrder)
+	return out
+}
+
 // inOrder compares intents of one run by their numbers.
 func inOrder(a, b Intent) int {
 	return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), strings.Compare(a.ID, b.ID))

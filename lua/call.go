@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"time"
 
@@ -25,10 +26,19 @@ type Call struct {
 	values map[string]any
 	site   *callSite
 	found  Diagnostics
+	within []string // modules that are being loaded around the call, outermost first
 }
 
 // Findings returns what is wrong with the arguments of a lenient function, sorted by place. Wrong values read as left out.
 func (c *Call) Findings() Diagnostics { return c.found }
+
+// Module is the name of the module whose file is being loaded and makes the call, "" where the plan's own file or a function makes it.
+func (c *Call) Module() string {
+	if len(c.within) == 0 {
+		return ""
+	}
+	return c.within[len(c.within)-1]
+}
 
 // String returns a text argument, "" when it was left out.
 func (c *Call) String(name string) string { v, _ := c.values[name].(string); return v }
@@ -70,6 +80,16 @@ func (c *Call) At(path ...any) Pos { return c.site.at(path, false) }
 // KeyAt is At for the key of a value instead of the value.
 func (c *Call) KeyAt(path ...any) Pos { return c.site.at(path, true) }
 
+// Later is the same call made at another time, by a task with its context, with some arguments replaced: what a plan declares while it is
+// read is done in a run, and its errors still point at the declaration.
+func (c *Call) Later(ctx context.Context, task *engine.Task, replaced map[string]any) *Call {
+	later := *c
+	later.Ctx, later.Lua, later.Task = ctx, ctx, task
+	later.values = maps.Clone(c.values)
+	maps.Copy(later.values, replaced)
+	return &later
+}
+
 // Errorf makes an error that points at an argument, or at the call when arg is "".
 func (c *Call) Errorf(code, arg, format string, args ...any) *Diagnostic {
 	var path []any
@@ -107,7 +127,7 @@ func (rt *Runtime) function(owner string, fn *Func, class *Class) *glua.LFunctio
 			positional = append(positional, p.Name)
 		}
 	}
-	return rt.state.NewFunction(func(L *glua.LState) int {
+	made := rt.state.NewFunction(func(L *glua.LState) int {
 		site := rt.site(L, fn.Name)
 		site.names = positional
 		args := make([]glua.LValue, L.GetTop())
@@ -140,9 +160,12 @@ func (rt *Runtime) function(owner string, fn *Func, class *Class) *glua.LFunctio
 		L.Push(value)
 		return 1
 	})
+	rt.declared[made] = fn
+	return made
 }
 
 func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args []glua.LValue, site *callSite) (glua.LValue, error) {
+	rt.spend(L, stepsPerCall, 0)
 	task := rt.task(L)
 	if task.Local(inStep{}) != nil && (fn.Effect == Changes || fn.native != nil) {
 		d := site.finding(fmt.Sprintf("%s cannot be called inside a step: the step is recorded as a whole", name), "step-nesting")
@@ -151,6 +174,9 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 	}
 	if fn.native != nil {
 		return fn.native(rt, L, self, args, site)
+	}
+	if rt.options.ReadOnly != "" && (fn.Effect == Changes || fn.Effect == Durable) {
+		return nil, rt.readOnly(fn, name, site)
 	}
 	check := &checker{rt: rt, call: site, subject: name}
 	values := check.arguments(fn.Params, args)
@@ -162,12 +188,12 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 		return nil, check.findings
 	}
 	// The Lua thread's own context may be narrower than the task's: a hook has a time-out.
-	call := &Call{Ctx: L.Context(), Lua: L.Context(), Task: task, Self: self, rt: rt, fn: fn, name: name, values: values, site: site, found: check.findings}
+	call := &Call{Ctx: contextOf(L), Lua: contextOf(L), Task: task, Self: self, rt: rt, fn: fn, name: name, values: values, site: site, found: check.findings, within: rt.threads[L].loading}
 	if fn.Effect == Changes || fn.Effect == Durable {
 		call.Ctx = task.OpCtx()
 	}
-	if err := L.Context().Err(); err != nil {
-		return nil, &Diagnostic{Code: "cancelled", Message: "cancelled", Err: context.Cause(L.Context())}
+	if err := contextOf(L).Err(); err != nil {
+		return nil, &Diagnostic{Code: "cancelled", Message: "cancelled", Err: context.Cause(contextOf(L))}
 	}
 	var result any
 	var err error
@@ -179,6 +205,17 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 		return nil, located(err, site)
 	}
 	return rt.toLua(result), nil
+}
+
+// readOnly refuses what changes something in a runtime where nothing may.
+func (rt *Runtime) readOnly(fn *Func, name string, site *callSite) *Diagnostic {
+	what := "changes the world outside the engines, or asks for a decision that a run records"
+	if fn.Effect == Changes {
+		what = "changes an engine"
+	}
+	d := site.finding(name+" "+what+", and here nothing may be changed; nothing was done", "read-only")
+	d.Hint = rt.options.ReadOnly
+	return d
 }
 
 // guarded turns a panic of a primitive into an error that no pcall catches.

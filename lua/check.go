@@ -51,9 +51,13 @@ func step(path []any, next any) []any { return append(slices.Clip(path), next) }
 // first positional parameter takes a table and the argument cannot be a set of named ones.
 func (k *checker) arguments(params []Param, args []glua.LValue) map[string]any {
 	if len(args) == 1 {
-		if table, ok := args[0].(*glua.LTable); ok && !k.positionalTable(params, table) {
+		table, ok := args[0].(*glua.LTable)
+		switch {
+		case ok && !k.positionalTable(params, table):
 			k.call.named = true
 			return k.table(params, table, nil, "argument")
+		case ok && len(params) > 1 && params[0].Rest:
+			return k.mixed(params, table)
 		}
 	}
 	values := map[string]any{}
@@ -93,6 +97,24 @@ func (k *checker) arguments(params []Param, args []glua.LValue) map[string]any {
 	}
 	if extra := len(args) - position; extra > 0 && args[len(args)-1] != glua.LNil {
 		k.add(nil, false, "too-many-arguments", "", "takes %d positional and otherwise named arguments, not %d: write { name = value }", position, len(args))
+	}
+	return values
+}
+
+// mixed takes a table whose list is the first parameter, and whose named values are the others: { "a", "b", timeout = "5s" }.
+func (k *checker) mixed(params []Param, table *glua.LTable) map[string]any {
+	list, named := &glua.LTable{Metatable: glua.LNil}, &glua.LTable{Metatable: glua.LNil}
+	for key, value := table.Next(glua.LNil); key != glua.LNil; key, value = table.Next(key) {
+		if key.Type() == glua.LTNumber {
+			list.RawSet(key, value)
+		} else {
+			named.RawSet(key, value)
+		}
+	}
+	k.call.mixed = true
+	values := k.table(params[1:], named, nil, "argument")
+	if value, ok := k.value(params[0].Type, list, []any{params[0].Name}); ok {
+		values[params[0].Name] = value
 	}
 	return values
 }

@@ -36,7 +36,7 @@ var ErrConsequence = errors.New("the file could not go on with what it could not
 // code for more than its findings when there are any.
 //
 // named are the classes of objects that parameters of a name stand for by convention, such as ctx: a method that the class has not is a
-// warning, for a function of a file's own may call something else so.
+// warning, for a function of a file's own may call something else so. Under a path with a dot, such as dr.steps, stands what drrun has in Lua.
 func (rt *Runtime) Collect(named map[string]*Class, fn func() error) (found Diagnostics, err error) {
 	c := &collection{stray: map[string]glua.LValue{}, named: named}
 	before := rt.collecting

@@ -85,6 +85,8 @@ func (rt *Runtime) toLua(v any) glua.LValue {
 		return glua.LNil
 	case glua.LValue:
 		return value
+	case Value:
+		return value.v
 	case bool:
 		return glua.LBool(value)
 	case float64:

@@ -31,6 +31,7 @@ type Type struct {
 	alts   []Type
 	values []string
 	hint   string // of a finding about a value that does not fit; "" lets the kind say it
+	called string // for editors, see Called
 }
 
 type kind int
@@ -98,7 +99,7 @@ type Param struct {
 	Default    any // as Lua would write it: "10m", 8.0, false
 	Optional   bool
 	Positional bool // may be given by its place
-	Rest       bool // the last positional one: a single table argument is its list
+	Rest       bool // the last positional one: a single table argument is its list, and may hold the named arguments too
 }
 
 // Func declares a primitive. Run is called without the baton and sees only Go values: nil, bool, float64, string,
@@ -108,7 +109,9 @@ type Func struct {
 	Doc     string
 	Effect  Effect
 	Params  []Param
-	Returns string // for people and editors
+	Returns string // a type as LuaCATS writes it, for people and editors: "vm[]", "string?"
+	// Generic are the types that Returns and the parameters leave open: "T" in ctx:step, which returns what its function does.
+	Generic []string
 	// Lenient calls Run although arguments are wrong, with those that are right: it has to report Call.Findings itself, beside its
 	// own. dr.plan does, so that a plan shows all its findings at once.
 	Lenient bool
@@ -122,7 +125,7 @@ type Func struct {
 type Field struct {
 	Name string
 	Doc  string
-	Type string
+	Type string // as LuaCATS writes it, for people and editors
 	Get  func(self any) any
 }
 
@@ -134,6 +137,7 @@ type Class struct {
 	Methods []Func
 	Set     func(c *Call, key string, v any) error          // assignment; nil means that objects are frozen
 	Index   func(self any, key string) (value any, ok bool) // fields that depend on the object
+	Entries string                                          // their type
 	String  func(self any) string
 }
 
@@ -145,6 +149,8 @@ type Module struct {
 	Subs   []Module          // fields that hold functions, by the last part of their name: dr.boot
 	Fields map[string]any    // other fields
 	Lua    map[string]string // field → built-in Lua module, loaded when it is first read: steps → dr.steps
+	// Records are the tables that its functions return.
+	Records []Record
 }
 
 // Object is a Go value that Lua sees through its class.

@@ -61,7 +61,7 @@ func (rt *Runtime) classTable(class *Class) *glua.LTable {
 		if err != nil {
 			rt.raise(L, site.finding(err.Error(), "bad-argument"))
 		}
-		call := &Call{Ctx: L.Context(), Task: rt.task(L), Self: object.self, rt: rt, name: class.Name + "." + key, values: map[string]any{}, site: site}
+		call := &Call{Ctx: contextOf(L), Task: rt.task(L), Self: object.self, rt: rt, name: class.Name + "." + key, values: map[string]any{}, site: site}
 		if err := class.Set(call, key, value); err != nil {
 			rt.raise(L, located(err, site))
 		}

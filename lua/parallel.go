@@ -39,13 +39,13 @@ func (e *ParallelError) Code() string { return diagnosticOf(e.Errors[0]).Code }
 // all failures. The key of a task is key(item), item.id, item.name or the text itself; keys must differ.
 func ParallelFunc() Func {
 	return Func{
-		Name: "parallel", Returns: "any[]", Effect: Pure, native: parallel,
+		Name: "parallel", Generic: []string{"T", "R"}, Returns: "R[]", Effect: Pure, native: parallel,
 		Doc: "Calls fn(item) for all items at once and returns the results in item order. Waits for all, also when one fails; then raises one error that lists all failures.",
 		Params: []Param{
-			{Name: "items", Type: List(Any), Positional: true, Doc: "The items."},
-			{Name: "fn", Type: FunctionType, Positional: true, Doc: "Called with each item."},
+			{Name: "items", Type: Called(List(Any), "T[]"), Positional: true, Doc: "The items."},
+			{Name: "fn", Type: FunctionOf("fun(item: T): R?"), Positional: true, Doc: "Called with each item."},
 			{Name: "limit", Type: Integer, Optional: true, Doc: "At most so many at a time. Default: no limit."},
-			{Name: "key", Type: OneOf(String, FunctionType), Optional: true, Doc: "Field of the item, or function of it, that names its task. Default: item.id, item.name or the text itself."},
+			{Name: "key", Type: OneOf(String, FunctionOf("fun(item: any): string")), Optional: true, Doc: "Field of the item, or function of it, that names its task. Default: item.id, item.name or the text itself."},
 			{Name: "stop_on_error", Type: Bool, Optional: true, Doc: "Start nothing new after a failure. Default: false."},
 		},
 	}
@@ -57,7 +57,7 @@ func SpawnFunc() Func {
 		Name: "spawn", Effect: Pure, native: spawn,
 		Doc: "Runs fn beside the caller. The workflow ends only after it, and its error is the workflow's.",
 		Params: []Param{
-			{Name: "fn", Type: FunctionType, Positional: true, Doc: "The function."},
+			{Name: "fn", Type: FunctionOf("fun()"), Positional: true, Doc: "The function."},
 			{Name: "name", Type: String, Positional: true, Optional: true, Doc: "Name of the task. Default: the place of the function."},
 		},
 	}
@@ -100,7 +100,7 @@ func parallel(rt *Runtime, L *glua.LState, _ any, args []glua.LValue, site *call
 		}
 	}
 	count := items.Len()
-	keys := make([]string, count)
+	keys, at := make([]string, count), make(map[string]int, count)
 	values := make([]glua.LValue, count) // the functions may change the table
 	for i := range keys {
 		values[i] = items.RawGetInt(i + 1)
@@ -111,11 +111,10 @@ func parallel(rt *Runtime, L *glua.LState, _ any, args []glua.LValue, site *call
 		if key == "" {
 			return nil, fail("items", "parallel-key", "item %d has no key: its task needs an id, a name, or key = to name it", i+1)
 		}
-		for j := range i {
-			if keys[j] == key {
-				return nil, fail("items", "parallel-key", "items %d and %d have the same key %q: pass key = to tell them apart", j+1, i+1, key)
-			}
+		if first, taken := at[key]; taken {
+			return nil, fail("items", "parallel-key", "items %d and %d have the same key %q: pass key = to tell them apart", first+1, i+1, key)
 		}
+		at[key] = i
 		keys[i] = key
 	}
 	limit := count
@@ -152,7 +151,7 @@ func (rt *Runtime) itemKey(L *glua.LState, item glua.LValue, by any) (string, er
 	case string:
 		return field(key)
 	case *Function:
-		value, err := rt.call(rt.task(L), L.Context(), L, key.fn, []glua.LValue{item})
+		value, err := rt.call(rt.task(L), contextOf(L), L, key.fn, []glua.LValue{item})
 		if err != nil {
 			return "", err
 		}
@@ -177,15 +176,18 @@ func keyText(v glua.LValue) string {
 	return ""
 }
 
+// maxTasks is how many tasks of Lua code run at once; ctx:parallel starts the next one when one has ended. Each takes some 25 KB while it waits.
+const maxTasks = 10_000
+
 // runParallel starts the items in order, at most limit at a time, and collects results and failures by item. The variables
 // that the tasks share are guarded by the baton.
 func (rt *Runtime) runParallel(L *glua.LState, fn *glua.LFunction, items []glua.LValue, keys []string, limit int, stopOnError bool) (glua.LValue, error) {
-	task, ctx := rt.task(L), L.Context()
+	task, ctx := rt.task(L), contextOf(L)
 	results := make([]glua.LValue, len(keys))
 	children := make([]*engine.Child, len(keys))
 	running, failed, slot := 0, false, make(chan struct{})
 	for i, key := range keys {
-		for running >= limit {
+		for running >= limit || running > 0 && rt.tasks >= maxTasks {
 			slot = make(chan struct{})
 			task.Await(slot)
 		}
@@ -193,9 +195,11 @@ func (rt *Runtime) runParallel(L *glua.LState, fn *glua.LFunction, items []glua.
 			break
 		}
 		running++
+		rt.tasks++
 		children[i] = task.Spawn(key, func(t *engine.Task) error {
 			defer func() {
 				running--
+				rt.tasks--
 				if slot != nil {
 					close(slot)
 					slot = nil
@@ -210,6 +214,7 @@ func (rt *Runtime) runParallel(L *glua.LState, fn *glua.LFunction, items []glua.
 		})
 		if children[i].Task() == nil { // refused, because a spawned task has the key: Join tells
 			running--
+			rt.tasks--
 			failed = true
 		}
 	}
@@ -251,10 +256,20 @@ func spawn(rt *Runtime, L *glua.LState, _ any, args []glua.LValue, site *callSit
 			key = name
 		}
 	}
+	if rt.tasks >= maxTasks {
+		d := site.finding(fmt.Sprintf("%d tasks run at once already, and that is the most", maxTasks), "too-many-tasks")
+		d.Subject, d.Hint = "ctx:spawn", "run what is much with ctx:parallel, which starts the next one when one has ended: { limit = 50 }"
+		return nil, d
+	}
+	rt.tasks++
 	// Under the task's context: that of a hook ends when the hook returns.
-	rt.task(L).Spawn(key, func(t *engine.Task) error {
+	child := rt.task(L).Spawn(key, func(t *engine.Task) error {
+		defer func() { rt.tasks-- }()
 		_, err := rt.call(t, t.Ctx(), L, fn, nil)
 		return err
 	})
+	if child.Task() == nil { // refused, because another one has the key
+		rt.tasks--
+	}
 	return glua.LNil, nil
 }

@@ -1,6 +1,8 @@
 package lua
 
 import (
+	"context"
+	"errors"
 	"strings"
 
 	glua "github.com/yuin/gopher-lua"
@@ -29,8 +31,14 @@ type matcher struct {
 }
 
 func (m *matcher) step() {
-	if m.steps++; m.steps%4096 == 0 && m.L.Context().Err() != nil {
-		m.L.RaiseError("%v", m.L.Context().Err())
+	if m.steps++; m.steps%lookEach != 0 {
+		return
+	}
+	if metered, is := m.L.Context().(*meter); is {
+		metered.rt.spend(m.L, lookEach, 0)
+	}
+	if err := m.L.Context().Err(); err != nil {
+		m.L.RaiseError("%v", err)
 	}
 }
 
@@ -445,6 +453,9 @@ func stringGsub(L *glua.LState) int {
 		count++
 		out.WriteString(m.text[at:from])
 		out.WriteString(m.replacement(by, from, to))
+		if metered, is := L.Context().(*meter); is {
+			metered.rt.notTooLong(L, out.Len())
+		}
 		if at = to; from == to { // behind an empty match comes the next character
 			out.WriteString(m.text[at:min(at+1, len(m.text))])
 			at++
@@ -501,4 +512,16 @@ func (m *matcher) expand(by string, from, to int) string {
 		}
 		by = rest[1:]
 	}
+}
+
+// Matches tells whether a text matches a pattern of Lua, as string.find does. It ends with ctx.
+func Matches(ctx context.Context, text, pattern string) (found bool, err error) {
+	L := glua.NewState(glua.Options{SkipOpenLibs: true})
+	defer L.Close()
+	L.SetContext(ctx)
+	find := L.NewFunction(stringFind)
+	if err := L.CallByParam(glua.P{Fn: find, NRet: 1, Protect: true}, glua.LString(text), glua.LString(pattern)); err != nil {
+		return false, errors.New(strings.TrimSpace(strings.SplitN(err.Error(), "\n", 2)[0]))
+	}
+	return L.Get(-1) != glua.LNil, nil
 }

@@ -33,7 +33,7 @@ func (rt *Runtime) readAhead() {
 
 // findAhead reads the file of a module where find would look for it, unless the module comes from elsewhere or is loaded.
 func (rt *Runtime) findAhead(name string) (text []byte, found bool) {
-	if _, loaded := rt.loaded[name]; loaded || !moduleName.MatchString(name) || rt.builtin(name) {
+	if _, loaded := rt.loaded[name]; loaded || !IsModuleName(name) || rt.builtin(name) {
 		return nil, false
 	}
 	for _, folder := range rt.options.Path {

@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,9 @@ import (
 )
 
 var moduleName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+
+// IsModuleName tells whether require looks for a module of that name.
+func IsModuleName(name string) bool { return moduleName.MatchString(name) }
 
 // luaRequire is require: the plan's folders first would let a file shadow "dr", so built-in modules come first.
 func (rt *Runtime) luaRequire(L *glua.LState) int {
@@ -74,7 +78,7 @@ func (rt *Runtime) require(t *engine.Task, parent *glua.LState, name string) (gl
 		}
 		t.Await(module.done) // another task is at it; when it fails this one tries again
 	}
-	if !moduleName.MatchString(name) {
+	if !IsModuleName(name) {
 		return nil, &Diagnostic{Code: "no-module", Message: fmt.Sprintf("%q is no module name", name), Hint: "names of letters, digits, - and _ with dots between folders: require \"site.netapp\""}
 	}
 	module := &loadedModule{done: make(chan struct{})}
@@ -127,11 +131,23 @@ func (rt *Runtime) find(t *engine.Task, parent *glua.LState, name string) (glua.
 	for i := range rt.options.Modules {
 		names = append(names, rt.options.Modules[i].Name)
 	}
-	d := &Diagnostic{Code: "no-module", Message: fmt.Sprintf("no module %q", name), Hint: DidYouMean(name, names)}
+	d := &Diagnostic{Code: "no-module", Message: fmt.Sprintf("no module %q", name), Hint: cmp.Or(rt.partOf(name), DidYouMean(name, names))}
 	for _, path := range tried {
 		d.Notes = append(d.Notes, "no file "+path)
 	}
 	return nil, d
+}
+
+// partOf is a hint about a name that is no module, and a part of one: secret is dr.secret.
+func (rt *Runtime) partOf(name string) string {
+	for i := range rt.options.Modules {
+		module := &rt.options.Modules[i]
+		is := func(part string) bool { return part == name || part == module.Name+"."+name }
+		if slices.ContainsFunc(module.Funcs, func(f Func) bool { return is(f.Name) }) || slices.ContainsFunc(module.Subs, func(m Module) bool { return is(m.Name) }) {
+			return fmt.Sprintf("%s.%s is a part of the module %s: local %s = require %q", module.Name, name, module.Name, module.Name, module.Name)
+		}
+	}
+	return ""
 }
 
 // read returns the text of a file, as it was read ahead where it was.

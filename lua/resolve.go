@@ -11,6 +11,7 @@ import (
 type local struct {
 	line    int            // of the copy, where it is declared; parameters: where the function begins
 	table   *ast.TableExpr // what it begins as, when that is a table
+	value   ast.Expr       // what it begins as; nil where that is not one value of its own
 	changed bool           // an assignment gives it another value
 
 	parameter bool // of a function, or a variable of a loop
@@ -42,6 +43,7 @@ func resolve(chunk []ast.Stmt) (map[*ast.IdentExpr]*local, []globalUse) {
 				declared := &local{line: n.Line()}
 				if i < len(n.Exprs) {
 					declared.table, _ = n.Exprs[i].(*ast.TableExpr)
+					declared.value = n.Exprs[i]
 				}
 				scopes[len(scopes)-1][name] = declared
 			}

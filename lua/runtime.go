@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,12 +17,16 @@ import (
 
 // Options configure a Runtime.
 type Options struct {
-	Modules  []Module                          // what require finds before any file
-	Path     []string                          // folders for require, in order
-	Embedded fs.FS                             // built-in Lua modules: "dr/steps.lua"
-	ReadFile func(path string) ([]byte, error) // reads plan and libraries
-	Print    func(text string)                 // where print goes; nil drops it
-	MathSeed uint64                            // of math.random
+	Modules   []Module                          // what require finds before any file
+	Path      []string                          // folders for require, in order
+	Embedded  fs.FS                             // built-in Lua modules: "dr/steps.lua"
+	ReadFile  func(path string) ([]byte, error) // reads plan and libraries
+	Print     func(text string)                 // where print goes; nil drops it
+	MathSeed  uint64                            // of math.random
+	MaxSteps  int                               // instead of MaxSteps; for tests
+	MaxMemory uint64                            // instead of MaxMemory; for tests
+	// ReadOnly refuses every function that changes something, with this as the hint; "" refuses none.
+	ReadOnly string
 }
 
 // Runtime is one interpreter with a plan in it. All its methods need the baton of the engine's scheduler, or take it.
@@ -36,7 +41,12 @@ type Runtime struct {
 	loaded    map[string]*loadedModule
 	threads   map[*glua.LState]*thread
 	classes   map[*Class]*glua.LTable
+	declared  map[*glua.LFunction]*Func // what is declared of a function, for completion and help
 	random    uint64
+	maxSteps  int
+	maxMemory uint64
+	tasks     int    // that parallel and spawn have started and that have not ended
+	heldLast  uint64 // memory in use when garbage was last collected for a limit
 
 	collecting *collection // nil: mistakes are errors
 }
@@ -66,7 +76,8 @@ type loadedModule struct {
 func New(o Options) *Runtime {
 	rt := &Runtime{
 		options: o, sources: map[string]*source{}, files: map[string][]byte{}, loaded: map[string]*loadedModule{},
-		threads: map[*glua.LState]*thread{}, ahead: map[string][]byte{}, seenAhead: map[string]bool{}, classes: map[*Class]*glua.LTable{}, random: o.MathSeed,
+		threads: map[*glua.LState]*thread{}, ahead: map[string][]byte{}, seenAhead: map[string]bool{}, classes: map[*Class]*glua.LTable{}, declared: map[*glua.LFunction]*Func{}, random: o.MathSeed,
+		maxSteps: cmp.Or(o.MaxSteps, MaxSteps), maxMemory: cmp.Or(o.MaxMemory, MaxMemory),
 	}
 	// The sizes are measured: a parked task costs 22 KB instead of 105 KB; MinimizeStackMemory would lose places at a stack overflow.
 	rt.state = glua.NewState(glua.Options{
@@ -114,7 +125,11 @@ func (rt *Runtime) Require(t *engine.Task, name string) (result any, err error) 
 func (rt *Runtime) runFile(t *engine.Task, parent *glua.LState, path string) (glua.LValue, error) {
 	text, err := rt.options.ReadFile(path)
 	if err != nil {
-		return nil, &Diagnostic{Code: "file", Message: fmt.Sprintf("read %s: %v", path, cause(err)), Err: err}
+		missing := &Diagnostic{Code: "file", Message: fmt.Sprintf("read %s: %v", path, cause(err)), Err: err}
+		if _, err := rt.options.ReadFile(path + ".lua"); err == nil {
+			missing.Hint = "did you mean " + path + ".lua?"
+		}
+		return nil, missing
 	}
 	rt.files[path] = text
 	return rt.runText(t, parent, path, text)
@@ -169,6 +184,9 @@ func (rt *Runtime) call(t *engine.Task, ctx context.Context, parent *glua.LState
 		th.Push(arg)
 	}
 	if err := th.PCall(len(args), 1, nil); err != nil {
+		if stopped := rt.stopError(th, err); stopped != nil && ctx.Err() == nil {
+			return nil, stopped
+		}
 		return nil, rt.goError(ctx, err)
 	}
 	value := th.Get(-1)
@@ -186,8 +204,12 @@ func (rt *Runtime) newThread(t *engine.Task, ctx context.Context, parent *glua.L
 	if info.depth > maxThreads {
 		return nil, &Diagnostic{Code: "stack-overflow", Message: fmt.Sprintf("protected calls are nested deeper than %d", maxThreads), Hint: "a function probably calls itself without end"}
 	}
+	meter := rt.meterFor(ctx, parent)
+	if stopped := rt.count(meter.budget, 0, threadBytes); stopped != nil {
+		return nil, stopped
+	}
 	th, _ := rt.state.NewThread()
-	th.SetContext(ctx)
+	th.SetContext(meter)
 	rt.threads[th] = info
 	return th, nil
 }
@@ -279,9 +301,11 @@ type callSite struct {
 	args     []ast.Expr // argument expressions
 	receiver bool       // the first of them is the receiver, when a method is called: thing.touch(thing)
 	named    bool       // the one argument is a table of named arguments
+	mixed    bool       // the one argument is a table with the list that is the first parameter, and named arguments
 	options  int        // place of the table with the arguments behind the positional ones; 0 means none
 	names    []string   // of the positional parameters, by place
 	trace    string
+	outer    *callSite // where code of the user called drrun's own Lua that makes the call; nil where the user's makes it, and without one
 }
 
 func (s *callSite) at(path []any, atKey bool) Pos {
@@ -299,6 +323,9 @@ func (s *callSite) at(path []any, atKey bool) Pos {
 			return s.src.find(s.args[i], path[1:], atKey)
 		}
 	}
+	if s.mixed {
+		return s.src.find(s.args[0], path, atKey)
+	}
 	if s.options > 0 && s.options < len(s.args) {
 		return s.src.find(s.args[s.options], path, atKey)
 	}
@@ -310,6 +337,10 @@ func (s *callSite) diagnostic(pos Pos, code, message string) *Diagnostic {
 	d := &Diagnostic{Pos: pos, Code: code, Message: message, Traceback: s.trace}
 	if s.src != nil && s.src.builtin { // a place in drrun's own workflows tells an operator nothing
 		d.Pos = Pos{}
+		if s.outer != nil && passedOn[code] {
+			d.Pos = s.outer.at(nil, false)
+			d.Source = s.outer.src.line(d.Pos.Line)
+		}
 		return d
 	}
 	if s.src != nil {
@@ -317,6 +348,9 @@ func (s *callSite) diagnostic(pos Pos, code, message string) *Diagnostic {
 	}
 	return d
 }
+
+// passedOn are the codes of findings about arguments: those of a primitive that drrun's own Lua calls came from the user's call of that.
+var passedOn = map[string]bool{"bad-argument": true, "unknown-argument": true, "unknown-key": true}
 
 // site finds the innermost Lua frame of a thread, going up to the threads that it serves: pcall puts a Go frame in between.
 func (rt *Runtime) site(L *glua.LState, name string) *callSite {
@@ -341,6 +375,9 @@ func (rt *Runtime) site(L *glua.LState, name string) *callSite {
 			if !src.builtin {
 				if pos := src.at(frame.CurrentLine); found.src.builtin {
 					found.trace += "called from " + pos.String() + "\n"
+					if found.outer == nil {
+						found.outer = &callSite{src: src, copyLine: frame.CurrentLine}
+					}
 				}
 			}
 		}

@@ -14,9 +14,6 @@ import (
 // dropped are the functions of the base library that reach files, other environments or the interpreter itself.
 var dropped = []string{"dofile", "load", "loadfile", "loadstring", "collectgarbage", "module", "newproxy", "setfenv", "getfenv", "_printregs", "_G", "require", "print"}
 
-// maxRepeat bounds string.rep, in bytes: a plan that wants more is mistaken.
-const maxRepeat = 16 << 20
-
 // openSandbox opens base, table, string and math without what is dropped, and freezes all of it: the global table that code
 // sees is empty, reads fall through to the built-ins, and assigning is an error.
 func (rt *Runtime) openSandbox() {
@@ -39,17 +36,23 @@ func (rt *Runtime) openSandbox() {
 			if key.String() == glua.StringLibName {
 				// gopher-lua makes the library the metatable of all texts, which would lead back to it: ("").__index.
 				library.RawSetString("__index", glua.LNil)
+				library.RawSetString("dump", glua.LNil) // gopher-lua has it only to refuse it
 				for name, fn := range map[string]glua.LGFunction{
-					"rep": stringRep, "find": stringFind, "match": stringMatch, "gmatch": stringGmatch, "gfind": stringGmatch, "gsub": stringGsub,
+					"rep": rt.stringRep, "find": stringFind, "match": stringMatch, "gmatch": stringGmatch, "gfind": stringGmatch, "gsub": stringGsub,
 				} {
 					library.RawSetString(name, L.NewFunction(fn))
 				}
 				library.RawSetString("format", L.NewFunction(rt.stringFormat(library.RawGetString("format").(*glua.LFunction))))
+				library.RawSetString("byte", L.NewFunction(rt.stringByte(library.RawGetString("byte").(*glua.LFunction))))
+				for _, name := range []string{"upper", "lower", "reverse", "format", "gsub"} {
+					library.RawSetString(name, L.NewFunction(rt.counted(library.RawGetString(name).(*glua.LFunction))))
+				}
 			}
 			if key.String() == glua.TabLibName {
 				for _, name := range []string{"insert", "remove", "sort"} {
 					library.RawSetString(name, L.NewFunction(rt.unlessFrozen(library.RawGetString(name).(*glua.LFunction))))
 				}
+				library.RawSetString("concat", L.NewFunction(rt.tableConcat))
 			}
 			if key.String() == glua.MathLibName {
 				library.RawSetString("random", L.NewFunction(rt.mathRandom))
@@ -74,7 +77,7 @@ func (rt *Runtime) openSandbox() {
 	}
 	for name, fn := range map[string]glua.LGFunction{
 		"pcall": rt.pcall, "xpcall": rt.xpcall, "error": rt.luaError, "require": rt.luaRequire, "print": rt.print,
-		"rawset": rt.rawset, "setmetatable": rt.setmetatable, "assert": rt.assert, "tostring": rt.tostring, joinName: rt.join,
+		"rawset": rt.rawset, "setmetatable": rt.setmetatable, "assert": rt.assert, "unpack": rt.unpack, "tostring": rt.tostring, joinName: rt.join, concatName: rt.concat,
 	} {
 		rt.builtins.RawSetString(name, L.NewFunction(fn))
 	}
@@ -121,7 +124,7 @@ func (s *callSite) finding(message, code string) *Diagnostic {
 func (rt *Runtime) builtinNames() []string {
 	var names []string
 	for key, _ := rt.builtins.Next(glua.LNil); key != glua.LNil; key, _ = rt.builtins.Next(key) {
-		if name := key.String(); name != joinName {
+		if name := key.String(); name != joinName && name != concatName {
 			names = append(names, name)
 		}
 	}
@@ -130,6 +133,9 @@ func (rt *Runtime) builtinNames() []string {
 
 // frozenTag marks the empty tables through which frozen ones are read.
 const frozenTag = "drrun.frozen"
+
+// frozenInner is where the metatable of such a table has what is read through it. No Lua code can reach a metatable that is protected.
+const frozenInner = "drrun.inner"
 
 // frozen returns a table that reads like another and cannot be changed. A name that is not there is an error.
 func (rt *Runtime) frozen(name string, inner *glua.LTable) *glua.LTable {
@@ -148,6 +154,7 @@ func (rt *Runtime) frozen(name string, inner *glua.LTable) *glua.LTable {
 	}))
 	meta.RawSetString("__metatable", glua.LString(frozenTag))
 	meta.RawSetString("__name", glua.LString(frozenTag))
+	meta.RawSetString(frozenInner, inner)
 	outer.Metatable = meta
 	return outer
 }
@@ -188,6 +195,8 @@ func (rt *Runtime) unlessFrozen(fn *glua.LFunction) glua.LGFunction {
 	return func(L *glua.LState) int {
 		if table, ok := L.Get(1).(*glua.LTable); ok && isFrozen(table) {
 			rt.raise(L, rt.site(L, "").finding("this table cannot be changed", "frozen"))
+		} else if ok {
+			rt.spend(L, table.Len()/4, 0) // it moves what is in the table
 		}
 		return fn.GFunction(L)
 	}
@@ -244,6 +253,7 @@ func (rt *Runtime) stringFormat(format *glua.LFunction) glua.LGFunction {
 				L.Replace(i, rt.text(L, v))
 			}
 		}
+		rt.mayHold(L, formattedLength(L))
 		return format.GFunction(L)
 	}
 }
@@ -294,11 +304,13 @@ func (rt *Runtime) join(L *glua.LState) int {
 	return 1
 }
 
-func stringRep(L *glua.LState) int {
+func (rt *Runtime) stringRep(L *glua.LState) int {
 	text, n := L.CheckString(1), max(L.CheckInt(2), 0)
-	if len(text) > 0 && n > maxRepeat/len(text) {
-		L.RaiseError("string.rep: a text of more than %d bytes", maxRepeat)
+	if len(text) > 0 && n > maxText/len(text) {
+		n = maxText/len(text) + 1
+		rt.mayHold(L, max(n*len(text), maxText+1))
 	}
+	rt.spend(L, 0, n*len(text))
 	L.Push(glua.LString(strings.Repeat(text, n)))
 	return 1
 }
@@ -372,7 +384,7 @@ func (rt *Runtime) protected(L *glua.LState, args int) ([]glua.LValue, glua.LVal
 	if L.GetTop() == 0 {
 		L.ArgError(1, "value expected")
 	}
-	ctx := L.Context()
+	ctx := contextOf(L)
 	th, err := rt.newThread(rt.task(L), ctx, L)
 	if err != nil {
 		rt.raise(L, located(err, rt.site(L, "pcall")))
@@ -386,9 +398,12 @@ func (rt *Runtime) protected(L *glua.LState, args int) ([]glua.LValue, glua.LVal
 		if ctx.Err() != nil {
 			rt.raise(L, rt.goError(ctx, err))
 		}
+		if stopped := rt.stopError(th, err); stopped != nil {
+			rt.raise(L, stopped) // nor is this
+		}
 		goErr := rt.goError(ctx, err)
 		var panicked *engine.PanicError
-		if errors.As(goErr, &panicked) {
+		if errors.As(goErr, &panicked) || isStop(goErr) {
 			rt.raise(L, goErr) // a broken invariant of ours is nobody's to catch
 		}
 		api := err.(*glua.ApiError)

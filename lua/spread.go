@@ -41,6 +41,11 @@ var markedPlace = regexp.MustCompile("\x01(\\d+)\x01:(-?\\d+):? ?")
 
 // compileSource parses a file and compiles it. Its error is a *Diagnostic.
 func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto, error) {
+	return compileEdited(name, mark, text, nil)
+}
+
+// compileEdited is compileSource with a change of what is compiled. The places are those of the text.
+func compileEdited(name, mark string, text []byte, edit func([]ast.Stmt)) (*source, *glua.FunctionProto, error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // some editors mark UTF-8 so
 	if len(text) > 0 && text[0] == '#' {                  // a first line such as #!/usr/bin/env drrun
 		text = append([]byte("--"), text...)
@@ -72,7 +77,11 @@ func compileSource(name, mark string, text []byte) (*source, *glua.FunctionProto
 	if chunk, err = parse.Parse(strings.NewReader(spread), mark); err != nil {
 		return s, nil, s.syntaxError(string(text), err)
 	}
+	if edit != nil {
+		edit(chunk)
+	}
 	splitLongTables(chunk)
+	guardConcats(chunk)
 	proto, err := glua.Compile(chunk, mark)
 	if err != nil {
 		return s, nil, s.syntaxError(string(text), err)

@@ -17,6 +17,7 @@ func (s *source) textFindings(known []string, named map[string]*Class) Diagnosti
 	found = append(found, s.repeatedKeys()...)
 	found = append(found, s.parallelItems()...)
 	found = append(found, s.unknownMethods(named)...)
+	found = append(found, s.unknownOptions(named)...)
 	found.Sort()
 	return found
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -246,7 +247,7 @@ func TestLabInventory(t *testing.T) {
 			}
 			one := must2(r.primary.VM(ctx, vm.ID))
 			nics := must2(r.primary.VMNICs(ctx, vm.ID))
-			if one.Name != vm.Name || one.HAEnabled != vm.HAEnabled || len(nics) != 1 || nics[0] != vm.NICs[0] {
+			if one.Name != vm.Name || one.HAEnabled != vm.HAEnabled || len(nics) != 1 || !reflect.DeepEqual(nics[0], vm.NICs[0]) {
 				t.Errorf("%+v %+v", one, nics)
 			}
 		}

@@ -183,6 +183,11 @@ func toNIC(nic *sdk.Nic) NIC {
 	if mac, ok := nic.Mac(); ok {
 		out.MAC = first(mac.Address())
 	}
+	for _, device := range items[*sdk.ReportedDevice](nic.ReportedDevices()) {
+		for _, ip := range items[*sdk.Ip](device.Ips()) {
+			out.Addresses = append(out.Addresses, first(ip.Address()))
+		}
+	}
 	return out
 }
 

@@ -110,6 +110,9 @@ func read[T any](ctx context.Context, s *Site, c call, decode decoder[T]) (out T
 	if err := sound(c.path); err != nil {
 		return out, s.fail(c.op, c.subject, CodeBadRequest, err)
 	}
+	if err := s.findPassword(ctx); err != nil {
+		return out, s.adopt(c, err)
+	}
 	bounded, cancel := s.o.Clock.WithTimeout(ctx, max(c.timeout, s.patience(ctx)))
 	defer cancel()
 	refused := ""
@@ -321,10 +324,37 @@ func (s *Site) authorize(ctx, bounded context.Context, refused string) (string, 
 	}
 }
 
+// findPassword asks for a password that is found only when it is needed. It comes before any time-out of a request: a person may have to
+// be asked.
+func (s *Site) findPassword(ctx context.Context) error {
+	s.mu.Lock()
+	known := s.password != "" || s.o.FindPassword == nil
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	password, err := s.o.FindPassword(ctx)
+	if err != nil {
+		failure := s.fail(opLogin, Subject{Kind: KindSite, Name: s.o.Name}, CodeCredentials, err)
+		var hinted interface{ Hint() string }
+		if errors.As(err, &hinted) {
+			failure.Hint = hinted.Hint()
+		}
+		return failure
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.password = password
+	return nil
+}
+
 // logIn gets a token from the engine's single sign-on (ovirt-engine OAuthTokenServlet.java). The user name is opaque.
 func (s *Site) logIn(ctx, bounded context.Context) (string, error) {
 	failure := s.fail(opLogin, Subject{Kind: KindSite, Name: s.o.Name}, "", nil)
-	form := url.Values{"grant_type": {"password"}, "scope": {"ovirt-app-api"}, "username": {s.o.Username}, "password": {s.o.Password}}
+	s.mu.Lock()
+	password := s.password
+	s.mu.Unlock()
+	form := url.Values{"grant_type": {"password"}, "scope": {"ovirt-app-api"}, "username": {s.o.Username}, "password": {password}}
 	resp, err := s.postForm(bounded, "/sso/oauth/token", form)
 	if err != nil {
 		return "", failure.transport(ctx, bounded, err, s.o.CAFile)

@@ -35,21 +35,23 @@ type Clock interface {
 	WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 }
 
-// Options describes one site. Name, URL, Username, Password and Clock are mandatory.
+// Options describes one site. Name, URL, Username, Password (or FindPassword) and Clock are mandatory.
 type Options struct {
-	Name               string            // "primary" or "secondary": stands in every error
-	URL                string            // of the engine or its API, with or without the suffix /api
-	Username, Password string            // opaque to drrun
-	CA                 []byte            // PEM; empty means the system's
-	CAFile             string            // where CA came from, for messages
-	Insecure           bool              // do not verify the engine's certificate
-	Transport          http.RoundTripper // nil: own, with TLS, keep-alive and gzip
-	Clock              Clock
-	Go                 func(func()) // part of every package's seam; only LUNsOfHosts starts goroutines, and without it asks one host after the other
-	OnWrite            WriteHook
-	Logger             *slog.Logger
-	Tick               time.Duration // between two looks of a wait, model time; default 3s
-	CallTimeout        time.Duration // of one read, model time; default 30s. Inside an operation that changes, a read is repeated for up to 5 minutes
+	Name               string // "primary" or "secondary": stands in every error
+	URL                string // of the engine or its API, with or without the suffix /api
+	Username, Password string // opaque to drrun
+	// FindPassword takes the place of Password: it is asked before the first request that needs a login.
+	FindPassword func(ctx context.Context) (string, error)
+	CA           []byte            // PEM; empty means the system's
+	CAFile       string            // where CA came from, for messages
+	Insecure     bool              // do not verify the engine's certificate
+	Transport    http.RoundTripper // nil: own, with TLS, keep-alive and gzip
+	Clock        Clock
+	Go           func(func()) // part of every package's seam; only LUNsOfHosts starts goroutines, and without it asks one host after the other
+	OnWrite      WriteHook
+	Logger       *slog.Logger
+	Tick         time.Duration // between two looks of a wait, model time; default 3s
+	CallTimeout  time.Duration // of one read, model time; default 30s. Inside an operation that changes, a read is repeated for up to 5 minutes
 }
 
 // Defaults of Options, and the bounds of what takes longer. All in model time.
@@ -75,10 +77,12 @@ type Site struct {
 	vms       *poller[string, VM]          // waits: one request a tick for all
 	looks     *poller[string, VM]          // fresh reads: those that come while a request is under way share the next one
 	details   *poller[string, VM]          // VMs just registered, with NICs and disks: one request a tick for all
+	networks  *poller[string, VM]          // VMs with their NICs and what the guests report of those: one request a tick for all
 	stores    *poller[eventWatch, []Event] // waits for the end of OVF updates: one request a tick for all
 
 	mu       sync.Mutex
 	token    string
+	password string
 	wide     bool       // searching by id does not work here: wait on whole lists
 	login    *loginCall // the login under way, if any
 	counters Counters
@@ -107,7 +111,7 @@ func New(o Options) (*Site, error) {
 	if path == "" {
 		path = "/ovirt-engine"
 	}
-	s := &Site{o: o, log: o.Logger, domains: map[string]*poller[string, StorageDomain]{}, transport: o.Transport}
+	s := &Site{o: o, password: o.Password, log: o.Logger, domains: map[string]*poller[string, StorageDomain]{}, transport: o.Transport}
 	s.base = &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}
 	s.api = &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path + "/api"}
 	if s.log == nil {
@@ -142,7 +146,8 @@ func New(o Options) (*Site, error) {
 	s.limit = newLimiter(o.Clock)
 	s.vms = newPoller(o.Clock, s.o.Tick, s.fetchVMs)
 	s.looks = newPoller(o.Clock, 0, s.lookVMs)
-	s.details = newPoller(o.Clock, s.o.Tick, s.detailVMs)
+	s.details = newPoller(o.Clock, s.o.Tick, s.embedding(follow))
+	s.networks = newPoller(o.Clock, s.o.Tick, s.embedding(followNICs))
 	s.stores = newPoller(o.Clock, s.o.Tick, s.fetchEvents)
 	return s, nil
 }

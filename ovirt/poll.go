@@ -175,7 +175,7 @@ func (p *poller[K, T]) leave(w *waiter[K, T]) {
 // whole list is cheaper than several requests.
 const narrowMax = 80
 
-// fetchVMs is the look of waits, lookVMs the one of shared reads, detailVMs the one at VMs just registered.
+// fetchVMs is the look of waits, lookVMs the one of shared reads.
 func (s *Site) fetchVMs(ctx context.Context, ids []string) (map[string]looked[VM], error) {
 	return s.readVMs(ctx, ids, call{class: classPoll, once: true})
 }
@@ -184,17 +184,20 @@ func (s *Site) lookVMs(ctx context.Context, ids []string) (map[string]looked[VM]
 	return s.readVMs(ctx, ids, call{class: classRead})
 }
 
-func (s *Site) detailVMs(ctx context.Context, ids []string) (map[string]looked[VM], error) {
-	out := make(map[string]looked[VM], len(ids))
-	// Embedding NICs and disks costs the engine a call per VM, so the whole list is never read for it.
-	for part := range slices.Chunk(ids, narrowMax) {
-		found, err := s.readVMs(ctx, part, call{class: classPoll, once: true, query: url.Values{"follow": {follow}}})
-		if err != nil {
-			return nil, err
+// embedding is the look at VMs with what their links lead to.
+func (s *Site) embedding(links string) fetcher[string, VM] {
+	return func(ctx context.Context, ids []string) (map[string]looked[VM], error) {
+		out := make(map[string]looked[VM], len(ids))
+		// Embedding NICs and disks costs the engine a call per VM, so the whole list is never read for it.
+		for part := range slices.Chunk(ids, narrowMax) {
+			found, err := s.readVMs(ctx, part, call{class: classPoll, once: true, query: url.Values{"follow": {links}}})
+			if err != nil {
+				return nil, err
+			}
+			maps.Copy(out, found)
 		}
-		maps.Copy(out, found)
+		return out, nil
 	}
-	return out, nil
 }
 
 // readVMs reads VMs by id in one request. Ids are searched, not names: an id cannot hold a character that the search grammar has
@@ -290,6 +293,15 @@ func (s *Site) WaitVM(ctx context.Context, vmID string, timeout time.Duration, u
 	defer cancel()
 	vm, trouble, err := s.vms.wait(bounded, vmID, until)
 	return vm, s.waitError(ctx, bounded, Subject{Kind: KindVM, ID: vmID, Name: vm.Name}, vm.Status, timeout, trouble, err)
+}
+
+// WaitNICs is WaitVM for the NICs of a VM and the addresses that its guest agent reports for them. It costs the engine more than WaitVM:
+// wait with that one until the agent reports.
+func (s *Site) WaitNICs(ctx context.Context, vmID string, timeout time.Duration, until func([]NIC) (done bool, err error)) error {
+	bounded, cancel := s.o.Clock.WithTimeout(ctx, timeout)
+	defer cancel()
+	vm, trouble, err := s.networks.wait(bounded, vmID, func(vm VM) (bool, error) { return until(vm.NICs) })
+	return s.waitError(ctx, bounded, Subject{Kind: KindVM, ID: vmID, Name: vm.Name}, vm.Status, timeout, trouble, err)
 }
 
 // lookVM reads the state of one VM; reads that come while one is under way share the next.

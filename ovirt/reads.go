@@ -126,8 +126,12 @@ func (s *Site) Template(ctx context.Context, id string) (Template, error) {
 	return read(ctx, s, call{subject: Subject{Kind: KindTemplate, ID: id}, path: "/templates/" + segment(id)}, decodeTemplate)
 }
 
-// follow embeds NICs and disks in VMs (ovirt-engine LinkFollower.java).
-const follow = "nics,disk_attachments.disk"
+// follow embeds NICs and disks in VMs (ovirt-engine LinkFollower.java), followNICs NICs alone. A NIC brings along what the guest agent
+// reports of the device with its MAC (ovirt-engine BackendNicHelper.java), so that bridges inside of the guest are not taken for it.
+const (
+	followNICs = "nics"
+	follow     = followNICs + ",disk_attachments.disk"
+)
 
 // VMs reads VMs in one request, with NICs and disks when asked for.
 func (s *Site) VMs(ctx context.Context, q VMQuery) ([]VM, error) {

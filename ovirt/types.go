@@ -175,6 +175,7 @@ type VM struct {
 type NIC struct {
 	ID, Name, MAC, ProfileID, Interface string
 	Linked, Plugged                     bool
+	Addresses                           []string // guest agent: those that the guest has on a device of this MAC, IPv4 and IPv6
 }
 
 // Disk is one disk as a VM has it attached.

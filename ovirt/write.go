@@ -99,6 +99,9 @@ func (s *Site) perform(ctx context.Context, c change) *Error {
 
 // performOnce sends a changing request once. token is the one that was used, "" when the request got not so far.
 func (s *Site) performOnce(ctx context.Context, c change, body, told []byte, refused string) (failure *Error, token string) {
+	if err := s.findPassword(ctx); err != nil {
+		return s.adopt(call{op: c.op, subject: c.subject}, err), ""
+	}
 	sent := s.o.Clock.Now()
 	good, pressed := false, false
 	if !c.aside {

@@ -15,6 +15,9 @@ type PlanChanges struct {
 	Later   []string // what only a new run sees: the facts of this one were fixed before its first change
 }
 
+// Sentences are all changes, for somebody who edits a plan that no run has.
+func (c PlanChanges) Sentences() []string { return slices.Concat(c.Refused, c.Later, c.Taken) }
+
 // Compare tells what changed from one text of a plan to the next. That the body of a function differs it cannot see: the lines of
 // the files show it.
 func Compare(before, after *Plan) PlanChanges {
@@ -52,10 +55,10 @@ func Compare(before, after *Plan) PlanChanges {
 	}
 	compareNamed(boots(before.VMs), boots(after.VMs), func(v VM) (string, string) { return v.Name, v.Boot.String() }, taken("boot condition of VM "))
 	compareNamed(before.Hooks, after.Hooks, func(h Hook) (string, string) {
-		return h.Point + " (" + h.Handler + ")", fmt.Sprintf("timeout %s, on_error %q, on_cut %q", h.Timeout, h.OnError, h.OnCut)
+		return h.Point + " (" + h.Handler + ")", fmt.Sprintf("timeout %s, on_error %q, on_cut %q, groups %v", h.Timeout, h.OnError, h.OnCut, h.Groups)
 	}, taken("hook "))
 	compareNamed(before.Libraries, after.Libraries, func(l Library) (string, string) {
-		return l.Name, "version " + l.Version + ", options " + fmt.Sprint(l.Options)
+		return l.Name, fmt.Sprintf("version %s, options %v, groups %v", l.Version, l.Options, l.Groups)
 	}, taken("library "))
 	functions := func(p *Plan) []string {
 		return slices.Concat(slices.Sorted(maps.Keys(p.Workflows)), slices.Sorted(maps.Keys(p.Actions)))
@@ -120,7 +123,7 @@ func compareNamed[T any](before, after []T, of func(T) (name, words string), tel
 		case !known:
 			tell(name + ": added")
 		case old != words:
-			tell(name + ": " + old + " → " + words)
+			tell(name + ": " + whatDiffers(old, words))
 		}
 	}
 	for _, one := range before {
@@ -128,4 +131,19 @@ func compareNamed[T any](before, after []T, of func(T) (name, words string), tel
 			tell(name + ": removed")
 		}
 	}
+}
+
+// whatDiffers names what is different between two lists of the same things: rank 0 → rank 1.
+func whatDiffers(before, after string) string {
+	was, is := strings.Split(before, ", "), strings.Split(after, ", ")
+	if len(was) != len(is) {
+		return before + " → " + after
+	}
+	var parts []string
+	for i := range was {
+		if was[i] != is[i] {
+			parts = append(parts, was[i]+" → "+is[i])
+		}
+	}
+	return strings.Join(parts, ", ")
 }

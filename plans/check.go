@@ -28,7 +28,7 @@ const (
 type CheckOptions struct {
 	// Action decides which site is the target: the secondary, and for ActionFailback the primary. Empty means ActionFailover.
 	Action string
-	// Target is the target's name where the action does not say which it is; needed for ActionClean.
+	// Target is the target's name where the action does not say which it is; needed for ActionClean and actions of the plan's own.
 	Target string
 	// Planned tells that the source takes part: what would keep its storage domains from being released is an error.
 	Planned bool
@@ -45,6 +45,9 @@ type CheckOptions struct {
 	// Speed is the factor that model time runs faster than real time with; 0 and 1 are the same. Any other is for the lab alone.
 	Speed float64
 }
+
+// Moves tells whether an action takes storage and VMs from one site to the other. A clean and the actions of a plan's own work on one site.
+func Moves(action string) bool { return action == ActionFailover || action == ActionFailback }
 
 func (o CheckOptions) target() string {
 	switch {
@@ -78,9 +81,17 @@ func Check(ctx context.Context, p *Plan, inv *Inventory, primary, secondary *ovi
 	return c.survey, c.finish()
 }
 
+// CheckOffline is Check without the sites: what a plan and its inventory tell by themselves.
+func CheckOffline(p *Plan, inv *Inventory, o CheckOptions) (*Survey, []Finding) {
+	c := &checker{plan: p, inv: inv, o: o, targetName: o.target(), sourceName: Other(o.target())}
+	c.inventory()
+	c.compare()
+	return c.survey, c.finish()
+}
+
 // direction refuses an action that would go where everything is already.
 func (c *checker) direction() {
-	if !c.o.Begins || c.o.Action == ActionClean {
+	if !c.o.Begins || !Moves(c.action()) {
 		return
 	}
 	views := map[string]*siteView{c.sourceName: c.source, c.targetName: c.target}
@@ -113,11 +124,11 @@ type checker struct {
 
 func (c *checker) add(f Finding) { c.findings = append(c.findings, f) }
 
-// compare runs every check that the views allow. A clean moves nothing: it needs no more than the right engines.
+// compare runs every check that the views allow. What moves nothing needs no more than the right engines.
 func (c *checker) compare() {
 	c.survey = newSurvey(c.plan, c.inv, c.o, c.source, c.target)
 	c.engines()
-	if c.o.Action == ActionClean {
+	if !Moves(c.action()) {
 		return
 	}
 	c.drift()
@@ -224,7 +235,7 @@ func siteReason(name string, reason error) string {
 }
 
 func (c *checker) targetDataCenters(v *siteView) []string {
-	if c.o.Action == ActionClean {
+	if !Moves(c.action()) {
 		return v.dataCentersHolding(c.plan)
 	}
 	var ids []string
@@ -238,7 +249,7 @@ func (c *checker) targetDataCenters(v *siteView) []string {
 }
 
 func (c *checker) inventory() {
-	if c.o.Action == ActionClean {
+	if !Moves(c.action()) {
 		return
 	}
 	file := InventoryFile(c.plan.File)

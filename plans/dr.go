@@ -20,6 +20,8 @@ type Options struct {
 	ReadFile func(path string) ([]byte, error)
 	// Steps is the name of the embedded Lua module that dr.steps is. Empty means "dr.steps".
 	Steps string
+	// Boot is dr.boot, where its conditions can be looked at. The zero value declares it only.
+	Boot lua.Module
 }
 
 // DR declares the Lua module "dr", which plans and their libraries are written with.
@@ -29,12 +31,16 @@ func DR(o Options) lua.Module {
 	if steps == "" {
 		steps = "dr.steps"
 	}
+	boot := o.Boot
+	if boot.Name == "" {
+		boot = stdlib.BootModule(stdlib.Surroundings{})
+	}
 	return lua.Module{
 		Name:  "dr",
 		Doc:   "The plan and what it is written with.",
-		Funcs: []lua.Func{d.planFunc(), d.secretFunc(), todoFunc(), libraryFunc()},
-		Subs:  []lua.Module{stdlib.BootModule()},
-		Lua:   map[string]string{"steps": steps},
+		Funcs: []lua.Func{d.planFunc(), d.secretFunc(), todoFunc(), libraryFunc(), nearestFunc()},
+		Subs:  []lua.Module{boot},
+		Lua:   map[string]string{"steps": steps, "workflows": "dr.workflows"},
 	}
 }
 
@@ -51,20 +57,44 @@ const codeTodo = "todo"
 // todo is what dr.todo returns: a place in the plan that a person has to fill in.
 type todo struct{ text string }
 
+// Classes returns what Lua sees of a plan and of what it is written with, for references and annotations.
+func Classes() []*lua.Class { return []*lua.Class{planClass, actionsClass, libraryClass, todoClass} }
+
 var todoClass = &lua.Class{
 	Name:   "dr.todo",
 	Doc:    "Something that drrun could not know; check names each with its place.",
 	Fields: []lua.Field{{Name: "text", Type: "string", Doc: "What to fill in.", Get: func(self any) any { return self.(*todo).text }}},
-	String: func(self any) string { return "dr.todo " + luaString(self.(*todo).text) },
+	String: func(self any) string { return "dr.todo " + lua.Quote(self.(*todo).text) },
 }
 
 func todoFunc() lua.Func {
 	return lua.Func{
-		Name: "todo", Effect: lua.Pure, Returns: "todo",
+		Name: "todo", Effect: lua.Pure, Returns: "dr.todo",
 		Doc:    "Stands for a value that a person has to fill in. A plan that holds one does not run.",
 		Params: []lua.Param{{Name: "text", Type: lua.String, Positional: true, Doc: "What to fill in."}},
 		Run: func(c *lua.Call) (any, error) {
 			return lua.NewObject(todoClass, &todo{text: c.String("text")}), nil
+		},
+	}
+}
+
+func nearestFunc() lua.Func {
+	return lua.Func{
+		Name: "nearest", Effect: lua.Pure, Returns: "string?",
+		Doc: "The name of a list that is most like a given one, for a message of a library about a misspelt name; nil where none is alike.",
+		Params: []lua.Param{
+			{Name: "name", Type: lua.String, Positional: true, Doc: "The name that is not known."},
+			{Name: "known", Type: lua.List(lua.String), Positional: true, Doc: "The names that are."},
+		},
+		Run: func(c *lua.Call) (any, error) {
+			var known []string
+			for _, name := range c.List("known") {
+				known = append(known, name.(string))
+			}
+			if nearest := lua.Nearest(c.String("name"), known); nearest != "" {
+				return nearest, nil
+			}
+			return nil, nil
 		},
 	}
 }
@@ -120,108 +150,119 @@ func orTodo(t lua.Type) lua.Type { return lua.OneOf(t, lua.ObjectType(todoClass)
 func text() lua.Type { return orTodo(lua.String) }
 
 func siteType() lua.Type {
-	return lua.Table(
+	return lua.Called(lua.Table(
 		lua.Param{Name: "url", Type: text(), Doc: "Address of the engine, with or without /ovirt-engine/api."},
 		lua.Param{Name: "username", Type: text(), Doc: "User with the rights of an administrator, such as \"admin@internal\" or \"admin@ovirt@internal\"."},
 		// Any value, and none, is taken here to be refused by a finding of its own: the usual ones would show a password in clear.
-		lua.Param{Name: "password", Type: lua.Any, Optional: true, Doc: "dr.secret \"NAME\"."},
+		lua.Param{Name: "password", Type: lua.Called(lua.Any, "secret|dr.todo"), Optional: true, Doc: "dr.secret \"NAME\"."},
 		lua.Param{Name: "ca_file", Type: text(), Optional: true, Doc: "CA certificate of the engine (PEM); a relative path starts in the plan's folder. Default: the CAs that this machine trusts."},
 		lua.Param{Name: "insecure", Type: lua.Bool, Optional: true, Doc: "Do not verify the engine's certificate. Default: false."},
-	)
+	), "plan_site")
 }
 
-func domainSideType() lua.Type {
-	return lua.Table(
-		lua.Param{Name: "data_center", Type: text(), Doc: "Name of the data center that the storage domain is attached to."},
+func domainSideType(side string) lua.Type {
+	return lua.Called(lua.Table(
+		lua.Param{Name: "data_center", Type: nameOf(side + DataCenterNames), Doc: "Name of the data center that the storage domain is attached to."},
 		lua.Param{Name: "url", Type: text(), Optional: true, Doc: "File types: the place of the storage, such as \"nfs://192.168.122.210:/nfs_ds\"."},
 		lua.Param{Name: "nfs_version", Type: lua.Enum("auto", "v3", "v4", "v4_0", "v4_1", "v4_2"), Optional: true, Doc: "NFS version. Default: the engine chooses."},
 		lua.Param{Name: "mount_options", Type: lua.String, Optional: true, Doc: "Further mount options."},
 		lua.Param{Name: "vfs_type", Type: lua.String, Optional: true, Doc: "posixfs: the file system, such as \"ceph\"."},
 		lua.Param{Name: "targets", Type: targetsType(), Optional: true, Doc: "iscsi: the targets behind which its LUNs are; each host of the data center logs in at each."},
 		lua.Param{Name: "luns", Type: lua.List(text()), Optional: true, Doc: "iscsi, fcp: the ids of its LUNs at this site. An import of others is taken back."},
-	)
+	), "plan_storage_"+side)
 }
 
 // targetsType is a list of iSCSI targets.
 func targetsType() lua.Type {
-	return lua.List(lua.OneOf(lua.String, lua.Table(
+	return lua.List(lua.OneOf(lua.String, lua.Called(lua.Table(
 		lua.Param{Name: "target", Type: text(), Doc: "ADDRESS:PORT/IQN."},
 		lua.Param{Name: "username", Type: text(), Optional: true, Doc: "What CHAP asks for."},
 		// Any value is taken here to be refused by a finding of its own: the usual ones would show a password in clear.
 		lua.Param{Name: "password", Type: lua.Any, Optional: true, Doc: "dr.secret \"NAME\"."},
-	), lua.ObjectType(todoClass)))
+	), "plan_iscsi_target"), lua.ObjectType(todoClass)))
 }
 
 // lunType is a LUN that is the disk of a VM.
 func lunType() lua.Type {
-	return lua.OneOf(lua.String, lua.Table(
+	return lua.OneOf(lua.String, lua.Called(lua.Table(
 		lua.Param{Name: "id", Type: text(), Doc: "Id of the LUN."},
 		lua.Param{Name: "targets", Type: targetsType(), Optional: true, Doc: "The targets behind which it is. Default: it is reached by Fibre Channel."},
-	), lua.ObjectType(todoClass))
+	), "plan_lun"), lua.ObjectType(todoClass))
 }
 
-func profileType() lua.Type {
-	return orTodo(lua.Table(
-		lua.Param{Name: "data_center", Type: text(), Doc: "Name of the data center."},
-		lua.Param{Name: "network", Type: text(), Doc: "Name of the network."},
-		lua.Param{Name: "profile", Type: text(), Doc: "Name of the vNIC profile."},
-	))
+func profileType(side string) lua.Type {
+	return orTodo(lua.Called(lua.Table(
+		lua.Param{Name: "data_center", Type: nameOf(side + DataCenterNames), Doc: "Name of the data center."},
+		lua.Param{Name: "network", Type: nameOf(side + NetworkNames), Doc: "Name of the network."},
+		lua.Param{Name: "profile", Type: nameOf(side + ProfileNames), Doc: "Name of the vNIC profile."},
+	), "plan_profile_"+side))
 }
+
+// The types of names of one site, for editors, behind "primary" or "secondary": `drrun types --inventory` knows which there are.
+const (
+	DataCenterNames = "_data_center"
+	ClusterNames    = "_cluster"
+	NetworkNames    = "_network"
+	ProfileNames    = "_vnic_profile"
+)
+
+// nameOf is text for a name of a kind that an inventory can know.
+func nameOf(kind string) lua.Type { return orTodo(lua.Called(lua.String, kind)) }
 
 // planParams is the schema of a plan.
 func planParams() []lua.Param {
-	domain := lua.Table(
+	domain := lua.Called(lua.Table(
 		lua.Param{Name: "name", Type: text(), Doc: "Name; a label."},
 		lua.Param{Name: "id", Type: text(), Doc: "Id, the same on both sites: it decides."},
 		lua.Param{Name: "type", Type: orTodo(lua.Enum(storageTypes...)), Doc: "Storage type."},
 		lua.Param{Name: "group", Type: lua.String, Optional: true, Doc: "Consistency group for storage hooks. Default: one group of all domains that name none."},
 		lua.Param{Name: "upgrade_format", Type: lua.Bool, Optional: true, Doc: "Consent: attached to a data center of a newer storage format it is upgraded for good, and the other site may not be able to read it any more. Default: false."},
-		lua.Param{Name: "primary", Type: domainSideType(), Doc: "Where it lives at the primary site."},
-		lua.Param{Name: "secondary", Type: domainSideType(), Doc: "Where its replica lives at the secondary site."},
-	)
-	cluster := lua.Table(
-		lua.Param{Name: "primary", Type: text(), Doc: "Name of the cluster at the primary site."},
-		lua.Param{Name: "secondary", Type: text(), Doc: "Name of the cluster that takes its VMs at the secondary site."},
-	)
-	profile := lua.Table(
-		lua.Param{Name: "primary", Type: profileType(), Doc: "vNIC profile at the primary site."},
-		lua.Param{Name: "secondary", Type: profileType(), Doc: "vNIC profile that takes its place at the secondary site."},
-		lua.Param{Name: "test", Type: profileType(), Optional: true, Doc: "vNIC profile for tests of the plan."},
-	)
-	lun := lua.Table(
+		lua.Param{Name: "primary", Type: domainSideType(Primary), Doc: "Where it lives at the primary site."},
+		lua.Param{Name: "secondary", Type: domainSideType(Secondary), Doc: "Where its replica lives at the secondary site."},
+	), "plan_storage_domain")
+	cluster := lua.Called(lua.Table(
+		lua.Param{Name: "primary", Type: nameOf(Primary + ClusterNames), Doc: "Name of the cluster at the primary site."},
+		lua.Param{Name: "secondary", Type: nameOf(Secondary + ClusterNames), Doc: "Name of the cluster that takes its VMs at the secondary site."},
+	), "plan_cluster_mapping")
+	profile := lua.Called(lua.Table(
+		lua.Param{Name: "primary", Type: profileType(Primary), Doc: "vNIC profile at the primary site."},
+		lua.Param{Name: "secondary", Type: profileType(Secondary), Doc: "vNIC profile that takes its place at the secondary site."},
+		lua.Param{Name: "test", Type: profileType(Secondary), Optional: true, Doc: "vNIC profile for tests of the plan."},
+	), "plan_profile_mapping")
+	lun := lua.Called(lua.Table(
 		lua.Param{Name: "primary", Type: lunType(), Doc: "LUN at the primary site: its id, or { id =, targets = }."},
 		lua.Param{Name: "secondary", Type: lunType(), Optional: true, Doc: "Its replica at the secondary site."},
 		lua.Param{Name: "optional", Type: lua.Bool, Optional: true, Doc: "A VM whose LUN is not there comes up without it. Default: false, the VM is not registered."},
-	)
-	template := lua.Table(
+	), "plan_lun_mapping")
+	template := lua.Called(lua.Table(
 		lua.Param{Name: "name", Type: text(), Doc: "Name; a label."},
 		lua.Param{Name: "id", Type: text(), Doc: "Id."},
-	)
-	vm := lua.Table(
+	), "plan_template")
+	vm := lua.Called(lua.Table(
 		lua.Param{Name: "name", Type: text(), Doc: "Name; a label, but `after` lists use it."},
 		lua.Param{Name: "id", Type: text(), Doc: "Id: it decides."},
 		lua.Param{Name: "rank", Type: orTodo(lua.Integer), Optional: true, Doc: "VMs of the lowest rank start first. Default: 1."},
 		lua.Param{Name: "boot", Type: lua.WithHint(orTodo(stdlib.ConditionType()), `write dr.boot.wait "90s", dr.boot.guest_agent { timeout = "5m" } or function(ctx, vm) … end`), Optional: true, Doc: "When the started VM counts as running. Default: as soon as it is up."},
-		lua.Param{Name: "after", Type: lua.List(text()), Optional: true, Doc: "Names of VMs that run before this one starts."},
+		lua.Param{Name: "after", Type: lua.List(nameOf(stdlib.VMName)), Optional: true, Doc: "Names of VMs that run before this one starts."},
 		lua.Param{Name: "start", Type: lua.OneOf(lua.Bool, lua.Enum(StartAsBefore), lua.ObjectType(todoClass)), Optional: true, Doc: "true, false, or \"as_before\": start it where it ran before. Default: \"as_before\"."},
 		lua.Param{Name: "required", Type: lua.Bool, Optional: true, Doc: "Stop the run when this VM does not meet its boot condition. Default: false."},
 		lua.Param{Name: "on_error", Type: lua.Enum(OnErrorContinue, OnErrorStop), Optional: true, Doc: "What the run does after an error of this VM. Default: \"continue\"."},
 		lua.Param{Name: "grace", Type: lua.Duration, Optional: true, Doc: "How long its shutdown may take when it is moved in order. Default: \"5m\"."},
 		lua.Param{Name: "force_stop", Type: lua.Bool, Optional: true, Doc: "Switch it off when the grace is over. Default: false."},
-	)
+	), "plan_vm")
 	return []lua.Param{
 		{Name: "name", Type: lua.String, Doc: "Name of the plan."},
-		{Name: "sites", Type: lua.Table(
+		{Name: "sites", Type: lua.Called(lua.Table(
 			lua.Param{Name: "primary", Type: siteType(), Doc: "The site that carries the load."},
 			lua.Param{Name: "secondary", Type: siteType(), Doc: "The site that takes over."},
-		), Doc: "The two sites."},
+		), "plan_sites"), Doc: "The two sites."},
 		{Name: "params", Type: lua.Map(lua.Any), Optional: true, Doc: "Values for hooks, as ctx.params."},
 		{Name: "storage_domains", Type: lua.List(domain), Doc: "The replicated storage domains."},
-		{Name: "mappings", Type: lua.Table(
+		{Name: "mappings", Type: lua.Called(lua.Table(
 			lua.Param{Name: "clusters", Type: lua.List(cluster), Optional: true, Doc: "Clusters, by name."},
 			lua.Param{Name: "vnic_profiles", Type: lua.List(profile), Optional: true, Doc: "vNIC profiles, by data center, network and name."},
 			lua.Param{Name: "luns", Type: lua.List(lun), Optional: true, Doc: "LUNs that are disks of VMs, by id."},
-		), Optional: true, Doc: "What takes the place of what on the other site."},
+		), "plan_mappings"), Optional: true, Doc: "What takes the place of what on the other site."},
 		{Name: "templates", Type: lua.List(template), Optional: true, Doc: "Templates that the VMs are based on."},
 		{Name: "vms", Type: lua.List(vm), Doc: "The VMs."},
 		{Name: "lease_expiry", Type: lua.Duration, Optional: true, Doc: "How long after the last possible write at a source that was not released the target waits " +
@@ -238,6 +279,7 @@ func (d *module) planFunc() lua.Func {
 		Params: planParams(), Lenient: true,
 		Run: func(c *lua.Call) (any, error) {
 			b := &builder{c: c, wrong: map[lua.Pos]bool{}, plan: &Plan{Workflows: map[string]*lua.Function{}, Actions: map[string]*lua.Function{}, Pos: c.At(), readFile: d.options.ReadFile}}
+			b.plan.at = c.At
 			b.build()
 			b.plan.Object = lua.NewObject(planClass, b.plan)
 			if l, ok := c.Task.Local(loadingKey{}).(*loading); ok {

@@ -68,14 +68,14 @@ type Rank struct {
 	VMs  []string `json:"vms"`
 }
 
-func ranksOf(vms []VM) []Rank {
+func ranksOf(p *Plan) []Rank {
 	ranks := []Rank{}
-	for _, vm := range vms { // sorted by rank
-		if last := len(ranks) - 1; last < 0 || ranks[last].Rank != vm.Rank {
-			ranks = append(ranks, Rank{Rank: vm.Rank})
+	for _, rank := range p.Ranks() {
+		one := Rank{Rank: rank.Number}
+		for _, i := range rank.VMs {
+			one.VMs = append(one.VMs, p.VMs[i].Name)
 		}
-		last := &ranks[len(ranks)-1]
-		last.VMs = append(last.VMs, vm.Name)
+		ranks = append(ranks, one)
 	}
 	return ranks
 }
@@ -146,7 +146,7 @@ func compose(primary, secondary *siteView, pairs []StoragePair, params map[strin
 		return nil, err
 	}
 	g := &Generated{Plan: text, Inventory: inv, Summary: Summary{
-		VMs: len(plan.VMs), Ranks: ranksOf(plan.VMs), Templates: len(plan.Templates), Clusters: len(plan.Mappings.Clusters), VNICProfiles: len(plan.Mappings.VNICProfiles),
+		VMs: len(plan.VMs), Ranks: ranksOf(plan), Templates: len(plan.Templates), Clusters: len(plan.Mappings.Clusters), VNICProfiles: len(plan.Mappings.VNICProfiles),
 		Todos: todosOf(plan), Findings: slices.Concat(surveyPrimary(primary, inv), surveyLeftOut(primary, inv), surveySecondary(secondary, domains), surveyReplicas(domains), surveyClusters(inv, plan)),
 	}}
 	for _, d := range plan.StorageDomains {

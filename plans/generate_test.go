@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/lua"
 	"drrun/ovirt"
 )
 
@@ -260,7 +261,7 @@ func TestLuaString(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain": `"plain"`, `a"b\c`: `"a\"b\\c"`, "tab\tnl\n": `"tab\009nl\n"`, "é → ok": `"é → ok"`, "\x00\xff7": `"\000\2557"`, "\u202e": `"\226\128\174"`,
 	} {
-		if got := luaString(in); got != want {
+		if got := lua.Quote(in); got != want {
 			t.Errorf("%q: got %s, want %s", in, got, want)
 		}
 	}

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"drrun/lua"
 	"drrun/stdlib"
@@ -16,32 +16,45 @@ import (
 type library struct {
 	name, version string
 	schema        map[string]option
-	hooks         map[string]*lua.Function
+	hooks         map[string]libraryHook
 	check         *lua.Function
 	options       map[string]any // of a configured one
 	configured    bool
-	class         *lua.Class // libraryClass, which cannot name itself
-	origin        *library   // the one that dr.library returned
+	module        string         // that require loads it by; "" for one that is made in the plan itself
+	given         map[string]any // the options as they were given
+	class         *lua.Class     // libraryClass, which cannot name itself
+	origin        *library       // the one that dr.library returned
 }
 
-// option is one declared option of a library.
-type option struct {
-	kind     string
-	doc      string
-	required bool
-	value    any // default
+// libraryHook is a handler as a library declares it: a function, or a table with one and the rules that it wants.
+type libraryHook struct {
+	run     *lua.Function
+	timeout time.Duration
+	onError string // as of Hook
+	onCut   string
 }
 
-// optionProblem is what is wrong with an option that a plan gives.
-type optionProblem struct {
-	option     string // where it stands; "" where it does not
-	atKey      bool   // its name is wrong
-	code, hint string // "" for the usual ones
-	text       string
+// libraryHookType is what stands at a hook point in dr.library.
+func libraryHookType() lua.Type {
+	run := lua.Param{Name: "run", Type: lua.FunctionType, Doc: "function(ctx, subject, options)."}
+	return lua.OneOf(lua.FunctionType, lua.Table(append([]lua.Param{run}, HandlerRules()...)...))
 }
 
-// optionTypes are the types that an option can have.
-var optionTypes = []string{"string", "number", "integer", "boolean", "duration", "list", "table", "function", "secret", "any"}
+// readLibraryHook reads what libraryHookType declares.
+func readLibraryHook(value any) libraryHook {
+	h := libraryHook{timeout: DefaultHookTimeout}
+	if run, isFunction := value.(*lua.Function); isFunction {
+		h.run = run
+		return h
+	}
+	given := table(value)
+	h.run, _ = given["run"].(*lua.Function)
+	h.onError, h.onCut = str(given["on_error"]), str(given["on_cut"])
+	if timeout, has := given["timeout"].(time.Duration); has {
+		h.timeout = timeout
+	}
+	return h
+}
 
 var libraryClass = &lua.Class{
 	Name: "library",
@@ -49,7 +62,7 @@ var libraryClass = &lua.Class{
 	Fields: []lua.Field{
 		{Name: "name", Type: "string", Doc: "Name of the library.", Get: func(self any) any { return self.(*library).name }},
 		{Name: "version", Type: "string", Doc: "Its version.", Get: func(self any) any { return self.(*library).version }},
-		{Name: "options", Type: "table", Doc: "Its options, once it was called with them.", Get: func(self any) any { return self.(*library).options }},
+		{Name: "options", Type: "table<string, any>?", Doc: "Its options, once it was called with them.", Get: func(self any) any { return self.(*library).options }},
 	},
 	Methods: []lua.Func{{
 		Name: "call", Effect: lua.Pure, Returns: "library",
@@ -58,7 +71,8 @@ var libraryClass = &lua.Class{
 		Run: func(c *lua.Call) (any, error) {
 			lib := *c.Self.(*library)
 			var problems []optionProblem
-			lib.options, problems = lib.configure(c.Table("options"))
+			lib.given = c.Table("options")
+			lib.options, problems = configure(lib.schema, c.Table("options"), nil)
 			lib.configured = true
 			if l, ok := c.Task.Local(loadingKey{}).(*loading); ok {
 				if _, unused := l.unused[lib.origin]; unused {
@@ -81,9 +95,9 @@ func (lib *library) optionsFindings(c *lua.Call, problems []optionProblem) lua.D
 		pos := c.At()
 		switch {
 		case problem.atKey:
-			pos = c.KeyAt("options", problem.option)
-		case problem.option != "":
-			pos = c.At("options", problem.option)
+			pos = c.KeyAt(inside([]any{"options"}, problem.path...)...)
+		case len(problem.path) > 0:
+			pos = c.At(inside([]any{"options"}, problem.path...)...)
 		}
 		d := c.ErrorAt(pos, cmp.Or(problem.code, "library-options"), "%s", problem.text)
 		d.Subject = fmt.Sprintf("library %q", lib.name)
@@ -96,25 +110,22 @@ func (lib *library) optionsFindings(c *lua.Call, problems []optionProblem) lua.D
 	return found
 }
 
+// LibraryHooks is the type of the handlers that a library has, by hook point.
+const LibraryHooks = "library_hooks"
+
 func libraryFunc() lua.Func {
-	optionType := lua.Table(
-		lua.Param{Name: "type", Type: lua.Enum(optionTypes...), Optional: true, Doc: "Type of its value. Default: \"any\"."},
-		lua.Param{Name: "doc", Type: lua.String, Optional: true, Doc: "What it is for."},
-		lua.Param{Name: "required", Type: lua.Bool, Optional: true, Doc: "A plan must give it. Default: false."},
-		lua.Param{Name: "default", Type: lua.Any, Optional: true, Doc: "Its value when a plan does not give it."},
-	)
 	return lua.Func{
 		Name: "library", Effect: lua.Pure, Returns: "library", Lenient: true,
 		Doc: "Makes a library of hooks. Its hooks are called as function(ctx, subject, options).",
 		Params: []lua.Param{
 			{Name: "name", Type: lua.String, Doc: "Name of the library; part of the journal's keys."},
 			{Name: "version", Type: lua.String, Optional: true, Doc: "Its version."},
-			{Name: "options", Type: lua.Map(optionType), Optional: true, Doc: "The options that it takes, by name."},
-			{Name: "hooks", Type: lua.Map(lua.FunctionType), Optional: true, Doc: "Handlers by hook point: function(ctx, subject, options)."},
-			{Name: "check", Type: lua.FunctionType, Optional: true, Doc: "function(ctx, options), called before the first stage of a run, and in a dry run; it may only observe, and raises an error for what is wrong: then nothing is begun."},
+			{Name: "options", Type: lua.Map(optionType(optionDepth)), Optional: true, Doc: "The options that it takes, by name."},
+			{Name: "hooks", Type: lua.Called(lua.Map(libraryHookType()), LibraryHooks), Optional: true, Doc: "Handlers by hook point: function(ctx, subject, options), or a table with rules of its own: { run = function(ctx, subject, options), timeout = \"30m\" }."},
+			{Name: "check", Type: lua.FunctionOf("fun(ctx: ctx, options: table<string, any>, groups: consistency_group[])"), Optional: true, Doc: "function(ctx, options, groups), called before the first stage of a run, and in a dry run; it may only observe, and raises an error for what is wrong: then nothing is begun. groups are the consistency groups that the library is for, as storage hooks get them."},
 		},
 		Run: func(c *lua.Call) (any, error) {
-			lib := &library{class: libraryClass, name: c.String("name"), schema: map[string]option{}, hooks: map[string]*lua.Function{}}
+			lib := &library{class: libraryClass, name: c.String("name"), module: c.Module(), hooks: map[string]libraryHook{}}
 			if c.Has("version") {
 				lib.version = c.String("version")
 			}
@@ -125,20 +136,8 @@ func libraryFunc() lua.Func {
 			if c.Has("name") && strings.TrimSpace(lib.name) == "" {
 				refuse(c.At("name"), "bad-argument", "give it a name", "the name of the library is empty")
 			}
-			declared := table(c.Value("options"))
-			for _, name := range slices.Sorted(maps.Keys(declared)) {
-				m := table(declared[name])
-				o := option{kind: str(m["type"]), doc: str(m["doc"]), required: m["required"] == true, value: m["default"]}
-				if o.kind == "" {
-					o.kind = "any"
-				}
-				if o.value != nil {
-					if problem := o.wrong(o.value); problem != "" {
-						refuse(c.At("options", name, "default"), "bad-argument", "", "the default of option %q %s", name, problem)
-					}
-				}
-				lib.schema[name] = o
-			}
+			reader := schemaReader{refuse: func(path []any, text string) { refuse(c.At(path...), "bad-argument", "", "%s", text) }}
+			lib.schema = reader.read(table(c.Value("options")), []any{"options"})
 			hooks := table(c.Value("hooks"))
 			points := stdlib.HookPointNames()
 			for _, point := range slices.Sorted(maps.Keys(hooks)) {
@@ -146,7 +145,9 @@ func libraryFunc() lua.Func {
 					refuse(c.KeyAt("hooks", point), "unknown-hook", didYouMean(point, points, "the hook points are: "+strings.Join(points, ", ")), "there is no hook point %q", point)
 					continue
 				}
-				lib.hooks[point], _ = hooks[point].(*lua.Function)
+				if h := readLibraryHook(hooks[point]); h.run != nil { // why there is none has been said
+					lib.hooks[point] = h
+				}
 			}
 			if c.Has("check") {
 				lib.check = c.Func("check")
@@ -161,115 +162,4 @@ func libraryFunc() lua.Func {
 			return lua.NewObject(libraryClass, lib), nil
 		},
 	}
-}
-
-// configure checks options against the schema and fills in the defaults. Every problem is reported.
-func (lib *library) configure(given map[string]any) (options map[string]any, problems []optionProblem) {
-	options = map[string]any{}
-	names := slices.Sorted(maps.Keys(lib.schema))
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		o, ok := lib.schema[name]
-		if !ok {
-			problem := optionProblem{option: name, atKey: true, text: fmt.Sprintf("there is no option %q", name), hint: "it has no options"}
-			if len(names) > 0 {
-				problem.hint = didYouMean(name, names, "")
-			}
-			problems = append(problems, problem)
-			continue
-		}
-		if problem := o.wrong(given[name]); problem != "" {
-			problems = append(problems, optionProblem{option: name, text: fmt.Sprintf("option %q %s", name, problem)})
-			continue
-		}
-		if text, isText := given[name].(string); isText && text != "" && secretName.MatchString(name) {
-			problems = append(problems, optionProblem{option: name, code: "secret-in-clear", text: fmt.Sprintf("option %q looks like a secret, and stands in the plan in clear", name),
-				hint: fmt.Sprintf("write %s = dr.secret %q and set %s", name, name, SecretVariable(name))})
-		}
-		options[name] = given[name]
-	}
-	for _, name := range names {
-		if _, ok := given[name]; ok {
-			continue
-		}
-		switch o := lib.schema[name]; {
-		case o.required:
-			text := fmt.Sprintf("option %q is missing", name)
-			if o.doc != "" {
-				text += " (" + o.doc + ")"
-			}
-			problems = append(problems, optionProblem{text: text})
-		case o.value != nil:
-			options[name] = o.value
-		}
-	}
-	return options, problems
-}
-
-// wrong says why a value does not fit the option, "" where it does.
-func (o option) wrong(value any) string {
-	if lua.IsWrong(value) {
-		return "" // why it is wrong has been said
-	}
-	ok := true
-	switch o.kind {
-	case "string":
-		_, ok = value.(string)
-	case "number":
-		_, ok = number(value)
-	case "integer":
-		n, isNumber := number(value)
-		ok = isNumber && n == math.Trunc(n)
-	case "boolean":
-		_, ok = value.(bool)
-	case "duration":
-		ok = isDuration(value)
-	case "list":
-		_, ok = value.([]any)
-		if m, empty := value.(map[string]any); empty && len(m) == 0 {
-			ok = true
-		}
-	case "table":
-		_, ok = value.(map[string]any)
-		if l, empty := value.([]any); empty && len(l) == 0 {
-			ok = true
-		}
-	case "function":
-		_, ok = value.(*lua.Function)
-	case "secret":
-		_, ok = value.(*lua.Secret)
-	}
-	if ok {
-		return ""
-	}
-	if _, secret := value.(*lua.Secret); secret {
-		return fmt.Sprintf("must be of type %s, not a secret", o.kind)
-	}
-	if o.kind == "secret" {
-		return "must be a dr.secret \"NAME\"" // the value may be one in clear: it is not repeated
-	}
-	return fmt.Sprintf("must be of type %s, not %s", o.kind, describe(value))
-}
-
-func describe(value any) string {
-	switch v := value.(type) {
-	case string:
-		return fmt.Sprintf("%q", v)
-	case bool, float64, int, int64:
-		return fmt.Sprint(v)
-	case []any, map[string]any:
-		return "a table"
-	case *lua.Function:
-		return "a function"
-	}
-	return "this"
-}
-
-// isDuration reports whether a value is a duration as plans write one: a text with a unit, or a number of seconds.
-func isDuration(value any) bool {
-	if text, ok := value.(string); ok {
-		_, err := lua.ParseDuration(text)
-		return err == nil
-	}
-	n, ok := number(value)
-	return ok && n >= 0
 }

@@ -29,6 +29,7 @@ func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics)
 		return err
 	})
 	found = append(found, l.found...)
+	found = append(found, outdatedWorkflows(rt.Files())...)
 	if !slices.ContainsFunc(found, func(d *lua.Diagnostic) bool { return d.Subject == "plan:use" || d.Code == "module-returns-nothing" }) {
 		found = append(found, l.unusedLibraries()...)
 	}
@@ -71,9 +72,9 @@ func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics)
 	return plan, found
 }
 
-// conventions are the parameters that every hook, workflow and action names alike.
+// conventions are the parameters that every hook, workflow and action names alike, and what drrun has in Lua.
 func conventions() map[string]*lua.Class {
-	named := map[string]*lua.Class{}
+	named := stdlib.LuaModules()
 	for _, class := range stdlib.Classes() {
 		if class.Name == "ctx" {
 			named["ctx"] = class
@@ -235,6 +236,9 @@ func startsHidden(line string, col int) bool {
 
 // userInfo is the user and password of a URL.
 var userInfo = regexp.MustCompile(`://[^/@\s"']*@`)
+
+// HoldsPassword tells whether a line seems to hold a password in clear.
+func HoldsPassword(line string) bool { return hidePasswords(line) != line }
 
 // hidePasswords replaces a password that stands in a source line by as many asterisks, so that a caret below the line still fits.
 func hidePasswords(line string) string {

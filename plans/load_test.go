@@ -142,7 +142,7 @@ func TestLoadSoundPlan(t *testing.T) {
 	}
 	var got []string
 	for _, h := range p.Hooks {
-		text := h.Point + "/" + h.Handler + " " + durationText(h.Timeout) + " " + h.OnError + " " + h.OnCut
+		text := h.Point + "/" + h.Handler + " " + DurationText(h.Timeout) + " " + h.OnError + " " + h.OnCut
 		if h.Options != nil {
 			text += " " + h.Options["vserver"].(string) + " " + h.Options["wait"].(string)
 		}

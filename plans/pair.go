@@ -209,6 +209,11 @@ func (p *Pair) heldBy(site string) bool {
 	return len(p.StorageDomains) > 0 && !slices.ContainsFunc(p.StorageDomains, func(s ObjectState) bool { return !s.at(site).Holds })
 }
 
+// LivesAt tells that a site holds every storage domain, and that the other one said that it holds none.
+func (p *Pair) LivesAt(site string) bool {
+	return p.heldBy(site) && p.known(Other(site)) && !slices.ContainsFunc(p.StorageDomains, func(s ObjectState) bool { return s.at(Other(site)).Holds })
+}
+
 // at returns what a site shows of the object.
 func (s ObjectState) at(site string) Holding {
 	if site == Secondary {

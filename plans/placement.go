@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"drrun/lua"
 )
 
 // Placement is where a VM goes on the target, by names.
@@ -11,13 +13,32 @@ type Placement struct {
 	SourceCluster string // "" when it is not known
 	Cluster       string // "" when the plan and the inventory do not tell
 	NICs          []PlacedNIC
+	By            Route // how Cluster was found
 }
+
+// Route is how the plan or the inventory leads to a place on the target.
+type Route struct {
+	How RouteKind
+	Pos lua.Pos // of the mapping, where one leads there
+}
+
+// RouteKind says what leads to a place.
+type RouteKind string
+
+// What leads to a place on the target.
+const (
+	RouteNone    RouteKind = ""        // nothing does
+	RouteMapping RouteKind = "mapping" // a mapping of the plan
+	RouteHome    RouteKind = "home"    // where the inventory recorded the VM when it lived there
+	RouteThere   RouteKind = "there"   // where it came into being, or was seen last
+)
 
 // PlacedNIC is a NIC of a VM with its vNIC profiles; nil stands for none. A VM of which nothing is known has one without id and name for
 // each mapping: the engine finds out which of them it needs.
 type PlacedNIC struct {
 	ID, Name, MAC string
 	From, To      *ProfileRef
+	By            Route // how To was found
 }
 
 // Place finds where a VM goes. The findings are errors about it, each with its place in the plan.
@@ -34,19 +55,21 @@ func (s *Survey) Place(vm VM) (Placement, []Finding) {
 		p.byMappings()
 	case p.record.ReadAt() == s.Target && p.fromHome:
 		// The newest that is known of it was read where it goes to; the mappings still start from its home.
-		p.out.SourceCluster, p.out.Cluster = p.home.Cluster, p.cluster(p.home.Cluster)
+		p.out.SourceCluster = p.home.Cluster
+		p.out.Cluster, p.out.By = p.cluster(p.home.Cluster)
 		for _, nic := range p.home.NICs {
-			p.add(PlacedNIC{ID: nic.ID, Name: nic.Name, MAC: p.mac(nic.ID), From: nic.Profile, To: p.profile(nic.Name, nic.Profile)})
+			p.addMapped(PlacedNIC{ID: nic.ID, Name: nic.Name, MAC: p.mac(nic.ID), From: nic.Profile})
 		}
 	case p.record.ReadAt() == s.Target: // it came into being there
-		p.out.Cluster = p.record.Cluster
+		p.out.Cluster, p.out.By = p.record.Cluster, Route{How: RouteThere}
 		for _, nic := range p.record.NICs {
-			p.add(PlacedNIC{ID: nic.ID, Name: nic.Name, MAC: nic.MAC, To: nic.Profile})
+			p.add(PlacedNIC{ID: nic.ID, Name: nic.Name, MAC: nic.MAC, To: nic.Profile, By: Route{How: RouteThere}})
 		}
 	default:
-		p.out.SourceCluster, p.out.Cluster = p.record.Cluster, p.cluster(p.record.Cluster)
+		p.out.SourceCluster = p.record.Cluster
+		p.out.Cluster, p.out.By = p.cluster(p.record.Cluster)
 		for _, nic := range p.record.NICs {
-			p.add(PlacedNIC{ID: nic.ID, Name: nic.Name, MAC: nic.MAC, From: nic.Profile, To: p.profile(nic.Name, nic.Profile)})
+			p.addMapped(PlacedNIC{ID: nic.ID, Name: nic.Name, MAC: nic.MAC, From: nic.Profile})
 		}
 	}
 	return p.out, p.found
@@ -65,16 +88,22 @@ type placing struct {
 
 func (p *placing) add(nic PlacedNIC) { p.out.NICs = append(p.out.NICs, nic) }
 
+// addMapped adds a NIC that a mapping leads to its profile.
+func (p *placing) addMapped(nic PlacedNIC) {
+	nic.To, nic.By = p.profile(nic.Name, nic.From)
+	p.add(nic)
+}
+
 func (p *placing) fail(code, hint, format string, args ...any) {
 	p.found = append(p.found, finding(SeverityError, ScopeVM, code, format, args...).on(p.s.Source, "vm", p.vm.ID, p.vm.Name).at(p.vm.Pos).hint("%s", hint))
 }
 
 // goHome places the VM where it lived at the primary.
 func (p *placing) goHome() {
-	p.out.Cluster = p.home.Cluster
+	p.out.Cluster, p.out.By = p.home.Cluster, Route{How: RouteHome}
 	if p.record.ReadAt() == Primary { // nothing newer is known: the names that it has at the source follow from the mappings
 		for _, nic := range p.home.NICs {
-			placed := PlacedNIC{ID: nic.ID, Name: nic.Name, MAC: p.mac(nic.ID), To: nic.Profile}
+			placed := PlacedNIC{ID: nic.ID, Name: nic.Name, MAC: p.mac(nic.ID), To: nic.Profile, By: Route{How: RouteHome}}
 			if i := p.mapping(Primary, nic.Profile); i >= 0 {
 				placed.From = &p.s.Plan.Mappings.VNICProfiles[i].Secondary
 			}
@@ -85,9 +114,9 @@ func (p *placing) goHome() {
 		for _, nic := range p.record.NICs {
 			placed := PlacedNIC{ID: nic.ID, Name: nic.Name, MAC: nic.MAC, From: nic.Profile}
 			if was, known := p.home.nic(nic.ID, nic.Name); known {
-				placed.To = was.Profile
+				placed.To, placed.By = was.Profile, Route{How: RouteHome}
 			} else {
-				placed.To = p.profile(nic.Name, nic.Profile)
+				placed.To, placed.By = p.profile(nic.Name, nic.Profile)
 			}
 			p.add(placed)
 		}
@@ -114,7 +143,7 @@ func (p *placing) byMappings() {
 	m := p.s.Plan.Mappings
 	hint := "while the site that has the VM answers: drrun snapshot " + p.s.Plan.File + "; or take the VM out of the plan"
 	if len(m.Clusters) == 1 {
-		p.out.Cluster = m.Clusters[0].Side(p.s.Target)
+		p.out.Cluster, p.out.By = m.Clusters[0].Side(p.s.Target), Route{How: RouteMapping, Pos: m.Clusters[0].Pos}
 	} else {
 		p.fail("cluster-unknown", hint, "VM %q: nothing is known of it, so it could go to any of the %d clusters of mappings.clusters", p.vm.Name, len(m.Clusters))
 	}
@@ -126,60 +155,62 @@ func (p *placing) byMappings() {
 			continue
 		}
 		taken[from] = to
-		p.add(PlacedNIC{From: &from, To: &to})
+		p.add(PlacedNIC{From: &from, To: &to, By: Route{How: RouteMapping, Pos: mapping.Pos}})
 	}
 }
 
-// cluster returns the cluster of the target that takes the place of one at the source.
-func (p *placing) cluster(name string) string {
+// cluster returns the cluster of the target that takes the place of one at the source, and how it was found.
+func (p *placing) cluster(name string) (string, Route) {
 	if name == "" {
 		p.fail("cluster-unknown", "look at it in the engine of the site that has it", "VM %q belongs to no cluster that its engine showed", p.vm.Name)
-		return ""
+		return "", Route{}
 	}
 	var candidates []string
+	by := Route{How: RouteMapping}
 	for _, m := range p.s.Plan.Mappings.Clusters {
 		if m.Side(p.s.Source) == name {
-			candidates = append(candidates, m.Side(p.s.Target))
+			candidates, by.Pos = append(candidates, m.Side(p.s.Target)), m.Pos
 		}
 	}
 	switch len(candidates) {
 	case 1:
-		return candidates[0]
+		return candidates[0], by
 	case 0:
-		p.fail("cluster-unmapped", fmt.Sprintf("add { %s = %s, %s = \"…\" } to mappings.clusters", p.s.Source, luaString(name), p.s.Target),
+		p.fail("cluster-unmapped", fmt.Sprintf("add { %s = %s, %s = \"…\" } to mappings.clusters", p.s.Source, lua.Quote(name), p.s.Target),
 			"VM %q runs in cluster %q, which mappings.clusters does not name", p.vm.Name, name)
 	default:
 		p.fail("cluster-ambiguous", oneMapping, "VM %q runs in cluster %q and has never lived at site %q: mappings.clusters leads back to %s", p.vm.Name, name, p.s.Target, choices(candidates))
 	}
-	return ""
+	return "", Route{}
 }
 
 // oneMapping is what to do about a mapping that cannot be inverted. It costs the other VMs nothing: they have a home.
 const oneMapping = "leave in the plan, for this action, only the mapping that this VM is to follow; VMs with a recorded home do not use them"
 
-// profile returns the vNIC profile of the target that takes the place of one at the source.
-func (p *placing) profile(nic string, from *ProfileRef) *ProfileRef {
+// profile returns the vNIC profile of the target that takes the place of one at the source, and how it was found.
+func (p *placing) profile(nic string, from *ProfileRef) (*ProfileRef, Route) {
 	if from == nil {
-		return nil
+		return nil, Route{}
 	}
+	by := Route{How: RouteMapping}
 	var candidates []ProfileRef
 	var names []string
 	for _, m := range p.s.Plan.Mappings.VNICProfiles {
 		if m.Side(p.s.Source) == *from {
-			candidates = append(candidates, m.Side(p.s.Target))
+			candidates, by.Pos = append(candidates, m.Side(p.s.Target)), m.Pos
 			names = append(names, m.Side(p.s.Target).String())
 		}
 	}
 	switch len(candidates) {
 	case 1:
-		return &candidates[0]
+		return &candidates[0], by
 	case 0:
 		p.fail("profile-unmapped", fmt.Sprintf("add { %s = %s, %s = … } to mappings.vnic_profiles", p.s.Source, profileRef(*from, ""), p.s.Target),
 			"VM %q: its %s uses vNIC profile %s, which mappings.vnic_profiles does not name", p.vm.Name, nic, *from)
 	default:
 		p.fail("profile-ambiguous", oneMapping, "VM %q: its %s uses vNIC profile %s and has never been at site %q: mappings.vnic_profiles leads back to %s", p.vm.Name, nic, *from, p.s.Target, choices(names))
 	}
-	return nil
+	return nil, Route{}
 }
 
 // mapping returns the index of the first mapping of a profile, -1 when there is none.

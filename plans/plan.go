@@ -6,6 +6,7 @@
 package plans
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
 	"time"
@@ -69,6 +70,7 @@ type Plan struct {
 	sealed   bool                 // loaded: methods and assignments are over
 	caFiles  []fileReference
 	readFile func(path string) ([]byte, error) // nil: files are not looked for
+	at       func(path ...any) lua.Pos         // nil for a plan that was not loaded
 }
 
 // fileReference is a file that the plan names, to be looked for once the plan's folder is known.
@@ -251,6 +253,7 @@ type Hook struct {
 	OnError string         // OnErrorStop, OnErrorContinue, or "" for the point's own rule
 	OnCut   string         // retry, ask, or "" for the point's own rule
 	Options map[string]any // of the library that the handler came with
+	Groups  []string       // consistency groups that it is for, at the hook points that have them; none means all
 	Pos     lua.Pos
 }
 
@@ -259,8 +262,11 @@ type Library struct {
 	Name    string // as= of plan:use, or the library's own name
 	Version string
 	Options map[string]any
+	Groups  []string      // as of Hook
 	Check   *lua.Function // called as Check(ctx, options); nil when the library has none
 	Pos     lua.Pos
+
+	origin *library // the one that dr.library returned
 }
 
 // Site returns how to reach the named site.
@@ -269,6 +275,15 @@ func (p *Plan) Site(name string) SiteSpec {
 		return p.Secondary
 	}
 	return p.Primary
+}
+
+// At returns the place of a value in the table that dr.plan was called with: At("vms", 2, "rank"), indexes from 1. Of a value that is not
+// written out there it is the nearest place around it; of a plan that was not loaded it is zero.
+func (p *Plan) At(path ...any) lua.Pos {
+	if p.at == nil {
+		return lua.Pos{}
+	}
+	return p.at(path...)
 }
 
 // Path returns the path of a file that the plan names: relative ones start in the plan's folder.
@@ -288,6 +303,28 @@ func (p *Plan) HooksAt(point string) []Hook {
 		}
 	}
 	return hooks
+}
+
+// DefaultGroup is the consistency group of the storage domains that name none.
+const DefaultGroup = "all"
+
+// GroupName is the consistency group of a storage domain.
+func (d StorageDomain) GroupName() string { return cmp.Or(d.Group, DefaultGroup) }
+
+// Groups are the consistency groups of the plan, in the order of their first storage domain.
+func (p *Plan) Groups() []string {
+	var groups []string
+	for _, domain := range p.StorageDomains {
+		if name := domain.GroupName(); !slices.Contains(groups, name) {
+			groups = append(groups, name)
+		}
+	}
+	return groups
+}
+
+// HasHook tells whether a handler of a hook point is there for a consistency group.
+func (p *Plan) HasHook(point, group string) bool {
+	return slices.ContainsFunc(p.Hooks, func(h Hook) bool { return h.Point == point && stdlib.ServesGroup(point, h.Groups, group) })
 }
 
 // Other returns the name of the other site.

@@ -11,7 +11,10 @@ import (
 )
 
 // workflowNames are the workflows that a plan can replace.
-var workflowNames = []string{"failover", "failback"}
+var workflowNames = []string{"failover", "failback", "clean", "rollback"}
+
+// workflowType is the type of a workflow or an action of the plan's own.
+const workflowType = "fun(ctx: ctx)"
 
 // planClass is the plan as Lua sees it: in the plan file to add hooks to, in a run as ctx.plan.
 var planClass = &lua.Class{
@@ -19,15 +22,17 @@ var planClass = &lua.Class{
 	Doc:  "A plan. Add hooks with plan:on and plan:use, replace a workflow by assigning plan.failover, add actions to plan.actions.",
 	Fields: []lua.Field{
 		{Name: "name", Type: "string", Doc: "Name of the plan.", Get: func(self any) any { return self.(*Plan).Name }},
-		{Name: "params", Type: "table", Doc: "The plan's own parameters; a run's are in ctx.params.", Get: func(self any) any { return self.(*Plan).Params }},
-		{Name: "sites", Type: "table", Doc: "url and username of both sites.", Get: func(self any) any { return self.(*Plan).luaSites() }},
-		{Name: "storage_domains", Type: "table", Doc: "The storage domains.", Get: func(self any) any { return self.(*Plan).luaDomains() }},
-		{Name: "mappings", Type: "table", Doc: "The mappings.", Get: func(self any) any { return self.(*Plan).luaMappings() }},
-		{Name: "templates", Type: "table", Doc: "The templates.", Get: func(self any) any { return self.(*Plan).luaTemplates() }},
-		{Name: "vms", Type: "table", Doc: "The VMs, with the defaults filled in.", Get: func(self any) any { return self.(*Plan).luaVMs() }},
-		{Name: "actions", Type: "plan_actions", Doc: "Actions of the plan's own: plan.actions.NAME = function(ctx) … end, which this version keeps and does not run yet.", Get: func(self any) any { return self.(*Plan).actions() }},
-		{Name: "failover", Type: "function?", Doc: "The plan's own failover; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("failover") }},
-		{Name: "failback", Type: "function?", Doc: "The plan's own failback; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("failback") }},
+		{Name: "params", Type: "table<string, any>", Doc: "The plan's own parameters; a run's are in ctx.params.", Get: func(self any) any { return self.(*Plan).Params }},
+		{Name: "sites", Type: "planned_sites", Doc: "url and username of both sites.", Get: func(self any) any { return self.(*Plan).luaSites() }},
+		{Name: "storage_domains", Type: "planned_storage_domain[]", Doc: "The storage domains.", Get: func(self any) any { return self.(*Plan).luaDomains() }},
+		{Name: "mappings", Type: "planned_mappings", Doc: "The mappings.", Get: func(self any) any { return self.(*Plan).luaMappings() }},
+		{Name: "templates", Type: "planned_template[]", Doc: "The templates.", Get: func(self any) any { return self.(*Plan).luaTemplates() }},
+		{Name: "vms", Type: "planned_vm[]", Doc: "The VMs, with the defaults filled in.", Get: func(self any) any { return self.(*Plan).luaVMs() }},
+		{Name: "actions", Type: "plan_actions", Doc: "Actions of the plan's own: plan.actions.NAME = function(ctx) … end, run by `drrun run PLAN.lua NAME`.", Get: func(self any) any { return self.(*Plan).actions() }},
+		{Name: "failover", Type: workflowType + "?", Doc: "The plan's own failover; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("failover") }},
+		{Name: "failback", Type: workflowType + "?", Doc: "The plan's own failback; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("failback") }},
+		{Name: "clean", Type: workflowType + "?", Doc: "The plan's own clean, of drrun clean; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("clean") }},
+		{Name: "rollback", Type: workflowType + "?", Doc: "The plan's own rollback; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("rollback") }},
 	},
 	Methods: []lua.Func{onMethod(), useMethod()},
 	Set:     setWorkflow,
@@ -36,8 +41,9 @@ var planClass = &lua.Class{
 
 // actionsClass is plan.actions.
 var actionsClass = &lua.Class{
-	Name: "plan_actions",
-	Doc:  "The plan's own actions, by name.",
+	Name:    "plan_actions",
+	Doc:     "The plan's own actions, by name.",
+	Entries: workflowType,
 	Index: func(self any, key string) (any, bool) {
 		action, ok := self.(*Plan).Actions[key]
 		return action, ok
@@ -69,7 +75,7 @@ var actionsClass = &lua.Class{
 }
 
 // reservedActions are names that mean something else on the command line.
-var reservedActions = []string{"failover", "failback", "check", "generate", "resume", "rollback", "abort", "status", "history", "rehearse", "test"}
+var reservedActions = []string{"failover", "failback", "check", "generate", "resume", "rollback", "abort", "status", "history", "rehearse", "test", "clean", "run"}
 
 func (p *Plan) actions() *lua.Object { return lua.NewObject(actionsClass, p) }
 
@@ -121,18 +127,32 @@ func setWorkflow(c *lua.Call, key string, value any) error {
 	return nil
 }
 
+// HookPoint and HookHandler are the types of the first two arguments of plan:on: the name of a hook point, and the function for it.
+const (
+	HookPoint   = "hook_point"
+	HookHandler = "hook_handler"
+)
+
+// HandlerRules are the parameters by which a handler says how it is called.
+func HandlerRules() []lua.Param {
+	return []lua.Param{
+		{Name: "timeout", Type: lua.Duration, Optional: true, Doc: "How long it may run. Default: \"10m\"."},
+		{Name: "on_error", Type: lua.Enum(OnErrorStop, OnErrorContinue), Optional: true, Doc: "What its error does. Default: \"stop\"."},
+		{Name: "on_cut", Type: lua.Enum("ask", "retry"), Optional: true, Doc: "What a resumed run does when it was cut in the middle. Default: \"ask\" where storage or hosts are changed, else \"retry\"."},
+	}
+}
+
 func onMethod() lua.Func {
 	return lua.Func{
 		Name: "on", Effect: lua.Pure, Returns: "nil", Lenient: true,
 		Doc: "Adds a handler to a hook point. Several handlers of one point run in the order in which they were added.",
-		Params: []lua.Param{
-			{Name: "point", Type: lua.String, Positional: true, Doc: "The hook point, such as \"after_rank\"."},
-			{Name: "handler", Type: lua.FunctionType, Positional: true, Doc: "function(ctx, subject)."},
+		Params: slices.Concat([]lua.Param{
+			{Name: "point", Type: lua.Called(lua.String, HookPoint), Positional: true, Doc: "The hook point, such as \"after_rank\"."},
+			{Name: "handler", Type: lua.Called(lua.FunctionType, HookHandler), Positional: true, Doc: "function(ctx, subject)."},
 			{Name: "as", Type: lua.String, Optional: true, Doc: "Name of the handler in the journal. Needed from the second handler of a point on. Default: \"plan\"."},
-			{Name: "timeout", Type: lua.Duration, Optional: true, Doc: "How long it may run. Default: \"10m\"."},
-			{Name: "on_error", Type: lua.Enum(OnErrorStop, OnErrorContinue), Optional: true, Doc: "What its error does. Default: \"stop\"."},
-			{Name: "on_cut", Type: lua.Enum("ask", "retry"), Optional: true, Doc: "What a resumed run does when it was cut in the middle. Default: \"ask\" where storage or hosts are changed, else \"retry\"."},
-		},
+		}, HandlerRules(), []lua.Param{
+			{Name: "groups", Type: lua.List(lua.String), Optional: true, Doc: "At a hook point of storage: the consistency groups that it is called for. Default: all of them."},
+		}),
 		Run: func(c *lua.Call) (any, error) {
 			p := c.Self.(*Plan)
 			if p.sealed {
@@ -155,6 +175,12 @@ func onMethod() lua.Func {
 			if c.Has("on_cut") {
 				h.OnCut = c.String("on_cut")
 			}
+			if c.Has("groups") && !stdlib.HasGroups(h.Point) && slices.Contains(stdlib.HookPointNames(), h.Point) {
+				d := c.ErrorAt(c.KeyAt("groups"), "bad-argument", "what is handed to %q belongs to no consistency group", h.Point)
+				d.Hint = "leave groups out: the handler is called whenever the run comes to this point"
+				p.findings = append(p.findings, d)
+			}
+			h.Groups = p.chosenGroups(c)
 			p.addHook(c, "point", h)
 			return nil, nil
 		},
@@ -193,6 +219,7 @@ func useMethod() lua.Func {
 		Params: []lua.Param{
 			{Name: "library", Type: lua.ObjectType(libraryClass), Positional: true, Doc: "What dr.library returned, called with its options where it has some."},
 			{Name: "as", Type: lua.String, Optional: true, Doc: "Name of its handlers, to use one library twice. Default: the library's name."},
+			{Name: "groups", Type: lua.List(lua.String), Optional: true, Doc: "The consistency groups that its storage hooks are called for, such as those of one array. Its other hooks are called as ever. Default: all of them."},
 		},
 		Run: func(c *lua.Call) (any, error) {
 			p := c.Self.(*Plan)
@@ -221,7 +248,7 @@ func useMethod() lua.Func {
 			options := lib.options
 			if !lib.configured {
 				var problems []optionProblem
-				if options, problems = lib.configure(nil); len(problems) > 0 {
+				if options, problems = configure(lib.schema, nil, nil); len(problems) > 0 {
 					for _, d := range lib.optionsFindings(c, problems) {
 						d.Pos = c.At("library")
 						p.findings = append(p.findings, d)
@@ -234,10 +261,12 @@ func useMethod() lua.Func {
 				p.findings = append(p.findings, d)
 				return nil, nil
 			}
-			p.Libraries = append(p.Libraries, Library{Name: name, Version: lib.version, Options: options, Check: lib.check, Pos: c.At("library")})
+			used := Library{Name: name, Version: lib.version, Options: options, Groups: p.chosenGroups(c), Check: lib.check, Pos: c.At("library"), origin: lib.origin}
+			p.warnOfOverlap(c, used)
+			p.Libraries = append(p.Libraries, used)
 			for _, point := range stdlib.HookPointNames() {
-				if handler := lib.hooks[point]; handler != nil {
-					p.addHook(c, "library", Hook{Point: point, Handler: name, Func: handler, Timeout: DefaultHookTimeout, Options: options, Pos: c.At("library")})
+				if h, has := lib.hooks[point]; has {
+					p.addHook(c, "library", Hook{Point: point, Handler: name, Func: h.run, Timeout: h.timeout, OnError: h.onError, OnCut: h.onCut, Options: options, Groups: used.Groups, Pos: c.At("library")})
 				}
 			}
 			return nil, nil
@@ -246,6 +275,25 @@ func useMethod() lua.Func {
 }
 
 // What Lua sees of a plan: plain tables with every default filled in. Passwords are not among them.
+
+// Records returns the tables that a plan is read as.
+func Records() []lua.Record {
+	return []lua.Record{
+		lua.NewRecord("planned_sites", "The two sites of a plan.", "primary planned_site | The primary site.", "secondary planned_site | The secondary site."),
+		lua.NewRecord("planned_site", "A site of a plan.", "url string | Address of the engine.", "username string | User."),
+		lua.NewRecord("planned_storage_domain", "A storage domain of a plan.", "name string | Name.", "id string | Id.", "type string | Storage type.", "group? string | Consistency group, where it has one of its own.",
+			"primary planned_place | Where it lives at the primary site.", "secondary planned_place | Where its replica lives at the secondary site."),
+		lua.NewRecord("planned_place", "Where a storage domain lives.", "data_center string | Name of the data center.", "url? string | Place of the storage.", "nfs_version? string | NFS version.", "mount_options? string | Further mount options."),
+		lua.NewRecord("planned_mappings", "What takes the place of what.", "clusters planned_cluster_mapping[] | Clusters.", "vnic_profiles planned_profile_mapping[] | vNIC profiles."),
+		lua.NewRecord("planned_cluster_mapping", "A cluster and the one that takes its place.", "primary string | At the primary site.", "secondary string | At the secondary site."),
+		lua.NewRecord("planned_profile_mapping", "A vNIC profile and the one that takes its place.", "primary planned_profile | At the primary site.", "secondary planned_profile | At the secondary site.", "test? planned_profile | For tests."),
+		lua.NewRecord("planned_profile", "A vNIC profile.", "data_center string | Name of the data center.", "network string | Name of the network.", "profile string | Name of the profile."),
+		lua.NewRecord("planned_template", "A template of a plan.", "name string | Name.", "id string | Id."),
+		lua.NewRecord("planned_vm", "A VM of a plan.", "name string | Name.", "id string | Id.", "rank number | Rank.", "after string[] | Names of VMs that it comes after.", "required boolean | The run stops when it does not come up.",
+			"on_error string | continue or stop.", "grace number | How long its shutdown may take, in seconds.", "force_stop boolean | Switch it off when that is over.", "boot string | Its boot condition, for people.",
+			"start boolean|\"as_before\" | Whether it is started."),
+	}
+}
 
 func (p *Plan) luaSites() any {
 	sites := map[string]any{}

@@ -1,7 +1,6 @@
 package plans
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"strings"
@@ -46,76 +45,32 @@ through the [modules for hooks](#modules-for-hooks).
 	module := DR(Options{})
 	b.WriteString("## require \"dr\"\n\nA `dr.todo` can stand for most values of a plan.\n\n")
 	for i := range module.Funcs {
-		writeFunc(&b, "dr.", &module.Funcs[i])
+		lua.WriteFunc(&b, "dr.", &module.Funcs[i])
 	}
 	for _, sub := range module.Subs {
 		name := "dr." + strings.TrimPrefix(sub.Name, "dr.")
 		b.WriteString("### " + name + "\n\n" + sub.Doc + "\n\n")
 		for i := range sub.Funcs {
-			writeFunc(&b, name+".", &sub.Funcs[i])
+			lua.WriteFunc(&b, name+".", &sub.Funcs[i])
 		}
 	}
 	writeSteps(&b)
 	b.WriteString("## The plan\n\nWhat `dr.plan` returns; it is `ctx.plan` in a run.\n\n")
-	writeClass(&b, "plan", planClass)
+	lua.WriteClass(&b, "plan", planClass)
 	b.WriteString("## Hook points\n\nA handler is called as `function(ctx, subject, options)`; options are those of the library that brought it. What it returns is recorded, " +
-		"and a resumed run does not call it again.\n\n| point | when | cut off by a kill |\n| --- | --- | --- |\n")
+		"and a resumed run does not call it again.\n\n| point | when | subject | may return | cut off by a kill |\n| --- | --- | --- | --- | --- |\n")
 	for _, point := range stdlib.HookPoints {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", point.Name, point.Doc, map[string]string{"ask": "a person is asked whether it was done", "retry": "it is called again, with ctx.retried"}[point.OnCut])
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", point.Name, point.Doc, lua.Cell(point.Subject), lua.Cell(point.Returns), map[string]string{"ask": "a person is asked whether it was done", "retry": "it is called again, with ctx.retried"}[point.OnCut])
 	}
 	b.WriteString("\n")
 	writeModules(&b)
 	for _, class := range stdlib.Classes() {
 		b.WriteString("## " + class.Name + "\n\n" + class.Doc + "\n\n")
-		writeClass(&b, class.Name, class)
+		lua.WriteClass(&b, class.Name, class)
 	}
+	b.WriteString("## Tables\n\nWhat hooks get and calls return where it is a table. A `?` behind a type is what can be missing.\n\n")
+	lua.WriteRecords(&b, append(Records(), stdlib.Records()...))
 	return strings.TrimRight(b.String(), "\n") + "\n"
-}
-
-func writeClass(b *strings.Builder, name string, class *lua.Class) {
-	b.WriteString("| field | type | |\n| --- | --- | --- |\n")
-	for _, field := range class.Fields {
-		fmt.Fprintf(b, "| `%s.%s` | %s | %s |\n", name, field.Name, cell(field.Type), cell(field.Doc))
-	}
-	b.WriteString("\n")
-	for i := range class.Methods {
-		writeFunc(b, name+":", &class.Methods[i])
-	}
-}
-
-func writeFunc(b *strings.Builder, owner string, fn *lua.Func) {
-	title := owner + fn.Name
-	if fn.Returns != "" {
-		title += " → " + fn.Returns
-	}
-	fmt.Fprintf(b, "### `%s`\n\n", title)
-	switch {
-	case fn.Effect == lua.Changes:
-		b.WriteString("**Changes** the engine. ")
-	case owner[len(owner)-1] == '.' && fn.Effect == lua.Observes:
-		b.WriteString("**Observes.** ")
-	case owner[len(owner)-1] == '.' && fn.Effect == lua.Durable:
-		b.WriteString("A **change**. ")
-	}
-	b.WriteString(fn.Doc + "\n\n")
-	writeParams(b, fn.Params, "")
-	if len(fn.Params) > 0 {
-		b.WriteString("\n")
-	}
-}
-
-func writeParams(b *strings.Builder, params []lua.Param, indent string) {
-	for _, p := range params {
-		note := ""
-		switch {
-		case p.Default != nil:
-			note = fmt.Sprintf("; default %#v", p.Default)
-		case p.Optional:
-			note = "; optional"
-		}
-		fmt.Fprintf(b, "%s- `%s`: %s%s. %s\n", indent, p.Name, strings.ReplaceAll(p.Type.String(), " or a dr.todo", ""), note, p.Doc)
-		writeParams(b, p.Type.Fields(), indent+"  ")
-	}
 }
 
 // writeModules writes what hooks can require, with the example of each that the tests run.
@@ -130,33 +85,19 @@ func writeModules(b *strings.Builder) {
 			fmt.Fprintf(b, "```lua\n%s```\n\n", example)
 		}
 		for i := range module.Funcs {
-			writeFunc(b, module.Name+".", &module.Funcs[i])
+			lua.WriteFunc(b, module.Name+".", &module.Funcs[i])
 		}
+		lua.WriteRecords(b, module.Records)
 	}
 }
 
-func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
-
 // writeSteps writes the stages of the built-in workflows from the comments above their functions.
 func writeSteps(b *strings.Builder) {
-	source, err := stdlib.Embedded().Open("dr/steps.lua")
-	if err != nil {
-		panic(err)
-	}
-	defer source.Close()
 	b.WriteString("### dr.steps\n\nThe stages of the built-in workflows, each called with ctx. " +
 		"A workflow of your own calls those that it wants, in its order: `local steps = dr.steps`.\n\n")
-	var doc []string
-	for lines := bufio.NewScanner(source); lines.Scan(); {
-		line := lines.Text()
-		if text, isDoc := strings.CutPrefix(line, "---"); isDoc {
-			doc = append(doc, text)
-			continue
-		}
-		if name, isStep := strings.CutPrefix(line, "function steps."); isStep {
-			fmt.Fprintf(b, "- `steps.%s`: %s\n", name, strings.Join(doc, " "))
-		}
-		doc = nil
+	for _, step := range stdlib.Steps() {
+		fmt.Fprintf(b, "- `steps.%s(%s)`: %s\n", step.Name, strings.Join(step.Params, ", "), step.Doc)
 	}
-	b.WriteString("\n")
+	b.WriteString("\n### dr.workflows\n\nThe built-in workflows as functions: `dr.workflows.failover(ctx)`, and `failback`, `clean` and `rollback`. " +
+		"A second argument changes stages, as in `steps.with`:\n\n```lua\nfunction plan.failover(ctx)\n  dr.workflows.failover(ctx, { before = { boot = reserve_addresses }, skip = { \"reprotect\" } })\nend\n```\n\n")
 }

@@ -16,7 +16,8 @@ type Survey struct {
 	At             time.Time // model time
 
 	source, target *siteView             // nil where a site could not be read
-	registered     map[string]*ovirt.VM  // at the source, by id
+	living         *siteView             // of the site that has the VMs: the source, or of an action of the plan's own the target; nil as well
+	registered     map[string]*ovirt.VM  // there, by id
 	profiles       map[ProfileRef]string // at the target: ids
 }
 
@@ -24,9 +25,12 @@ type Survey struct {
 func newSurvey(p *Plan, inv *Inventory, o CheckOptions, source, target *siteView) *Survey {
 	s := &Survey{Plan: p, Inventory: inv, Action: o.action(), Source: Other(o.target()), Target: o.target(), At: o.Now, source: source, target: target,
 		registered: map[string]*ovirt.VM{}, profiles: map[ProfileRef]string{}}
-	if source != nil {
-		for i := range source.vms {
-			s.registered[source.vms[i].ID] = &source.vms[i]
+	if s.living = source; s.Own() {
+		s.living = target
+	}
+	if s.living != nil {
+		for i := range s.living.vms {
+			s.registered[s.living.vms[i].ID] = &s.living.vms[i]
 		}
 	}
 	if target != nil {
@@ -38,6 +42,14 @@ func newSurvey(p *Plan, inv *Inventory, o CheckOptions, source, target *siteView
 	}
 	return s
 }
+
+// UnaskedSurvey is what the plan and its inventory tell by themselves, where no engine is asked; inv may be nil.
+func UnaskedSurvey(p *Plan, inv *Inventory, o CheckOptions) *Survey {
+	return newSurvey(p, inv, o, nil, nil)
+}
+
+// Own tells whether the action is one of the plan's own, which moves nothing: its target is the site that has the VMs.
+func (s *Survey) Own() bool { return !Moves(s.Action) && s.Action != ActionClean }
 
 // What a VM did before the run.
 const (
@@ -76,10 +88,10 @@ func (s *Survey) VM(id string) KnownVM {
 	if vm == nil || len(vm.Disks) == 0 && recorded != nil { // not there, or stripped of its disks
 		return old
 	}
-	record := s.source.inventoryVM(*vm)
-	record.Site, record.Seen = s.Source, s.At
+	record := s.living.inventoryVM(*vm)
+	record.Site, record.Seen = s.living.name, s.At
 	known := KnownVM{Record: &record, Ran: ranBy(vm.Status), Origin: stdlib.RunSetOrigin{From: stdlib.RunSetLive, Taken: s.At}, Comment: vm.Comment}
-	hold := s.source.holdOn(vm, s.Plan)
+	hold := s.living.holdOn(vm, s.Plan)
 	if hold != holdActive && known.Ran == RanDown {
 		known.Ran, known.Origin = old.Ran, old.Origin
 	}
@@ -158,6 +170,9 @@ func (s *Survey) OriginalLUNs(domain StorageDomain) []string {
 
 // DataCenterID returns the id of a data center of the target by its name.
 func (s *Survey) DataCenterID(name string) (string, bool) {
+	if s.target == nil {
+		return "", false
+	}
 	if dc := s.target.dataCenterNamed(name); dc != nil {
 		return dc.ID, true
 	}
@@ -166,6 +181,9 @@ func (s *Survey) DataCenterID(name string) (string, bool) {
 
 // ClusterID returns the id of a cluster of the target by its name.
 func (s *Survey) ClusterID(name string) (string, bool) {
+	if s.target == nil {
+		return "", false
+	}
 	if cluster := s.target.clusterNamed(name); cluster != nil {
 		return cluster.ID, true
 	}

@@ -15,6 +15,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"drrun/lua"
 	"drrun/stdlib"
 )
 
@@ -39,7 +40,7 @@ func Write(p *Plan, o WriteOptions) ([]byte, error) {
 	w.linef("local dr = require \"dr\"")
 	w.linef("")
 	w.linef("local plan = dr.plan {")
-	w.linef("  name = %s,", luaString(p.Name))
+	w.linef("  name = %s,", lua.Quote(p.Name))
 	w.linef("")
 	w.sites(p)
 	if err := w.params(p.Params); err != nil {
@@ -53,7 +54,7 @@ func Write(p *Plan, o WriteOptions) ([]byte, error) {
 	}
 	if p.LeaseExpiry != DefaultLeaseExpiry {
 		w.linef("")
-		w.linef("  lease_expiry = %s,", luaString(durationText(p.LeaseExpiry)))
+		w.linef("  lease_expiry = %s,", lua.Quote(DurationText(p.LeaseExpiry)))
 	}
 	w.linef("}")
 	w.text(`
@@ -87,10 +88,10 @@ func (w *writer) sites(p *Plan) {
 `)
 	for _, site := range []string{Primary, Secondary} {
 		spec := p.Site(site)
-		w.linef("    %-9s = { url = %s, username = %s,", site, luaString(spec.URL), luaString(spec.Username))
+		w.linef("    %-9s = { url = %s, username = %s,", site, lua.Quote(spec.URL), lua.Quote(spec.Username))
 		last := `password = dr.secret "` + site + `_password"`
 		if spec.CAFile != "" {
-			last += ", ca_file = " + luaString(spec.CAFile)
+			last += ", ca_file = " + lua.Quote(spec.CAFile)
 		}
 		if spec.Insecure {
 			last += ", insecure = true"
@@ -119,7 +120,7 @@ func (w *writer) params(params map[string]any) error {
 		if err != nil {
 			return fmt.Errorf("write parameter %s: %w", key, err)
 		}
-		rows = append(rows, []string{luaKey(key), "= " + value + ","})
+		rows = append(rows, []string{lua.Key(key), "= " + value + ","})
 	}
 	w.rows("    ", rows)
 	w.linef("  },")
@@ -132,9 +133,9 @@ func (w *writer) domains(domains []StorageDomain) {
   storage_domains = {
 `)
 	for _, d := range domains {
-		head := fmt.Sprintf("name = %s, id = %s, type = %s", luaString(d.Name), luaString(d.ID), luaString(d.Type))
+		head := fmt.Sprintf("name = %s, id = %s, type = %s", lua.Quote(d.Name), lua.Quote(d.ID), lua.Quote(d.Type))
 		if d.Group != "" {
-			head += ", group = " + luaString(d.Group)
+			head += ", group = " + lua.Quote(d.Group)
 		}
 		if d.UpgradeFormat {
 			head += ", upgrade_format = true"
@@ -156,7 +157,7 @@ func domainSide(side DomainSide) string {
 	fields := []string{"data_center = " + textOrTodo(side.DataCenter, side.Todo)}
 	add := func(key, value string) {
 		if value != "" {
-			fields = append(fields, key+" = "+luaString(value))
+			fields = append(fields, key+" = "+lua.Quote(value))
 		}
 	}
 	add("url", side.URL)
@@ -169,7 +170,7 @@ func domainSide(side DomainSide) string {
 	if len(side.LUNs) > 0 {
 		quoted := make([]string, len(side.LUNs))
 		for i, id := range side.LUNs {
-			quoted[i] = luaString(id)
+			quoted[i] = lua.Quote(id)
 		}
 		fields = append(fields, "luns = { "+strings.Join(quoted, ", ")+" }")
 	}
@@ -184,11 +185,11 @@ func domainSide(side DomainSide) string {
 func targetList(targets []TargetLogin) string {
 	parts := make([]string, len(targets))
 	for i, t := range targets {
-		parts[i] = luaString(t.String())
+		parts[i] = lua.Quote(t.String())
 		if t.Username != "" {
-			parts[i] = "{ target = " + parts[i] + ", username = " + luaString(t.Username)
+			parts[i] = "{ target = " + parts[i] + ", username = " + lua.Quote(t.Username)
 			if t.Password != nil {
-				parts[i] += ", password = dr.secret " + luaString(t.Password.Name())
+				parts[i] += ", password = dr.secret " + lua.Quote(t.Password.Name())
 			}
 			parts[i] += " }"
 		}
@@ -203,7 +204,7 @@ func (w *writer) mappings(m Mappings, comments map[string]string) {
 `)
 	var rows [][]string
 	for _, c := range m.Clusters {
-		row := []string{"{ primary = " + luaString(c.Primary) + ",", "secondary = " + textOrTodo(c.Secondary, c.Todo) + " },"}
+		row := []string{"{ primary = " + lua.Quote(c.Primary) + ",", "secondary = " + textOrTodo(c.Secondary, c.Todo) + " },"}
 		if comment := comments[c.Primary]; comment != "" {
 			row = append(row, "-- "+commentText(comment))
 		}
@@ -248,18 +249,18 @@ func (w *writer) luns(luns []LUNMapping) {
 func lunText(l LUNRef, todo string) string {
 	switch {
 	case todo != "":
-		return "dr.todo " + luaString(todo)
+		return "dr.todo " + lua.Quote(todo)
 	case len(l.Targets) == 0:
-		return luaString(l.ID)
+		return lua.Quote(l.ID)
 	}
-	return "{ id = " + luaString(l.ID) + ", targets = " + targetList(l.Targets) + " }"
+	return "{ id = " + lua.Quote(l.ID) + ", targets = " + targetList(l.Targets) + " }"
 }
 
 func profileRef(ref ProfileRef, todo string) string {
 	if todo != "" {
-		return "dr.todo " + luaString(todo)
+		return "dr.todo " + lua.Quote(todo)
 	}
-	return fmt.Sprintf("{ data_center = %s, network = %s, profile = %s }", luaString(ref.DataCenter), luaString(ref.Network), luaString(ref.Profile))
+	return fmt.Sprintf("{ data_center = %s, network = %s, profile = %s }", lua.Quote(ref.DataCenter), lua.Quote(ref.Network), lua.Quote(ref.Profile))
 }
 
 func (w *writer) templates(templates []Template) {
@@ -271,7 +272,7 @@ func (w *writer) templates(templates []Template) {
 `)
 	var rows [][]string
 	for _, t := range templates {
-		rows = append(rows, []string{"{ name = " + luaString(t.Name) + ",", "id = " + luaString(t.ID) + " },"})
+		rows = append(rows, []string{"{ name = " + lua.Quote(t.Name) + ",", "id = " + lua.Quote(t.ID) + " },"})
 	}
 	w.rows("    ", rows)
 	w.linef("  },")
@@ -281,7 +282,7 @@ func (w *writer) templates(templates []Template) {
 func (w *writer) vms(vms []VM, comments map[string]string) error {
 	w.text(`  -- rank      VMs of the lowest rank start first; the next rank starts when each of them meets its boot condition.
   -- boot      when a started VM counts as running: dr.boot.wait "60s", dr.boot.guest_agent { timeout = "5m" },
-  --           dr.boot.all { … }, dr.boot.any { … }, or function(ctx, vm) return true end. None: as soon as it is up.
+  --           dr.boot.tcp(5432), dr.boot.all { … }, or function(ctx, vm) return true end. None: as soon as it is up.
   -- after     after = { "db1" } starts a VM behind those, also when one of them failed.
   -- required  required = true: when this VM does not come up, nothing after it starts and the run stops.
   -- start     by default a VM starts where it ran before. start = true starts it always, start = false never:
@@ -290,7 +291,7 @@ func (w *writer) vms(vms []VM, comments map[string]string) error {
 `)
 	rows := make([][]string, 0, len(vms))
 	for _, vm := range vms {
-		row := []string{"{ name = " + luaString(vm.Name), "id = " + luaString(vm.ID), "rank = " + strconv.Itoa(vm.Rank)}
+		row := []string{"{ name = " + lua.Quote(vm.Name), "id = " + lua.Quote(vm.ID), "rank = " + strconv.Itoa(vm.Rank)}
 		boot, err := conditionText(vm.Boot)
 		if err != nil {
 			return fmt.Errorf("write VM %s: %w", vm.Name, err)
@@ -301,7 +302,7 @@ func (w *writer) vms(vms []VM, comments map[string]string) error {
 		if len(vm.After) > 0 {
 			names := make([]string, len(vm.After))
 			for i, name := range vm.After {
-				names[i] = luaString(name)
+				names[i] = lua.Quote(name)
 			}
 			row = append(row, "after = { "+strings.Join(names, ", ")+" }")
 		}
@@ -315,10 +316,10 @@ func (w *writer) vms(vms []VM, comments map[string]string) error {
 			row = append(row, "required = true")
 		}
 		if vm.OnError != "" && vm.OnError != OnErrorContinue {
-			row = append(row, "on_error = "+luaString(vm.OnError))
+			row = append(row, "on_error = "+lua.Quote(vm.OnError))
 		}
 		if vm.Grace != 0 && vm.Grace != DefaultGrace {
-			row = append(row, "grace = "+luaString(durationText(vm.Grace)))
+			row = append(row, "grace = "+lua.Quote(DurationText(vm.Grace)))
 		}
 		if vm.ForceStop {
 			row = append(row, "force_stop = true")
@@ -368,9 +369,9 @@ func (w *writer) rows(indent string, rows [][]string) {
 
 func textOrTodo(value, todo string) string {
 	if todo != "" {
-		return "dr.todo " + luaString(todo)
+		return "dr.todo " + lua.Quote(todo)
 	}
-	return luaString(value)
+	return lua.Quote(value)
 }
 
 // conditionText renders a boot condition as Lua, "" for none.
@@ -380,12 +381,12 @@ func conditionText(c *stdlib.Condition) (string, error) {
 	}
 	switch c.Kind {
 	case stdlib.ConditionWait:
-		return "dr.boot.wait " + luaString(durationText(c.Delay)), nil
+		return "dr.boot.wait " + lua.Quote(DurationText(c.Delay)), nil
 	case stdlib.ConditionGuestAgent:
 		if c.Timeout == 0 {
 			return "dr.boot.guest_agent {}", nil
 		}
-		return "dr.boot.guest_agent { timeout = " + luaString(durationText(c.Timeout)) + " }", nil
+		return "dr.boot.guest_agent { timeout = " + lua.Quote(DurationText(c.Timeout)) + " }", nil
 	case stdlib.ConditionAll, stdlib.ConditionAny:
 		parts := make([]string, len(c.Of))
 		for i, part := range c.Of {
@@ -400,8 +401,8 @@ func conditionText(c *stdlib.Condition) (string, error) {
 	return "", fmt.Errorf("a boot condition of kind %q has no text", c.Kind)
 }
 
-// durationText renders a duration as a plan has it: seconds up to two minutes, else the largest units that keep it exact.
-func durationText(d time.Duration) string {
+// DurationText renders a duration as a plan has it: seconds up to two minutes, else the largest units that keep it exact.
+func DurationText(d time.Duration) string {
 	switch {
 	case d%time.Second != 0:
 		return strconv.FormatInt(d.Milliseconds(), 10) + "ms"
@@ -413,50 +414,6 @@ func durationText(d time.Duration) string {
 	return strconv.FormatInt(int64(d/time.Minute), 10) + "m"
 }
 
-// luaString quotes text as a Lua string on one line. What a terminal would not show as itself is escaped byte by byte, so that the
-// text that people read is the text that runs.
-func luaString(text string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRuneInString(text[i:])
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == utf8.RuneError && size <= 1, !unicode.IsPrint(r):
-			for _, c := range []byte(text[i : i+size]) {
-				fmt.Fprintf(&b, `\%03d`, c)
-			}
-		default:
-			b.WriteString(text[i : i+size])
-		}
-		i += size
-	}
-	b.WriteByte('"')
-	return b.String()
-}
-
-var luaKeywords = []string{"and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil",
-	"not", "or", "repeat", "return", "then", "true", "until", "while"}
-
-// luaKey renders a table key: bare where Lua allows it.
-func luaKey(key string) string {
-	bare := key != "" && !slices.Contains(luaKeywords, key)
-	for i, r := range key {
-		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-		if !letter && (i == 0 || r < '0' || r > '9') {
-			bare = false
-		}
-	}
-	if bare {
-		return key
-	}
-	return "[" + luaString(key) + "]"
-}
-
 // maxExactInteger is the first integer that stands for more than one number in Lua.
 const maxExactInteger = 1 << 53
 
@@ -464,7 +421,7 @@ const maxExactInteger = 1 << 53
 func luaValue(value any, indent string) (string, error) {
 	switch v := value.(type) {
 	case string:
-		return luaString(v), nil
+		return lua.Quote(v), nil
 	case bool:
 		return strconv.FormatBool(v), nil
 	case float64:
@@ -498,7 +455,7 @@ func luaValue(value any, indent string) (string, error) {
 			if err != nil {
 				return "", fmt.Errorf("%s: %w", key, err)
 			}
-			parts = append(parts, luaKey(key)+" = "+text)
+			parts = append(parts, lua.Key(key)+" = "+text)
 		}
 		return luaTable(parts, indent), nil
 	case nil:

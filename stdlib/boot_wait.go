@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"drrun/engine"
@@ -41,8 +43,9 @@ func (v *vmRef) waitBoot(task *engine.Task, ctx context.Context) (ok bool, why s
 	before := task.Local(observing{})
 	task.SetLocal(observing{}, true)
 	defer task.SetLocal(observing{}, before)
+	w := &bootWait{vm: v, task: task, since: map[*Condition]time.Time{}, addresses: map[string]knownAddress{}}
 	for {
-		found, err := v.evaluate(task, ctx, condition, *status.UpAt, deadline)
+		found, err := w.evaluate(ctx, condition, *status.UpAt, deadline)
 		if err != nil {
 			return false, "", err
 		}
@@ -51,15 +54,66 @@ func (v *vmRef) waitBoot(task *engine.Task, ctx context.Context) (ok bool, why s
 			s.Run.Note("boot_condition", v.subject(), map[string]any{"condition": condition.String(), "ok": found.holds, "why": found.why})
 			return found.holds, found.why, nil
 		}
+		w.tell(found.why)
 		if _, err := s.Env.Clock.Wait(ctx, min(s.Tick, deadline.Sub(now)), nil); err != nil {
 			return false, "", err
 		}
 	}
 }
 
-// evaluate looks once. What waits by itself (a delay, the guest agent) waits here, until the deadline at most.
-func (v *vmRef) evaluate(task *engine.Task, ctx context.Context, condition *Condition, upAt, deadline time.Time) (look, error) {
-	clock := v.site.session.Env.Clock
+// bootWait is one wait for the boot condition of a VM.
+type bootWait struct {
+	vm        *vmRef
+	task      *engine.Task
+	since     map[*Condition]time.Time // since when each condition that has to be stable holds
+	addresses map[string]knownAddress  // of the guest, by NIC; "" is the first that has one
+	told      string                   // what it was last said to wait for
+	toldAt    time.Time
+}
+
+// WaitNote is the kind of the notes about what a VM that is up does not meet yet of its boot condition.
+const WaitNote = "boot_wait"
+
+// tellEvery is the time between two such notes of one VM, at least: what a guest answers while it boots can differ with every look.
+const tellEvery = 30 * time.Second
+
+// tell notes what is not met yet, when that changes.
+func (w *bootWait) tell(why string) {
+	s := w.vm.site.session
+	now := s.Env.Clock.Now()
+	if why == w.told || w.told != "" && now.Sub(w.toldAt) < tellEvery {
+		return
+	}
+	w.told, w.toldAt = why, now
+	s.Run.Note(WaitNote, w.vm.subject(), map[string]any{"text": why})
+}
+
+// evaluate looks once, and counts how long what must be stable has held.
+func (w *bootWait) evaluate(ctx context.Context, condition *Condition, upAt, deadline time.Time) (look, error) {
+	found, err := w.lookAt(ctx, condition, upAt, deadline)
+	if err != nil || condition.Stable == 0 {
+		return found, err
+	}
+	if !found.holds {
+		delete(w.since, condition)
+		return found, nil
+	}
+	now := w.vm.site.session.Env.Clock.Now()
+	since, known := w.since[condition]
+	if !known {
+		since = now
+		w.since[condition] = now
+	}
+	if now.Sub(since) < condition.Stable {
+		return look{why: fmt.Sprintf("%s; it has to hold for %s", found.why, condition.Stable)}, nil
+	}
+	found.why += fmt.Sprintf("; it held for %s", condition.Stable)
+	return found, nil
+}
+
+// lookAt looks once. What waits by itself (a delay, the guest agent) waits here, until the deadline at most.
+func (w *bootWait) lookAt(ctx context.Context, condition *Condition, upAt, deadline time.Time) (look, error) {
+	clock := w.vm.site.session.Env.Clock
 	switch condition.Kind {
 	case ConditionWait:
 		end := upAt.Add(condition.Delay)
@@ -70,10 +124,18 @@ func (v *vmRef) evaluate(task *engine.Task, ctx context.Context, condition *Cond
 		}
 		return look{holds: !clock.Now().Before(end), why: fmt.Sprintf("%s after up", condition.Delay)}, nil
 	case ConditionGuestAgent:
-		return v.guestAgentReports(ctx, deadline)
+		return w.guestAgentReports(ctx, deadline)
 	case ConditionLua:
-		return v.callCondition(task, ctx, condition, deadline)
+		return w.vm.callCondition(w.task, ctx, condition, deadline)
+	case ConditionAll, ConditionAny:
+		return w.lookAtParts(ctx, condition, upAt, deadline)
 	}
+	return w.probe(ctx, condition, deadline)
+}
+
+// lookAtParts looks at a condition that is made of others.
+func (w *bootWait) lookAtParts(ctx context.Context, condition *Condition, upAt, deadline time.Time) (look, error) {
+	clock := w.vm.site.session.Env.Clock
 	// Parts are looked at one after the other, each within its own time-out. Of alternatives each is only glanced at, so that
 	// none holds up the others.
 	all := condition.Kind == ConditionAll
@@ -87,7 +149,7 @@ func (v *vmRef) evaluate(task *engine.Task, ctx context.Context, condition *Cond
 		if !all {
 			limit = clock.Now()
 		}
-		found, err := v.evaluate(task, ctx, part, upAt, limit)
+		found, err := w.evaluate(ctx, part, upAt, limit)
 		if err != nil {
 			return look{}, err
 		}
@@ -134,27 +196,135 @@ func (v *vmRef) callCondition(task *engine.Task, ctx context.Context, condition 
 	return look{over: true, why: fmt.Sprintf("%s returned something that is neither true nor false", condition.String())}, nil
 }
 
-func (v *vmRef) guestAgentReports(ctx context.Context, deadline time.Time) (look, error) {
-	rest := deadline.Sub(v.site.session.Env.Clock.Now())
-	glance := rest <= 0 // also where no time is left the engine is asked, once
-	if glance {
-		rest = shortestLook
+func (w *bootWait) guestAgentReports(ctx context.Context, deadline time.Time) (look, error) {
+	vm, reports, err := w.guestAgent(ctx, deadline, func() {})
+	switch {
+	case err != nil:
+		return look{}, err
+	case !reports:
+		return look{why: agentSilent}, nil
 	}
-	vm, err := v.site.Engine.WaitVM(ctx, v.fact.ID, rest, func(vm ovirt.VM) (bool, error) {
+	return look{holds: true, why: "the guest agent reports " + cmp.Or(vm.FQDN, vm.GuestOS)}, nil
+}
+
+// agentSilent says that there is nothing yet from inside of the guest.
+const agentSilent = "the guest agent does not report"
+
+// guestAgent waits until the guest agent reports, until the deadline at most. silent is called with each look that finds it silent.
+func (w *bootWait) guestAgent(ctx context.Context, deadline time.Time, silent func()) (vm ovirt.VM, reports bool, err error) {
+	v := w.vm
+	rest, glance := w.rest(deadline)
+	vm, err = v.site.Engine.WaitVM(ctx, v.fact.ID, rest, func(vm ovirt.VM) (bool, error) {
 		if vm.Status == "down" {
 			return false, &WentDownError{VM: v.fact.Name, Site: v.site.Name}
 		}
-		return glance || vm.FQDN != "" || vm.GuestOS != "", nil
+		reports = vm.FQDN != "" || vm.GuestOS != ""
+		if !reports {
+			silent()
+		}
+		return glance || reports, nil
 	})
-	var fault *ovirt.Error
-	if errors.As(err, &fault) && fault.Code == ovirt.CodeTimeout && ctx.Err() == nil {
-		return look{why: "the guest agent does not report"}, nil
+	if timedOut(ctx, err) {
+		return vm, false, nil
 	}
-	if err != nil {
+	return vm, reports, err
+}
+
+// rest is the time that is left for a wait. Also where none is the engine is asked, once.
+func (w *bootWait) rest(deadline time.Time) (rest time.Duration, glance bool) {
+	if rest = deadline.Sub(w.vm.site.session.Env.Clock.Now()); rest <= 0 {
+		return shortestLook, true
+	}
+	return rest, false
+}
+
+// timedOut reports whether a wait ended because its time was over, and not because the run is.
+func timedOut(ctx context.Context, err error) bool {
+	var fault *ovirt.Error
+	return errors.As(err, &fault) && fault.Code == ovirt.CodeTimeout && ctx.Err() == nil
+}
+
+// knownAddress is an address of a guest, as it was when it was read.
+type knownAddress struct {
+	address string
+	at      time.Time
+}
+
+// addressAge is how long an address of a guest is taken for granted: a guest can get another one while it boots.
+const addressAge = time.Minute
+
+// address finds the address of the guest, until the deadline at most. why says what it lacks, "" with an address.
+func (w *bootWait) address(ctx context.Context, nic string, deadline time.Time) (address, why string, err error) {
+	clock := w.vm.site.session.Env.Clock
+	if known, ok := w.addresses[nic]; ok && clock.Now().Sub(known.at) < addressAge {
+		return known.address, "", nil
+	}
+	rest, glance := w.rest(deadline)
+	err = w.vm.site.Engine.WaitNICs(ctx, w.vm.fact.ID, rest, func(nics []ovirt.NIC) (bool, error) {
+		address = ownAddress(nics, nic)
+		why = noAddress(nics, nic)
+		if address == "" {
+			w.tell(why)
+		}
+		return glance || address != "", nil
+	})
+	if timedOut(ctx, err) {
+		return "", cmp.Or(why, "no address yet: the engine does not answer"), nil
+	}
+	if err != nil || address == "" {
+		return "", why, err
+	}
+	w.addresses[nic] = knownAddress{address, clock.Now()}
+	return address, "", nil
+}
+
+// noAddress says why a guest has none.
+func noAddress(nics []ovirt.NIC, only string) string {
+	var names []string
+	for _, nic := range nics {
+		names = append(names, nic.Name)
+	}
+	slices.Sort(names)
+	switch {
+	case len(nics) == 0:
+		return "no address: the VM has no NIC"
+	case only != "" && !slices.Contains(names, only):
+		return fmt.Sprintf("no address: the VM has no NIC %q, it has %s", only, strings.Join(names, ", "))
+	case only != "":
+		return "no address yet: the guest agent reports none of " + only
+	}
+	return "no address yet: the guest agent reports none of " + strings.Join(names, ", ")
+}
+
+// probe looks at the guest from outside, once it is known what the look needs.
+func (w *bootWait) probe(ctx context.Context, condition *Condition, deadline time.Time) (look, error) {
+	v, p := w.vm, condition.probe
+	s := v.site.session
+	guest := map[string]string{"name": v.fact.Name, "id": v.fact.ID, "site": v.site.Name}
+	if slices.Contains(p.needs, "ip") || slices.Contains(p.needs, "fqdn") {
+		missing := "no address yet: " + agentSilent
+		vm, reports, err := w.guestAgent(ctx, deadline, func() { w.tell(missing) })
+		if err != nil || !reports {
+			return look{why: missing}, err
+		}
+		if guest["fqdn"] = vm.FQDN; vm.FQDN == "" && slices.Contains(p.needs, "fqdn") {
+			return look{why: "no name yet: the guest agent reports none"}, nil
+		}
+	}
+	if slices.Contains(p.needs, "ip") {
+		address, why, err := w.address(ctx, p.nic, deadline)
+		if err != nil || address == "" {
+			return look{why: why}, err
+		}
+		guest["ip"] = address
+	}
+	if err := s.probes.enter(ctx, s.Env.Clock); err != nil {
 		return look{}, err
 	}
-	if vm.FQDN == "" && vm.GuestOS == "" {
-		return look{why: "the guest agent does not report"}, nil
+	defer s.probes.leave()
+	found, err := p.look(ctx, w.task, guest)
+	if err != nil && ctx.Err() == nil {
+		return look{over: true, why: fmt.Sprintf("%s failed: %v", condition, err)}, nil
 	}
-	return look{holds: true, why: "the guest agent reports " + cmp.Or(vm.FQDN, vm.GuestOS)}, nil
+	return found, err
 }

@@ -22,7 +22,7 @@ func csvModule() lua.Module {
 		Doc:  "Tables as texts (RFC 4180), as spreadsheets write them. Every field is a text.",
 		Funcs: []lua.Func{
 			{
-				Name: "decode", Effect: lua.Pure, Returns: "table[]",
+				Name: "decode", Effect: lua.Pure, Returns: "table<any, string>[]",
 				Doc: "Reads rows. With a header each row is a table by column name, without one a list. Empty lines and a byte order mark are passed over. " +
 					"Raises bad-csv, with line and column, where a row has another number of fields than the first.",
 				Params: []lua.Param{{Name: "text", Type: lua.String, Positional: true, Doc: "The text."}, header, separator},

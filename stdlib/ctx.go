@@ -53,13 +53,13 @@ func contextClass() *lua.Class {
 		Name: "ctx",
 		Doc:  "The run that a workflow, a hook or a boot condition is part of.",
 		Fields: []lua.Field{
-			field("action", "The action: \"failover\", \"failback\", \"clean\" or \"rollback\".", "string", func(c *runContext) any { return c.session.Facts.Action }),
+			field("action", "The action: \"failover\", \"failback\", \"clean\", \"rollback\", or the name of one of the plan's own.", "string", func(c *runContext) any { return c.session.Facts.Action }),
 			field("plan", "The plan, as dr.plan returned it.", "plan", func(c *runContext) any { return c.session.Plan }),
-			field("source", "The site that is left.", "site", func(c *runContext) any { return c.session.Source.object() }),
-			field("target", "The site that takes over.", "site", func(c *runContext) any { return c.session.Target.object() }),
-			field("params", "The plan's params, with --params and --param over them.", "table", func(c *runContext) any { return c.session.Params }),
-			field("facts", "What the run decides by, fixed before its first change: storage_domains, templates, vms, run_set.", "table", func(c *runContext) any { return Decoded(c.session.factsShown()) }),
-			field("run", "The run: id, attempt, resumed.", "table", func(c *runContext) any {
+			field("source", "The site that is left. In an action of the plan's own the other one.", "site", func(c *runContext) any { return c.session.Source.object() }),
+			field("target", "The site that takes over. In an action of the plan's own the one that has the VMs.", "site", func(c *runContext) any { return c.session.Target.object() }),
+			field("params", "The plan's params, with --params and --param over them.", "table<string, any>", func(c *runContext) any { return c.session.Params }),
+			field("facts", "What the run decides by, fixed before its first change: storage_domains, templates, vms, run_set.", "facts", func(c *runContext) any { return Decoded(c.session.factsShown()) }),
+			field("run", "The run: id, attempt, resumed.", "run", func(c *runContext) any {
 				run := c.session.Run
 				return map[string]any{"id": run.ID(), "attempt": float64(run.Attempt()), "resumed": run.Resumed()}
 			}),
@@ -93,13 +93,13 @@ func notInConditions(methods []lua.Func) []lua.Func {
 
 func contextMethods() []lua.Func {
 	text := lua.Param{Name: "text", Type: lua.String, Positional: true, Doc: "What to say."}
-	subject := lua.Param{Name: "subject", Type: lua.Any, Positional: true, Doc: "A VM, a storage domain, or a table with kind, id and name."}
+	subject := lua.Param{Name: "subject", Type: lua.Called(lua.Any, "vm|storage_domain|template|host|subject"), Positional: true, Doc: "A VM, a storage domain, or a table with kind, id and name."}
 	return notInConditions([]lua.Func{
 		lua.ParallelFunc(),
 		lua.SpawnFunc(),
 		{
 			Name: "site", Doc: "Returns a site by name.", Effect: lua.Pure, Returns: "site",
-			Params: []lua.Param{{Name: "name", Type: lua.String, Positional: true, Doc: "\"primary\" or \"secondary\"."}},
+			Params: []lua.Param{{Name: "name", Type: lua.Called(lua.String, siteNames), Positional: true, Doc: "\"primary\" or \"secondary\"."}},
 			Run: func(c *lua.Call) (any, error) {
 				site, err := session(c).site(c.String("name"))
 				if err != nil {
@@ -111,14 +111,14 @@ func contextMethods() []lua.Func {
 		{
 			Name: "log", Doc: "Writes a line to the run's journal and output.", Effect: lua.Pure, Params: []lua.Param{text},
 			Run: func(c *lua.Call) (any, error) {
-				session(c).Run.Note("log", engine.Subject{}, map[string]any{"text": c.String("text")})
+				session(c).Say(c.String("text"))
 				return nil, nil
 			},
 		},
 		{
 			Name: "warn", Doc: "Writes a warning to the run's journal, output and report.", Effect: lua.Pure, Params: []lua.Param{text},
 			Run: func(c *lua.Call) (any, error) {
-				session(c).Warn(engine.Subject{}, c.String("text"))
+				session(c).warnFor(engine.Subject{}, c.String("text"))
 				return nil, nil
 			},
 		},
@@ -134,7 +134,7 @@ func contextMethods() []lua.Func {
 		},
 		{
 			Name: "fail", Doc: "Stops the run with a message. What was done stays done; drrun resume goes on from there.", Effect: lua.Pure,
-			Params: []lua.Param{text, {Name: "vm", Type: lua.Any, Positional: true, Optional: true, Doc: "The VM that it is about: a person at the terminal can leave it out and let the run go on."}},
+			Params: []lua.Param{text, {Name: "vm", Type: lua.Called(lua.Any, "vm|fact_vm|subject"), Positional: true, Optional: true, Doc: "The VM that it is about: a person at the terminal can leave it out and let the run go on."}},
 			Run: func(c *lua.Call) (any, error) {
 				failed := c.Errorf("failed-by-plan", "", "%s", c.String("text"))
 				if c.Has("vm") {
@@ -149,13 +149,20 @@ func contextMethods() []lua.Func {
 		},
 		{
 			Name: "stage", Effect: lua.Observes,
-			Doc:    "Names the stage that the run is in, for progress and report. Raises lock-lost, and stops the run, when a storage domain's lock in an engine is not the run's any more (invariant I4).",
-			Params: []lua.Param{{Name: "name", Type: lua.String, Positional: true, Doc: "The stage."}},
+			Doc: "Names the stage that the run is in, for progress and report. Raises lock-lost, and stops the run, when a storage domain's lock in an engine is not the run's any more (invariant I4).",
+			Params: []lua.Param{
+				{Name: "name", Type: lua.String, Positional: true, Doc: "The stage."},
+				{Name: "options", Type: lua.Table(stageOptions()...), Positional: true, Optional: true, Doc: "What a stage of dr.steps was called with: it is looked at here, before the stage begins."},
+			},
 			Run: func(c *lua.Call) (any, error) {
+				if err := checkStageOptions(c); err != nil {
+					return nil, err
+				}
 				return nil, enterStage(c, c.String("name"))
 			},
 		},
 		stepFunc(),
+		waitForFunc(),
 		promptFunc(),
 		{
 			Name: "confirm", Doc: "Asks a yes-or-no question. The answer is recorded and not asked again by a resumed run.", Effect: lua.Durable, Returns: "boolean",
@@ -164,6 +171,9 @@ func contextMethods() []lua.Func {
 				{Name: "text", Type: lua.String, Positional: true, Doc: "The question."},
 			},
 			Run: func(c *lua.Call) (any, error) {
+				if err := reservedQuestion(c, c.String("name")); err != nil {
+					return nil, err
+				}
 				answer, err := session(c).ask(c, engine.Question{Name: c.String("name"), Text: c.String("text"), Choices: []string{"yes", "no"}})
 				return answer == "yes", err
 			},
@@ -182,7 +192,7 @@ func contextMethods() []lua.Func {
 			},
 		},
 		{
-			Name: "evidence", Effect: lua.Durable, Returns: "table",
+			Name: "evidence", Effect: lua.Durable, Returns: "verdict",
 			Doc: "Requires evidence that the source cannot run the plan's VMs, collected now (invariant I1): the source's engine shows the plan's storage domains released, " +
 				"or it is silent and a named person has confirmed that it is down. Raises no-evidence otherwise.",
 			Run: func(c *lua.Call) (any, error) {
@@ -247,8 +257,13 @@ func contextMethods() []lua.Func {
 		},
 		{
 			Name: "has_hook", Doc: "Whether the plan or a library put a function on a hook point.", Effect: lua.Pure, Returns: "boolean",
-			Params: []lua.Param{{Name: "point", Type: lua.Enum(HookPointNames()...), Positional: true, Doc: "The hook point."}},
-			Run:    func(c *lua.Call) (any, error) { return len(session(c).Hooks[c.String("point")]) > 0, nil },
+			Params: []lua.Param{
+				{Name: "point", Type: lua.Enum(HookPointNames()...), Positional: true, Doc: "The hook point."},
+				{Name: "group", Type: lua.String, Positional: true, Optional: true, Doc: "Name of a consistency group: whether one of the functions is for it."},
+			},
+			Run: func(c *lua.Call) (any, error) {
+				return len(session(c).handlersFor(c.String("point"), c.String("group"))) > 0, nil
+			},
 		},
 		{
 			Name: "await_leases", Effect: lua.Observes,
@@ -269,12 +284,12 @@ func contextMethods() []lua.Func {
 			},
 		},
 		{
-			Name: "judge_copy", Effect: lua.Pure, Returns: "string",
+			Name: "judge_copy", Effect: lua.Pure, Returns: "\"holds\"|\"lossy\"|\"unknown\"",
 			Doc: "Judges what was answered to the promotion of a consistency group, also by an earlier attempt: in a planned move it must hold the last write of the source (invariant I6), " +
 				"else it raises stale-copy. Returns \"holds\", or \"lossy\" where --accept-loss lets an older copy pass; \"unknown\" in an unplanned failover.",
 			Params: []lua.Param{
 				{Name: "group", Type: lua.String, Positional: true, Doc: "Name of the group."},
-				{Name: "answer", Type: lua.Any, Positional: true, Doc: "The answer: { writable = true, as_of = TIME }."},
+				{Name: "answer", Type: lua.Called(lua.Any, "promotion|prompt_answer"), Positional: true, Doc: "The answer: { writable = true, as_of = TIME }."},
 			},
 			Run: func(c *lua.Call) (any, error) {
 				s := session(c)
@@ -359,10 +374,13 @@ func markFunc(subject lua.Param) lua.Func {
 	}
 }
 
+// stepFunction is the type of what ctx:step runs.
+var stepFunction = lua.FunctionOf("fun(ctx: ctx): T?")
+
 // stepFunc declares ctx:step, the durable step of a plan.
 func stepFunc() lua.Func {
 	return lua.Func{
-		Name: "step", Effect: lua.Durable, Returns: "any",
+		Name: "step", Effect: lua.Durable, Generic: []string{"T"}, Returns: "T",
 		Doc: "Runs a function once for the whole run: a resumed run gets its recorded result instead. The result is JSON-like data of at most 64 KiB; " +
 			"the function must not start engine operations, parallel or spawn, nor assign outer locals.",
 		Params: []lua.Param{
@@ -370,8 +388,8 @@ func stepFunc() lua.Func {
 			{Name: "options", Type: lua.OneOf(lua.Table(
 				lua.Param{Name: "was", Type: lua.String, Optional: true, Doc: "The name that this step had in an older text of the plan."},
 				lua.Param{Name: "on_cut", Type: lua.Enum("retry", "ask"), Optional: true, Doc: "What to do when a kill cut it: run it again, or ask. Default: \"retry\"."},
-			), lua.FunctionType), Positional: true, Doc: "Options, or the function."},
-			{Name: "fn", Type: lua.FunctionType, Positional: true, Optional: true, Doc: "The function; its result is the step's."},
+			), stepFunction), Positional: true, Doc: "Options, or the function."},
+			{Name: "fn", Type: stepFunction, Positional: true, Optional: true, Doc: "The function; its result is the step's."},
 		},
 		Run: func(c *lua.Call) (any, error) {
 			s := session(c)
@@ -416,7 +434,7 @@ func stepFunc() lua.Func {
 // promptFunc declares ctx:prompt.
 func promptFunc() lua.Func {
 	return lua.Func{
-		Name: "prompt", Effect: lua.Durable, Returns: "table",
+		Name: "prompt", Effect: lua.Durable, Returns: "prompt_answer",
 		Doc: "Asks the operator. The answer is recorded and not asked again by a resumed run; without a terminal it must come from --answer NAME=VALUE, or from drrun answer where the run has --wait-for-answers. " +
 			"Returns the parts of the answer: \"writable,as_of=unknown\" becomes { writable = true, as_of = \"unknown\" }.",
 		Params: []lua.Param{
@@ -443,6 +461,9 @@ func promptFunc() lua.Func {
 				question.Default = c.String("default")
 			}
 			if err := promptFault(c, question); err != nil {
+				return nil, err
+			}
+			if err := reservedQuestion(c, question.Name); err != nil {
 				return nil, err
 			}
 			answer, err := session(c).askUnless(c, question, c.String("refuses"))

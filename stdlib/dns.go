@@ -21,8 +21,9 @@ var dnsTypes = []string{"A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "
 // dnsModule declares the module dns.
 func dnsModule(o *outside) lua.Module {
 	return lua.Module{
-		Name: "dns",
-		Doc:  "Names: looking them up, and moving them to the other site by dynamic update (RFC 2136).",
+		Name:    "dns",
+		Records: []lua.Record{lua.NewRecord("dns_update", "What was changed.", "server string | The name server.", "zone string | The zone.", "changes number | How many records were named.")},
+		Doc:     "Names: looking them up, and moving them to the other site by dynamic update (RFC 2136).",
 		Funcs: []lua.Func{
 			{
 				Name: "lookup", Effect: lua.Observes, Returns: "string[]",
@@ -213,7 +214,7 @@ func recordParam(name, doc string) lua.Param {
 // dnsUpdateFunc declares dns.update.
 func dnsUpdateFunc(o *outside) lua.Func {
 	return lua.Func{
-		Name: "update", Effect: lua.Durable, Returns: "table",
+		Name: "update", Effect: lua.Durable, Returns: "dns_update",
 		Doc: "Changes records of a zone at its primary name server, all of them or none (RFC 2136): first what delete names, then what set names replaces all records of its name and type, " +
 			"then what add names. Safe to be done twice. Returns { server =, zone =, changes = }. Raises dns-failed with what the server answered.",
 		Params: []lua.Param{

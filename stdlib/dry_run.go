@@ -136,6 +136,20 @@ func (d *DryRun) applyVM(v *vmRef, vm *ovirt.VM) {
 	}
 }
 
+// showAsPlanned shows VMs as the calls so far of a dry run would have left them, in an action of the plan's own: it stays on one site, and so
+// what it reads is what it has changed.
+func (site *Site) showAsPlanned(vms []ovirt.VM) {
+	s := site.session
+	if s.Dry == nil || !s.Facts.Own {
+		return
+	}
+	for i := range vms {
+		if fact, known := s.Facts.VM(vms[i].ID); known {
+			s.Dry.applyVM(&vmRef{site: site, fact: fact}, &vms[i])
+		}
+	}
+}
+
 func (d *DryRun) hasGone(site *Site, id string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

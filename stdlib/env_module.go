@@ -16,7 +16,7 @@ func envModule(o *outside) lua.Module {
 		Name: "env",
 		Doc:  "Variables of the environment that drrun was started in.",
 		Funcs: []lua.Func{{
-			Name: "get", Effect: lua.Observes, Returns: "string",
+			Name: "get", Effect: lua.Observes, Returns: "string?",
 			Doc: "Returns a variable, else the default, else nil. An empty variable counts as one that is not set. What must stay the same in a resumed run belongs into the plan's params.",
 			Params: []lua.Param{
 				{Name: "name", Type: lua.String, Positional: true, Doc: "Name of the variable."},

@@ -227,7 +227,7 @@ func (g *Gate) conclude(began time.Time, answers bool, held []string, words stri
 		}
 		if len(held) == 0 {
 			verdict.Holds, verdict.Ground = true, GroundReleased
-			verdict.Why = "its engine answers and shows every storage domain of the plan detached or in maintenance"
+			verdict.Why = words
 			return verdict
 		}
 		verdict.Why = words
@@ -328,7 +328,7 @@ func LookAt(ctx context.Context, source *ovirt.Site, domains []FactDomain, left 
 		}
 	}
 	if len(held) == 0 {
-		return true, nil, "all released"
+		return true, nil, "its engine answers and shows every storage domain of the plan detached or in maintenance"
 	}
 	return true, held, "its engine answers and does not show every storage domain of the plan released: " + strings.Join(details, ", ")
 }

@@ -22,13 +22,18 @@ var (
 	okParam     = lua.Param{Name: "ok", Type: lua.List(lua.Integer), Optional: true, Doc: "Exit codes that are no error. Default: { 0 }."}
 )
 
+// commandResult is what exec.run and ssh.run return.
+var commandResult = lua.NewRecord("command_result", "How a command ended.", "code integer | Exit code.", "stdout string | The end of what it wrote.",
+	"stderr string | The end of what it wrote as errors.", "seconds number | How long it took.", "truncated boolean | Something of the outputs is left out.")
+
 // execModule declares the module exec.
 func execModule(o *outside) lua.Module {
 	return lua.Module{
-		Name: "exec",
-		Doc:  "Programs on the machine that drrun runs on.",
+		Name:    "exec",
+		Doc:     "Programs on the machine that drrun runs on.",
+		Records: []lua.Record{commandResult},
 		Funcs: []lua.Func{{
-			Name: "run", Effect: lua.Durable, Returns: "table",
+			Name: "run", Effect: lua.Durable, Returns: "command_result",
 			Doc: "Runs a program and waits for it. Returns { code =, stdout =, stderr =, seconds =, truncated = }. Raises exec-failed when it cannot be started, ends with a code that is not in ok, or does not end in time: " +
 				"then its whole process group is killed, as with the second Ctrl-C. No shell reads the arguments unless shell is given. What it runs as is what drrun runs as. " +
 				"A change, unless observe is true.",

@@ -20,6 +20,8 @@ type Facts struct {
 	Source  string `json:"source"` // site name: primary or secondary
 	Target  string `json:"target"`
 	Planned bool   `json:"planned,omitempty"` // the source takes part: its VMs are shut down and its storage is released
+	// Own is set for an action of the plan's own: nothing moves, and the target is the site that has the VMs.
+	Own bool `json:"own,omitempty"`
 	// Quarantine lets what cannot be released stay at the source of a planned move, instead of stopping it.
 	Quarantine bool         `json:"quarantine,omitempty"`
 	Taken      time.Time    `json:"taken"`
@@ -175,6 +177,21 @@ func (f *Facts) Domain(idOrName string) (*FactDomain, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Unreached is the state of what a run has not reached: an action of the plan's own may have nothing to do with it.
+func (f *Facts) Unreached() string {
+	if f.Own {
+		return StateUntouched
+	}
+	return StatePending
+}
+
+// LivesAtTarget tells of a storage domain whether it was at the target when an action of the plan's own began, and no run known here has
+// taken it away from there since: that the other engine does not know it is how things are then, and no riddle.
+func (f *Facts) LivesAtTarget(domainID string) bool {
+	domain, known := f.Domain(domainID)
+	return known && f.Own && domain.Target.DataCenterID != "" && (domain.CameBy != "" || domain.Unrecorded)
 }
 
 // Template reports whether a template with that id is part of the run.

@@ -19,7 +19,8 @@ const maxFile = 16 << 20
 func fsModule(o *outside) lua.Module {
 	file := lua.Param{Name: "path", Type: lua.String, Positional: true, Doc: "Path below the plan's folder, with / between the parts."}
 	return lua.Module{
-		Name: "fs",
+		Name:    "fs",
+		Records: []lua.Record{lua.NewRecord("fs_entry", "A file or folder.", "name string | Name.", "dir boolean | It is a folder.", "size number | Size in bytes.")},
 		Doc: "Files below the plan's folder, as they are now; nothing is ever written. What leads out of the folder, also by a symbolic link, is refused with outside-the-folder. " +
 			"The files are not part of the run's snapshot: what must not change between two attempts belongs into a Lua file that the plan requires.",
 		Funcs: []lua.Func{
@@ -70,7 +71,7 @@ func fsModule(o *outside) lua.Module {
 				},
 			},
 			{
-				Name: "list", Effect: lua.Observes, Returns: "table[]",
+				Name: "list", Effect: lua.Observes, Returns: "fs_entry[]",
 				Params: []lua.Param{{Name: "path", Type: lua.String, Positional: true, Default: ".", Doc: "Path of a folder below the plan's folder; \".\" is that folder."}},
 				Doc:    "What a folder holds, sorted by name: name, dir (true for a folder), size in bytes. Hidden files are left out.",
 				Run: func(c *lua.Call) (any, error) {

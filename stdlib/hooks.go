@@ -22,34 +22,37 @@ type HookPoint struct {
 	Name  string
 	Doc   string
 	OnCut string // what to do with a handler that was cut between start and end: "ask" or "retry"
+	// Subject and Returns are types, for people and editors: of the handler's second argument, and of what it may return ("" is nothing).
+	Subject, Returns string
 }
 
 const ownWorkflow = " No built-in workflow does that in this version; a workflow of your own calls it with ctx:hook."
 
 // HookPoints lists every hook point in the order in which a run can reach them.
 var HookPoints = []HookPoint{
-	{"before_run", "Before the first stage of an action; the subject is the run.", "retry"},
-	{"confirm_source_down", "When the source does not answer; an observation for the report, it cannot waive the evidence rules.", "retry"},
-	{"before_fence", "Before a host is fenced." + ownWorkflow, "ask"},
-	{"after_fence", "After a host was fenced." + ownWorkflow, "ask"},
-	{"promote_storage", "Makes the target's copy of a consistency group writable; returns { writable = true, as_of = TIME }.", "ask"},
-	{"demote_storage", "Makes the source's copy of a consistency group read-only.", "ask"},
-	{"reverse_replication", "Starts replication of a consistency group in the other direction; returns { ready = true } when it runs.", "ask"},
-	{"snapshot_replica", "Tests: makes a writable clone of a consistency group." + ownWorkflow, "ask"},
-	{"discard_snapshot", "Tests: removes that clone." + ownWorkflow, "ask"},
-	{"before_import", "Before a storage domain is imported on the target.", "retry"},
-	{"after_import", "After a storage domain is active on the target.", "retry"},
-	{"before_register", "Before a VM is registered on the target.", "retry"},
-	{"after_register", "After a VM is registered on the target.", "retry"},
-	{"before_rank", "Before the first VM of a rank starts.", "retry"},
-	{"after_rank", "After every VM of a rank met its boot condition or failed.", "retry"},
-	{"before_start", "Before a VM starts.", "retry"},
-	{"after_start", "After a VM met its boot condition.", "retry"},
-	{"verify_vm", "After after_start; returning false makes the VM unverified.", "retry"},
-	{"before_stop", "Before a VM is shut down at the source.", "retry"},
-	{"after_stop", "After a VM was seen down at the source.", "retry"},
-	{"after_run", "After the last stage; the second argument is the result.", "retry"},
-	{"on_error", "When an action stops; the second argument is the error.", "retry"},
+	{"before_run", "Before the first stage of an action; the subject is the run.", "retry", "run_subject", ""},
+	{"confirm_source_down", "Before the evidence about the source is collected; an observation for the report, it cannot waive the evidence rules.", "retry", "subject", ""},
+	{"before_fence", "Before a host is fenced." + ownWorkflow, "ask", "any", ""},
+	{"after_fence", "After a host was fenced." + ownWorkflow, "ask", "any", ""},
+	{"ensure_replication", "Planned, before the first shutdown and after what was left at the target has gone: sees that the array replicates a consistency group from source to target, starts it where it does not, and raises an error where it cannot.", "ask", "consistency_group", ""},
+	{"promote_storage", "Makes the target's copy of a consistency group writable; returns { writable = true, as_of = TIME }.", "ask", "consistency_group", "promotion|prompt_answer|nil"},
+	{"demote_storage", "Makes the source's copy of a consistency group read-only, just before the promotion. In an unplanned failover too, where its error is a warning: the source's array may be lost.", "ask", "consistency_group", ""},
+	{"reverse_replication", "Starts replication of a consistency group in the other direction; returns { ready = true } when it runs.", "ask", "consistency_group", "replication|prompt_answer|boolean|nil"},
+	{"snapshot_replica", "Tests: makes a writable clone of a consistency group." + ownWorkflow, "ask", "consistency_group", "any"},
+	{"discard_snapshot", "Tests: removes that clone." + ownWorkflow, "ask", "consistency_group", "any"},
+	{"before_import", "Before a storage domain is imported on the target.", "retry", "storage_domain", ""},
+	{"after_import", "After a storage domain is active on the target.", "retry", "storage_domain", ""},
+	{"before_register", "Before a VM is registered on the target.", "retry", "vm", ""},
+	{"after_register", "After a VM is registered on the target.", "retry", "vm", ""},
+	{"before_rank", "Before the first VM of a rank starts.", "retry", "rank", ""},
+	{"after_rank", "After every VM of a rank met its boot condition or failed.", "retry", "rank", ""},
+	{"before_start", "Before a VM starts.", "retry", "vm", ""},
+	{"after_start", "After a VM met its boot condition.", "retry", "vm", ""},
+	{"verify_vm", "After after_start; returning false makes the VM unverified.", "retry", "vm", "boolean?"},
+	{"before_stop", "Before a VM is shut down at the source.", "retry", "vm", ""},
+	{"after_stop", "After a VM was seen down at the source.", "retry", "vm", ""},
+	{"after_run", "After the last stage; the second argument is the result.", "retry", "run_result", ""},
+	{"on_error", "When an action stops; the second argument is the error.", "retry", "run_error", ""},
 }
 
 // HookPointNames returns the names of HookPoints.
@@ -70,7 +73,7 @@ var errNotVerified = errors.New("it returned false")
 // An error of a handler whose on_error is "continue" is passed over and remembered as skipped, unless it says that the run must stop.
 func (s *Session) RunHook(task *engine.Task, point string, subject engine.Subject, argument any) (any, error) {
 	var last any
-	for _, handler := range s.Hooks[point] {
+	for _, handler := range s.handlersFor(point, s.Facts.GroupOf(subject)) {
 		if s.Dry != nil {
 			s.Dry.assume("the hook %s (%s) for %s is not called", point, handler.Name, subjectWords(subject))
 			continue
@@ -139,7 +142,7 @@ func (s *Session) runHandler(task *engine.Task, handler Handler, subject engine.
 		Key: engine.HookKey(handler.Point, handler.Name, subject), Args: args, OnCut: onCut, Subject: subject, Timeout: timeout,
 		Title: "hook " + handler.Point + " (" + handler.Name + ")",
 	}, func(ctx context.Context, retried bool) (any, error) {
-		result, err := handler.Func.CallContext(insideOf(ctx, enclosing{retried: retried}), task, s.contextFor(retried), argument, handler.Options)
+		result, err := handler.Func.CallContext(insideOf(ctx, enclosing{point: handler.Point, retried: retried}), task, s.contextFor(retried), argument, handler.Options)
 		if err != nil {
 			return nil, err
 		}
@@ -166,7 +169,7 @@ func (s *Session) RunOnError(task *engine.Task, report map[string]any) error {
 	var failed []error
 	for _, handler := range s.Hooks["on_error"] {
 		// What it changes, a message that it sends, is recorded for this attempt alone.
-		ctx := insideOf(task.Ctx(), enclosing{again: fmt.Sprintf("on_error %s attempt %d", handler.Name, s.Run.Attempt())})
+		ctx := insideOf(task.Ctx(), enclosing{point: "on_error", again: fmt.Sprintf("on_error %s attempt %d", handler.Name, s.Run.Attempt())})
 		if _, err := handler.Func.CallContext(ctx, task, s.Context(), report, handler.Options); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", handler.Name, err))
 		}
@@ -174,8 +177,9 @@ func (s *Session) RunOnError(task *engine.Task, report map[string]any) error {
 	return errors.Join(failed...)
 }
 
-// RunCheck calls the check of a library, which may only observe. It is no step: each attempt checks anew.
-func (s *Session) RunCheck(task *engine.Task, library string, check *lua.Function, options map[string]any) error {
+// RunCheck calls the check of a library, which may only observe, with the consistency groups that the library is for; none named means
+// all. It is no step: each attempt checks anew.
+func (s *Session) RunCheck(task *engine.Task, library string, check *lua.Function, options map[string]any, groups []string) error {
 	if check == nil {
 		return nil
 	}
@@ -183,7 +187,7 @@ func (s *Session) RunCheck(task *engine.Task, library string, check *lua.Functio
 	defer task.SetLocal(observing{}, nil)
 	limit, cancel := s.Env.Clock.WithTimeout(task.Ctx(), DefaultHookTimeout)
 	defer cancel()
-	if _, err := check.CallContext(limit, task, s.Context(), options); err != nil {
+	if _, err := check.CallContext(limit, task, s.Context(), options, s.groupsShown(groups)); err != nil {
 		return fmt.Errorf("the check of library %s: %w", library, err)
 	}
 	return nil

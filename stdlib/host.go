@@ -69,7 +69,7 @@ func hostClass() *lua.Class {
 				}),
 			},
 			{
-				Name: "power_status", Effect: lua.Observes, Returns: "table",
+				Name: "power_status", Effect: lua.Observes, Returns: "power_status",
 				Doc: "Asks the host's power management, through another host of its data center, whether it has power. Returns { power = \"on\", \"off\" or \"unreadable\", why = string or nil }: " +
 					"without a fence agent, without another host that is up, or where the agent does not answer, it is unreadable, and why says so. It changes nothing; " +
 					"a dry run does not ask, and gets unreadable.",

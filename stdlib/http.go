@@ -22,7 +22,8 @@ var recordedHeaders = []string{"Content-Type", "Etag", "Location", "Retry-After"
 // httpModule declares the module http.
 func httpModule(o *outside) lua.Module {
 	return lua.Module{
-		Name: "http",
+		Name:    "http",
+		Records: []lua.Record{lua.NewRecord("http_answer", "What a server answered.", "status integer | Status.", "headers table<string, any> | Headers by name in small letters; those that hide names are secrets.", "body string | Body.", "json? any | What the body says, where it is JSON.", "truncated boolean | The body is cut.")},
 		Doc: "HTTP and HTTPS, with JSON. An answer is { status =, headers = (by name in small letters), body =, json = (where the answer is JSON), truncated = }. " +
 			"Another status than those expected raises http-failed with what the server said. get and head observe; post, put, patch and delete are changes, unless observe is true. HTTPS_PROXY, HTTP_PROXY and NO_PROXY count.",
 		Funcs: []lua.Func{
@@ -57,7 +58,7 @@ var hideParam = lua.Param{Name: "hide", Type: lua.List(lua.String), Optional: tr
 
 func (o *outside) lookFunc(name, method, doc string) lua.Func {
 	return lua.Func{
-		Name: name, Effect: lua.Observes, Returns: "table", Doc: doc,
+		Name: name, Effect: lua.Observes, Returns: "http_answer", Doc: doc,
 		Params: append(requestParams("30s"), lua.Param{Name: "tries", Type: lua.Integer, Default: 3.0, Doc: "How often it is tried, with a pause of 1s, 2s, 4s between."}, hideParam),
 		Run:    func(c *lua.Call) (any, error) { return o.lookAt(c, method, true) },
 	}
@@ -100,7 +101,7 @@ func (o *outside) lookAt(c *lua.Call, method string, whole bool) (any, error) {
 
 func (o *outside) sendFunc(name, method string) lua.Func {
 	return lua.Func{
-		Name: name, Effect: lua.Durable, Returns: "table",
+		Name: name, Effect: lua.Durable, Returns: "http_answer",
 		Doc: method + ". Safe to be repeated only where idempotent says so: else it is tried once, and after an answer that did not come nobody knows what it did.",
 		Params: append(requestParams("1m"),
 			lua.Param{Name: "json", Type: lua.Any, Optional: true, Doc: "Body, sent as JSON; any text in it may be a dr.secret."},
@@ -256,7 +257,9 @@ func (o *outside) requestOf(c *lua.Call, method string) (*request, error) {
 func (o *outside) requestTo(c *lua.Call, method, to string, data, body any) (*request, error) {
 	address, err := url.Parse(to)
 	if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "" {
-		return nil, c.Errorf("bad-argument", "url", "the url is none of http or https")
+		d := c.Errorf("bad-argument", "url", "the url is none of http or https")
+		d.Hint = "write it as \"https://HOST/PATH\""
+		return nil, d
 	}
 	if address.User != nil {
 		d := c.Errorf("secret-in-clear", "url", "a user, and perhaps a password, stands in the address of %s", address.Host)

@@ -41,9 +41,9 @@ func logModule(o *outside) lua.Module {
 		Doc:  "Lines for the run's journal and output, with fields. While a plan is being loaded there is no run, and nothing is written.",
 		Funcs: []lua.Func{
 			write("info", "Writes a line to the run's journal and output.", func(s *Session, line string) {
-				s.Run.Note("log", engine.Subject{}, map[string]any{"text": line})
+				s.Say(line)
 			}),
-			write("warn", "Writes a warning to the run's journal, output and report.", func(s *Session, line string) { s.Warn(engine.Subject{}, line) }),
+			write("warn", "Writes a warning to the run's journal, output and report.", func(s *Session, line string) { s.warnFor(engine.Subject{}, line) }),
 		},
 	}
 }

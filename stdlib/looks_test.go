@@ -9,10 +9,10 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
-	"github.com/miekg/dns"
+	"drrun/internal/nameserver"
 )
 
 func TestEnv(t *testing.T) {
@@ -172,115 +172,16 @@ func TestPing(t *testing.T) {
 	}
 }
 
-const tsigSecret = "c2VjcmV0LW9mLXRoZS1rZXkh"
-
-// nameServer is the primary of example.com, and takes updates that are signed with the key "drrun".
-type nameServer struct {
-	address string
-	mu      sync.Mutex          // two servers, for UDP and TCP
-	zone    map[string][]string // "name type" → values
-	updates int
-}
-
-// samePort listens by UDP and TCP at one port; another test may have the other half of the first that is free.
-func samePort(t *testing.T) (net.PacketConn, net.Listener) {
+func newNameServer(t *testing.T) *nameserver.Server {
 	t.Helper()
-	var failed error
-	for range 50 {
-		socket, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		stream, err := net.Listen("tcp", socket.LocalAddr().String())
-		if err == nil {
-			return socket, stream
-		}
-		failed = err
-		_ = socket.Close()
-	}
-	t.Fatal(failed)
-	return nil, nil
-}
-
-func newNameServer(t *testing.T) *nameServer {
-	t.Helper()
-	n := &nameServer{zone: map[string][]string{
+	n, err := nameserver.Listen(map[string][]string{
 		"www.example.com. A": {"10.0.0.10", "10.0.0.9"}, "alias.example.com. CNAME": {"www.example.com."}, "note.example.com. TXT": {"a note"}, "10.0.0.10.in-addr.arpa. PTR": {"www.example.com."},
-	}}
-	socket, stream := samePort(t)
-	n.address = socket.LocalAddr().String()
-	for _, server := range []*dns.Server{
-		{PacketConn: socket, Handler: n, TsigSecret: map[string]string{"drrun.": tsigSecret}},
-		{Listener: stream, Handler: n, TsigSecret: map[string]string{"drrun.": tsigSecret}, MsgAcceptFunc: func(dns.Header) dns.MsgAcceptAction { return dns.MsgAccept }},
-	} {
-		started := make(chan struct{})
-		server.NotifyStartedFunc = func() { close(started) }
-		go func() { _ = server.ActivateAndServe() }()
-		<-started
-		t.Cleanup(func() { _ = server.Shutdown() })
+	}, time.Now, func(serve func()) { go serve() })
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(n.Close)
 	return n
-}
-
-func (n *nameServer) ServeDNS(w dns.ResponseWriter, question *dns.Msg) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	answer := new(dns.Msg).SetReply(question)
-	defer func() { _ = w.WriteMsg(answer) }()
-	if question.Opcode == dns.OpcodeUpdate {
-		n.update(w, question, answer)
-		return
-	}
-	name, kind := question.Question[0].Name, dns.TypeToString[question.Question[0].Qtype]
-	if strings.HasPrefix(name, "refused.") {
-		answer.Rcode = dns.RcodeRefused
-		return
-	}
-	values, found := n.zone[name+" "+kind]
-	if !found {
-		answer.Rcode = dns.RcodeNameError
-	}
-	for _, value := range values {
-		if kind == "TXT" {
-			value = strconv.Quote(value)
-		}
-		record, err := dns.NewRR(name + " 300 IN " + kind + " " + value)
-		if err != nil {
-			panic(err)
-		}
-		answer.Answer = append(answer.Answer, record)
-	}
-	if _, udp := w.RemoteAddr().(*net.UDPAddr); udp && strings.HasPrefix(name, "note.") { // too long for UDP, it says
-		answer.Answer, answer.Truncated = nil, true
-	}
-}
-
-func (n *nameServer) update(w dns.ResponseWriter, question, answer *dns.Msg) {
-	signed := question.IsTsig()
-	if signed == nil || w.TsigStatus() != nil {
-		answer.Rcode = dns.RcodeRefused
-		return
-	}
-	n.updates++
-	for _, record := range question.Ns {
-		h := record.Header()
-		key := h.Name + " " + dns.TypeToString[h.Rrtype]
-		switch value := strings.TrimPrefix(record.String(), h.String()); h.Class {
-		case dns.ClassANY:
-			delete(n.zone, key)
-		case dns.ClassNONE:
-			kept := n.zone[key][:0]
-			for _, old := range n.zone[key] {
-				if strings.Trim(strings.TrimPrefix(record.String(), h.String()), `"`) != old {
-					kept = append(kept, old)
-				}
-			}
-			n.zone[key] = kept
-		default:
-			n.zone[key] = append(n.zone[key], strings.Trim(value, `"`))
-		}
-	}
-	answer.SetTsig("drrun.", signed.Algorithm, 300, int64(signed.TimeSigned))
 }
 
 func TestDNSLookup(t *testing.T) {
@@ -296,7 +197,7 @@ func TestDNSLookup(t *testing.T) {
 		`"localhost"`:                                         []any{"127.0.0.1"},
 		`"no-such-host.invalid"`:                              nil,
 	} {
-		got, err := s.lua(`local S = "` + n.address + `"; return require "dns".lookup(` + code + `)`)
+		got, err := s.lua(`local S = "` + n.Address + `"; return require "dns".lookup(` + code + `)`)
 		if code == `"no-such-host.invalid"` { // the machine may have no name server to ask
 			if err != nil {
 				raised(t, err, "dns-failed", "no-such-host.invalid")
@@ -307,8 +208,8 @@ func TestDNSLookup(t *testing.T) {
 			t.Errorf("%s: got %v, %v, want %v", code, got, err, want)
 		}
 	}
-	_, err := s.lua(`return require "dns".lookup("refused.example.com", { server = "` + n.address + `" })`)
-	raised(t, err, "dns-failed", "REFUSED", "refused.example.com", n.address)
+	_, err := s.lua(`return require "dns".lookup("refused.example.com", { server = "` + n.Address + `" })`)
+	raised(t, err, "dns-failed", "REFUSED", "refused.example.com", n.Address)
 	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -323,24 +224,24 @@ func TestDNSUpdate(t *testing.T) {
 	t.Parallel()
 	n := newNameServer(t)
 	s := newScene(t).begin()
-	s.secrets["tsig"], s.secrets["other"] = tsigSecret, "b3RoZXItc2VjcmV0LXZhbHVl"
+	s.secrets["tsig"], s.secrets["other"] = nameserver.Secret, "b3RoZXItc2VjcmV0LXZhbHVl"
 	call := func(key, rest string) (any, error) {
 		return s.lua(`local dr, dns = require "dr", require "dns"
-return dns.update { server = "` + n.address + `", zone = "example.com", key = { name = "drrun", secret = dr.secret "` + key + `" }, ` + rest + ` }`)
+return dns.update { server = "` + n.Address + `", zone = "example.com", key = { name = "drrun", secret = dr.secret "` + key + `" }, ` + rest + ` }`)
 	}
 	got := s.must(call("tsig", `set = { { name = "www", value = "10.1.0.10", ttl = "60s" }, { name = "www", value = "10.1.0.11" } }, add = { { name = "t.example.com.", type = "TXT", value = "a \"b\"" } },
 		delete = { { name = "alias", type = "CNAME" }, { name = "note", type = "TXT", value = "a note" } }`))
-	if want := map[string]any{"server": n.address, "zone": "example.com.", "changes": 5.0}; !reflect.DeepEqual(got, want) {
+	if want := map[string]any{"server": n.Address, "zone": "example.com.", "changes": 5.0}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v", got)
 	}
-	n.mu.Lock()
-	if got := n.zone["www.example.com. A"]; !reflect.DeepEqual(got, []string{"10.1.0.10", "10.1.0.11"}) {
+	if got := n.Values("www.example.com. A"); !reflect.DeepEqual(got, []string{"10.1.0.10", "10.1.0.11"}) {
 		t.Errorf("www is %v", got)
 	}
-	if len(n.zone["t.example.com. TXT"]) != 1 || n.zone["alias.example.com. CNAME"] != nil || len(n.zone["note.example.com. TXT"]) != 0 {
-		t.Errorf("the zone is %v", n.zone)
+	for record, want := range map[string]int{"t.example.com. TXT": 1, "alias.example.com. CNAME": 0, "note.example.com. TXT": 0} {
+		if values := n.Values(record); len(values) != want {
+			t.Errorf("%s is %q, want %d values", record, values, want)
+		}
 	}
-	n.mu.Unlock()
 	_, err := call("other", `set = { { name = "www", value = "10.9.9.9" } }`)
 	raised(t, err, "dns-failed", "REFUSED", "example.com", "no record was changed")
 	for rest, words := range map[string]string{
@@ -350,10 +251,8 @@ return dns.update { server = "` + n.address + `", zone = "example.com", key = { 
 		_, err := call("tsig", rest)
 		raised(t, err, "bad-argument", words)
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.updates != 1 {
-		t.Errorf("%d updates", n.updates)
+	if n.Updates() != 1 {
+		t.Errorf("%d updates", n.Updates())
 	}
 	left := s.left(err)
 	for _, secret := range s.secrets {

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"drrun/internal/nameserver"
 )
 
 var returns = regexp.MustCompile(`(?m)^--@ returns (.*)$`)
@@ -71,11 +73,11 @@ var exampleWorlds = map[string]func(t *testing.T, s *scene){
 		s.params["database_port"], s.params["old_port"] = number(t, port), number(t, closedPort(t))
 	},
 	"ping": func(t *testing.T, s *scene) {
-		_, port, _ := net.SplitHostPort(newNameServer(t).address)
+		_, port, _ := net.SplitHostPort(newNameServer(t).Address)
 		s.params["dns_port"] = number(t, port)
 	},
 	"dns": func(t *testing.T, s *scene) {
-		s.params["dns"], s.secrets["dns_key"] = newNameServer(t).address, tsigSecret
+		s.params["dns"], s.secrets["dns_key"] = newNameServer(t).Address, nameserver.Secret
 	},
 	"http": func(t *testing.T, s *scene) {
 		s.params["array"], s.secrets["array_password"] = newArray(t).URL, "hunter2"
@@ -86,7 +88,7 @@ var exampleWorlds = map[string]func(t *testing.T, s *scene){
 		s.params["array"], s.params["array_port"], s.secrets["array_password"] = "127.0.0.1", number(t, h.port), "hunter2"
 	},
 	"notify": func(t *testing.T, s *scene) {
-		s.params["mail_server"], s.secrets["channel"] = newMailServer(t, nil).address, newArray(t).URL+"/channel"
+		s.params["mail_server"], s.secrets["channel"] = newMailServer(t, nil).Address, newArray(t).URL+"/channel"
 	},
 	"exec": func(_ *testing.T, s *scene) {
 		s.secrets["array_password"] = "hunter2"

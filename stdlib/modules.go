@@ -24,8 +24,15 @@ func Embedded() fs.FS {
 
 // Modules returns the built-in Go modules that a plan can require, beside "dr", sorted by name. Their calls reach the world through s.
 func Modules(s Surroundings) []lua.Module {
+	_, modules := Connect(s)
+	return modules
+}
+
+// Connect returns dr.boot and what Modules returns. They share what they know: a secret that one of them has sent is masked in what the
+// others bring back.
+func Connect(s Surroundings) (boot lua.Module, modules []lua.Module) {
 	o := &outside{Surroundings: s}
-	return []lua.Module{
+	return bootModule(o), []lua.Module{
 		csvModule(), dnsModule(o), envModule(o), execModule(o), fsModule(o), httpModule(o), jsonModule(), logModule(o), notifyModule(o), pingModule(o), sshModule(o), tcpModule(o), templateModule(), timeModule(o), yamlModule(),
 	}
 }

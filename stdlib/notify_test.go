@@ -5,16 +5,15 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/pem"
-	"fmt"
 	"net"
 	"net/http/httptest"
 	"reflect"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"drrun/engine"
+	"drrun/internal/mailserver"
 	"drrun/lua"
 )
 
@@ -83,102 +82,14 @@ func TestNotifiedOnce(t *testing.T) {
 	}
 }
 
-// mailServer takes mails, with STARTTLS where it has a certificate.
-type mailServer struct {
-	address string
-	config  *tls.Config
-	refuse  string // a receiver
-	mu      sync.Mutex
-	heard   []string
-	mails   []string
-}
-
-func newMailServer(t *testing.T, config *tls.Config) *mailServer {
+func newMailServer(t *testing.T, config *tls.Config) *mailserver.Server {
 	t.Helper()
-	m := &mailServer{config: config, refuse: "nobody@example.com"}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	m, err := mailserver.Listen(config, func(serve func()) { go serve() })
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	m.address = l.Addr().String()
-	go func() {
-		for {
-			connection, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go m.serve(connection)
-		}
-	}()
+	t.Cleanup(m.Close)
 	return m
-}
-
-func (m *mailServer) serve(connection net.Conn) {
-	defer func() { _ = connection.Close() }()
-	lines := bufio.NewReader(connection)
-	say := func(text string) { fmt.Fprintf(connection, "%s\r\n", text) }
-	say("220 mail.example.com")
-	secure := false
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return
-		}
-		line = strings.TrimSpace(line)
-		m.mu.Lock()
-		m.heard = append(m.heard, fmt.Sprint(secure, " ", line))
-		m.mu.Unlock()
-		verb, rest, _ := strings.Cut(line, " ")
-		switch strings.ToUpper(verb) {
-		case "EHLO":
-			if m.config != nil && !secure {
-				say("250-mail.example.com")
-				say("250 STARTTLS")
-				continue
-			}
-			say("250-mail.example.com")
-			say("250 AUTH PLAIN")
-		case "STARTTLS":
-			say("220 go on")
-			connection = tls.Server(connection, m.config)
-			lines, secure = bufio.NewReader(connection), true
-		case "AUTH":
-			if given, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(rest, "PLAIN ")); string(given) != "\x00drrun\x00hunter2" {
-				say("535 wrong user or password: " + string(given[1:]))
-				continue
-			}
-			say("235 welcome")
-		case "RCPT":
-			if strings.Contains(rest, m.refuse) {
-				say("550 no such user")
-				continue
-			}
-			say("250 ok")
-		case "DATA":
-			say("354 go on")
-			var text strings.Builder
-			for {
-				line, err := lines.ReadString('\n')
-				if err != nil {
-					return
-				}
-				if line == ".\r\n" {
-					break
-				}
-				text.WriteString(line)
-			}
-			m.mu.Lock()
-			m.mails = append(m.mails, text.String())
-			m.mu.Unlock()
-			say("250 taken")
-		case "QUIT":
-			say("221 bye")
-			return
-		default:
-			say("250 ok")
-		}
-	}
 }
 
 func TestMail(t *testing.T) {
@@ -189,30 +100,30 @@ func TestMail(t *testing.T) {
 	defer web.Close()
 	s.write("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw})))
 	secure, plain := newMailServer(t, web.TLS.Clone()), newMailServer(t, nil)
-	mail := func(server *mailServer, rest string) (any, error) {
+	mail := func(server *mailserver.Server, rest string) (any, error) {
 		return s.lua(`local dr = require "dr"
-local call = { server = "` + server.address + `", from = "drrun <drrun@example.com>", to = { "ops@example.com", "Ann <ann@example.com>" },
+local call = { server = "` + server.Address + `", from = "drrun <drrun@example.com>", to = { "ops@example.com", "Ann <ann@example.com>" },
   subject = "Ausfall: übernommen\nBcc: x@y", body = "First.\n.\nLäuft = ja\n", required = true }
 for name, value in pairs { ` + rest + ` } do call[name] = value end
 return require "notify".mail(call)`)
 	}
 	s.must(mail(secure, `ca_file = "ca.pem", user = "drrun", password = dr.secret "pw"`))
-	if len(secure.mails) != 1 {
-		t.Fatalf("%d mails", len(secure.mails))
+	if len(secure.Mails()) != 1 {
+		t.Fatalf("%d mails", len(secure.Mails()))
 	}
 	for _, want := range []string{"From: \"drrun\" <drrun@example.com>\r\n", "To: ops@example.com, ann@example.com\r\n", "Subject: =?utf-8?q?Ausfall:_=C3=BCbernommen_Bcc:_x@y?=\r\n",
 		"Message-ID: <", "\r\n\r\nFirst.\r\n..\r\nL=C3=A4uft =3D ja\r\n"} {
-		if !strings.Contains(secure.mails[0], want) {
-			t.Errorf("the mail lacks %q:\n%s", want, secure.mails[0])
+		if !strings.Contains(secure.Mails()[0], want) {
+			t.Errorf("the mail lacks %q:\n%s", want, secure.Mails()[0])
 		}
 	}
-	for _, heard := range secure.heard {
+	for _, heard := range secure.Heard() {
 		if strings.HasPrefix(heard, "false ") && !strings.Contains(heard, "EHLO") && !strings.Contains(heard, "STARTTLS") {
 			t.Errorf("in clear: %s", heard)
 		}
 	}
 	for _, c := range []struct {
-		server *mailServer
+		server *mailserver.Server
 		rest   string
 		words  []string
 	}{
@@ -224,8 +135,8 @@ return require "notify".mail(call)`)
 		_, err := mail(c.server, c.rest)
 		raised(t, err, "notify-failed", c.words...)
 	}
-	if got := s.must(mail(plain, `starttls = "if_offered"`)); got != true || len(plain.mails) != 1 {
-		t.Errorf("got %v, %d mails", got, len(plain.mails))
+	if got := s.must(mail(plain, `starttls = "if_offered"`)); got != true || len(plain.Mails()) != 1 {
+		t.Errorf("got %v, %d mails", got, len(plain.Mails()))
 	}
 	for rest, want := range map[string]string{`to = {}`: "no receiver", `to = { "x" }`: "no mail address", `from = "a b c"`: "no mail address", `user = "x"`: "user and password"} {
 		_, err := mail(plain, rest)

@@ -14,6 +14,8 @@ import (
 type Surroundings struct {
 	// Session returns the attempt that is on, nil while the plan is being loaded: then only what is pure can be called.
 	Session func() *Session
+	// Absent says why there is never an attempt; "" where there will be one.
+	Absent string
 	// Folder is the folder of the plan: files are read below it, and programs run in it.
 	Folder string
 	// Getenv reads a variable of the environment; nil means that there are none.
@@ -33,6 +35,9 @@ func (o *outside) session(c *lua.Call) (*Session, error) {
 		if s := o.Session(); s != nil {
 			return s, nil
 		}
+	}
+	if o.Absent != "" {
+		return nil, c.Errorf("outside-a-run", "", "it reads or changes the world, and %s", o.Absent)
 	}
 	d := c.Errorf("outside-a-run", "", "it reads or changes the world, and the plan is only being loaded")
 	d.Hint = "call it in a hook, a step, a boot condition, a library's check or a workflow: plan:on(\"before_run\", function(ctx) … end)"
@@ -122,6 +127,7 @@ func (o *outside) change(c *lua.Call, ch change) (any, error) {
 
 // enclosing is the durable step that Lua code runs inside of: a handler of a hook, or a ctx:step, which is recorded as a whole.
 type enclosing struct {
+	point   string // hook point of the handler; "" for a ctx:step
 	again   string // which call of a handler this is that is called in each attempt; "" for one that is recorded
 	whole   bool
 	retried bool

@@ -30,21 +30,38 @@ func pingModule(o *outside) lua.Module {
 				{Name: "timeout", Type: lua.Duration, Default: "3s", Doc: "How long to ask."},
 			},
 			Run: func(c *lua.Call) (any, error) {
-				return o.observe(c, func(ctx context.Context, s *Session) (any, error) {
-					alive, err := pingHost(ctx, s, c.String("host"))
-					if c.Ctx.Err() != nil {
-						return nil, context.Cause(c.Ctx)
-					}
-					if errors.Is(err, os.ErrPermission) {
-						d := c.Errorf("ping-not-allowed", "host", "ping %s: this system lets drrun send no ICMP: %v", c.String("host"), err)
-						d.Hint = "sysctl net.ipv4.ping_group_range='0 2147483647', or setcap cap_net_raw+ep on drrun; or use tcp.open"
-						return nil, d
-					}
-					return alive, nil // a name that does not resolve and a network without a route do not answer either
-				})
+				silent, err := o.echo(c)
+				if err != nil {
+					return nil, err
+				}
+				return silent == nil, nil // a name that does not resolve and a network without a route do not answer either
 			},
 		}},
 	}
+}
+
+// errNoEcho says that a host was asked and did not answer.
+var errNoEcho = errors.New("no answer to ICMP echo")
+
+// echo asks the host of a call until it answers or the time-out is over. silent says why it did not, nil where it did.
+func (o *outside) echo(c *lua.Call) (silent, err error) {
+	host := c.String("host")
+	_, err = o.observe(c, func(ctx context.Context, s *Session) (any, error) {
+		var alive bool
+		alive, silent = pingHost(ctx, s, host)
+		switch {
+		case c.Ctx.Err() != nil:
+			return nil, context.Cause(c.Ctx)
+		case errors.Is(silent, os.ErrPermission):
+			d := c.Errorf("ping-not-allowed", "host", "ping %s: this system lets drrun send no ICMP: %v", host, silent)
+			d.Hint = "sysctl net.ipv4.ping_group_range='0 2147483647', or setcap cap_net_raw+ep on drrun; or use tcp.open"
+			return nil, d
+		case !alive && silent == nil:
+			silent = errNoEcho
+		}
+		return nil, nil
+	})
+	return silent, err
 }
 
 // echoPeriod is the time between two requests, model time.

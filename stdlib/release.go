@@ -18,7 +18,7 @@ func releaseMethods() []lua.Func {
 	timeout := lua.Param{Name: "timeout", Type: lua.Duration, Default: "10m", Doc: "How long to wait for it."}
 	return []lua.Func{
 		{
-			Name: "update_ovf_store", Effect: lua.Changes, Returns: "table",
+			Name: "update_ovf_store", Effect: lua.Changes, Returns: "ovf_update",
 			Doc: "Lets the engine write the domain's OVF store and waits for the event that says how it ended. Returns { written = true } only with event 199 for this domain; " +
 				"event 1052 means that nothing was written, because no VM had changed (vm:touch changes one).",
 			Run: releases(func(c *lua.Call) (any, error) {

@@ -226,7 +226,7 @@ func (s *scene) inCondition(path string) error {
 		if err != nil {
 			return err
 		}
-		return s.session.RunCheck(t, "l", fn.(*lua.Function), nil)
+		return s.session.RunCheck(t, "l", fn.(*lua.Function), nil, nil)
 	})
 }
 

@@ -21,6 +21,7 @@ type Handler struct {
 	OnCut   string         // "ask", "retry" or "" for the point's default
 	OnError string         // "stop", "continue" or "" for stop
 	Options map[string]any // of the library that brought it, given as the third argument; nil for the plan's own
+	Groups  []string       // the consistency groups that it is for; none means all
 }
 
 // Session is one attempt of a run as its Lua code sees it: the two sites, the facts, the hooks and the rules
@@ -64,6 +65,7 @@ type Session struct {
 	arrived  sharedRead[map[string]bool] // VMs that the target has, by id
 	absent   map[string]bool             // VMs that the last whole list of the target lacked, by id
 
+	probes  turnstile // of boot conditions that look at guests from outside
 	permits map[permit]int
 	// promotions holds how the copies of the consistency groups were judged in this attempt (invariant I6), by group.
 	promotions map[string]promotion
@@ -76,7 +78,9 @@ type Session struct {
 	lunsAbsent   map[string]bool             // LUNs of VMs that no host sees, by their id at the source
 	abandoned    string                      // why nobody may wait for another task any more; "" while they may
 	warnings     []string                    // said in this attempt, in order
+	said         int                         // bytes that code of the plan has logged in this attempt
 	verdicts     []verdict
+	stops        map[string]bool // VMs that this attempt has been told to shut down, by id, in an action of the plan's own
 	leftOut      map[string]bool // VMs and storage domains that the workflow does not see, by id
 	skipped      []string        // hooks that failed and whose on_error is continue, in order
 }
@@ -100,13 +104,16 @@ func newClasses() classes {
 	return classes{ctx: contextClass(), site: siteClass(), domain: domainClass(), vm: vmClass(), template: templateClass(), host: hostClass()}
 }
 
+// maxProbes is how many boot conditions look at guests from outside at once: each takes a socket or a process of this machine.
+const maxProbes = 64
+
 // NewSession wires the parts of one attempt together. The caller sets the exported fields it still needs before Context is used.
 func NewSession(env engine.Env, run *engine.Run, facts *Facts, source, target *ovirt.Site) *Session {
 	s := &Session{
 		Env: env, Run: run, Facts: facts, Tick: 3 * time.Second,
 		Hooks: map[string][]Handler{}, Conditions: map[string]*Condition{},
 		classes: newClasses(), settled: map[string]bool{}, changed: make(chan struct{}), ovfRan: map[string]string{},
-		permits: map[permit]int{}, promotions: map[string]promotion{}, listed: map[string]map[string]string{}, released: map[string]release{}, marks: map[string]string{}, comments: map[string]string{},
+		stops: map[string]bool{}, probes: turnstile{free: maxProbes}, permits: map[permit]int{}, promotions: map[string]promotion{}, listed: map[string]map[string]string{}, released: map[string]release{}, marks: map[string]string{}, comments: map[string]string{},
 	}
 	s.Source = &Site{Name: facts.Source, Engine: source, session: s}
 	s.Target = &Site{Name: facts.Target, Engine: target, session: s}
@@ -286,8 +293,18 @@ func (s *Session) RestoreOVFStatus(statuses map[string]string) {
 	}
 }
 
-// Classes returns what Lua sees of a run, for references and annotations: ctx, site, storage_domain, vm, template, host.
+// Classes returns what Lua sees of a run, for references and annotations: ctx, site, storage_domain, vm, template, host,
+// boot_condition and json_constant.
 func Classes() []*lua.Class {
 	c := newClasses()
-	return []*lua.Class{c.ctx, c.site, c.domain, c.vm, c.template, c.host}
+	return []*lua.Class{c.ctx, c.site, c.domain, c.vm, c.template, c.host, conditionClass, constantClass}
+}
+
+// SiteObject returns a site as Lua sees it, nil where the session has none of that name.
+func (s *Session) SiteObject(name string) *lua.Object {
+	site, err := s.site(name)
+	if err != nil {
+		return nil
+	}
+	return site.object()
 }

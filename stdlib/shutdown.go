@@ -15,7 +15,7 @@ import (
 // shutdownMethod declares vm:shutdown.
 func shutdownMethod() lua.Func {
 	return lua.Func{
-		Name: "shutdown", Effect: lua.Changes, Returns: "table",
+		Name: "shutdown", Effect: lua.Changes, Returns: "shutdown_result",
 		Doc: "Asks the guest to shut down and waits until the VM is seen down: at the source of a planned move, and on a site whose stale VMs are cleaned away. The request is sent once " +
 			"and only while the VM is up, because a second one is a power-off (ovirt-engine ShutdownVmCommand.java). When the grace is over the VM is switched off only where force is true; " +
 			"else the error timeout says so. Never switched off are a suspended VM and one that its engine cannot see. HA must be off before: the engine would start it again. " +
@@ -47,12 +47,17 @@ func (v *vmRef) shutdown(ctx context.Context, o ovirt.ShutdownOptions) (ovirt.Sh
 	if s.Dry != nil {
 		return ovirt.ShutdownResult{}, v.wouldShutDown(ctx, o)
 	}
-	if v.site == s.Target {
+	subject := v.subject()
+	switch {
+	case s.Facts.Own && v.site == s.Target:
+		if past, err := s.stoppedBefore(v, subject); past || err != nil {
+			return ovirt.ShutdownResult{}, err
+		}
+	case v.site == s.Target:
 		if err := s.requireStale(ctx); err != nil {
 			return ovirt.ShutdownResult{}, err
 		}
 	}
-	subject := v.subject()
 	cut := s.cut(ovirt.OpShutdownVM, subject)
 	for _, intent := range cut {
 		o.Earlier = append(o.Earlier, intent.ID)
@@ -98,11 +103,41 @@ func (v *vmRef) shutdown(ctx context.Context, o ovirt.ShutdownOptions) (ovirt.Sh
 			s.markVM(v.fact, StateStopped)
 		}
 	}
+	if s.Facts.Own {
+		s.Run.Mark(engine.Status{Subject: subject, State: StateStopped, Rank: &v.fact.Rank, Error: engine.None})
+	}
 	if result.Forced {
 		s.Warn(s.vmSubject(v.fact), fmt.Sprintf("VM %s did not shut down on %s within %s and was switched off: its guest did not end properly", v.fact.Name, v.site.Name, o.Grace))
 	}
 	return result, nil
 }
+
+// stoppedBefore tells that an action of the plan's own has shut a VM down, and started it again, in an earlier attempt: it runs its text from
+// the top once more, and what is behind it stays behind it. A second round within one attempt would not be told from that, so there is none.
+func (s *Session) stoppedBefore(v *vmRef, subject engine.Subject) (bool, error) {
+	s.mu.Lock()
+	again := s.stops[v.fact.ID]
+	s.stops[v.fact.ID] = true
+	s.mu.Unlock()
+	switch {
+	case !s.Run.Reached(ovirt.OpStartVM, subject) || !s.Run.Reached(ovirt.OpShutdownVM, subject) && !s.Run.Reached(ovirt.OpStopVM, subject):
+		return false, nil
+	case again:
+		return false, &RestartedError{VM: v.fact.Name, Site: v.site.Name}
+	}
+	return true, nil
+}
+
+// RestartedError says that a run has stopped and started a VM already.
+type RestartedError struct{ VM, Site string }
+
+// Error names the VM and the rule.
+func (e *RestartedError) Error() string {
+	return fmt.Sprintf("VM %q on %s was shut down and started by this run already; a run does each once, or a resumed one could not tell what is done: put the second round into another action", e.VM, e.Site)
+}
+
+// Code is the stable code of the error.
+func (e *RestartedError) Code() string { return "restarted" }
 
 func (v *vmRef) wouldShutDown(ctx context.Context, o ovirt.ShutdownOptions) error {
 	s := v.site.session

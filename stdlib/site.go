@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"drrun/engine"
@@ -138,9 +139,9 @@ func describe(c *lua.Call, err error) error {
 }
 
 // list declares a read of a whole collection.
-func list[T any](name, doc string, read func(context.Context, *ovirt.Site) ([]T, error), convert func(T) map[string]any) lua.Func {
+func list[T any](name, doc, returns string, read func(context.Context, *ovirt.Site) ([]T, error), convert func(T) map[string]any) lua.Func {
 	return lua.Func{
-		Name: name, Doc: doc, Effect: lua.Observes, Returns: "table[]",
+		Name: name, Doc: doc, Effect: lua.Observes, Returns: returns,
 		Run: observes(func(c *lua.Call) (any, error) {
 			entries, err := read(c.Ctx, siteOf(c).Engine)
 			if err != nil {
@@ -212,7 +213,7 @@ func siteClass() *lua.Class {
 		Name: "site",
 		Doc:  "One of the two sites, with its engine.",
 		Fields: []lua.Field{
-			{Name: "name", Doc: "primary or secondary.", Type: "string", Get: func(self any) any { return self.(*Site).Name }},
+			{Name: "name", Doc: "primary or secondary.", Type: siteNames, Get: func(self any) any { return self.(*Site).Name }},
 		},
 		String:  func(self any) string { return "site " + self.(*Site).Name },
 		Methods: siteMethods(),
@@ -220,12 +221,12 @@ func siteClass() *lua.Class {
 }
 
 func siteMethods() []lua.Func {
-	name := func(what string) lua.Param {
-		return lua.Param{Name: "name", Type: lua.String, Positional: true, Doc: "Name or id of the " + what + "."}
+	name := func(what string, known ...string) lua.Param {
+		return lua.Param{Name: "name", Type: lua.Called(lua.String, cmp.Or(strings.Join(known, "|"), "string")), Positional: true, Doc: "Name or id of the " + what + "."}
 	}
 	return []lua.Func{
 		{
-			Name: "version", Doc: "Reads the engine's product name and version.", Effect: lua.Observes, Returns: "table",
+			Name: "version", Doc: "Reads the engine's product name and version.", Effect: lua.Observes, Returns: "product",
 			Run: observes(func(c *lua.Call) (any, error) {
 				product, err := siteOf(c).Engine.Product(c.Ctx)
 				if err != nil {
@@ -234,15 +235,15 @@ func siteMethods() []lua.Func {
 				return map[string]any{"name": product.Name, "vendor": product.Vendor, "version": product.Version}, nil
 			}),
 		},
-		list("data_centers", "Lists the data centers.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.DataCenter, error) { return s.DataCenters(ctx) }, dataCenterTable),
-		list("clusters", "Lists the clusters.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.Cluster, error) { return s.Clusters(ctx) }, clusterTable),
-		list("hosts", "Lists the hosts.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.Host, error) { return s.Hosts(ctx) }, hostTable),
-		list("storage_domains", "Lists all storage domains that the engine knows. The status is known only for unattached ones.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.StorageDomain, error) { return s.StorageDomains(ctx) }, domainTable),
-		list("templates", "Lists the templates.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.Template, error) { return s.Templates(ctx) }, templateTable),
-		list("networks", "Lists the networks.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.Network, error) { return s.Networks(ctx) }, networkTable),
-		list("vnic_profiles", "Lists the vNIC profiles.", func(ctx context.Context, s *ovirt.Site) ([]ovirt.VNICProfile, error) { return s.VNICProfiles(ctx) }, profileTable),
+		list("data_centers", "Lists the data centers.", "site_data_center[]", func(ctx context.Context, s *ovirt.Site) ([]ovirt.DataCenter, error) { return s.DataCenters(ctx) }, dataCenterTable),
+		list("clusters", "Lists the clusters.", "site_cluster[]", func(ctx context.Context, s *ovirt.Site) ([]ovirt.Cluster, error) { return s.Clusters(ctx) }, clusterTable),
+		list("hosts", "Lists the hosts.", "site_host[]", func(ctx context.Context, s *ovirt.Site) ([]ovirt.Host, error) { return s.Hosts(ctx) }, hostTable),
+		list("storage_domains", "Lists all storage domains that the engine knows. The status is known only for unattached ones.", "site_storage_domain[]", func(ctx context.Context, s *ovirt.Site) ([]ovirt.StorageDomain, error) { return s.StorageDomains(ctx) }, domainTable),
+		list("templates", "Lists the templates.", "site_template[]", func(ctx context.Context, s *ovirt.Site) ([]ovirt.Template, error) { return s.Templates(ctx) }, templateTable),
+		list("networks", "Lists the networks.", "site_network[]", func(ctx context.Context, s *ovirt.Site) ([]ovirt.Network, error) { return s.Networks(ctx) }, networkTable),
+		list("vnic_profiles", "Lists the vNIC profiles.", "site_vnic_profile[]", func(ctx context.Context, s *ovirt.Site) ([]ovirt.VNICProfile, error) { return s.VNICProfiles(ctx) }, profileTable),
 		{
-			Name: "vms", Doc: "Lists VMs. A search that the engine cannot parse gives an empty list, as the engine does.", Effect: lua.Observes, Returns: "table[]",
+			Name: "vms", Doc: "Lists VMs. A search that the engine cannot parse gives an empty list, as the engine does.", Effect: lua.Observes, Returns: "site_vm[]",
 			Params: []lua.Param{{Name: "search", Type: lua.String, Optional: true, Doc: "A search expression of the engine, such as \"status=up\"."}},
 			Run: observes(func(c *lua.Call) (any, error) {
 				query := ovirt.VMQuery{}
@@ -256,11 +257,12 @@ func siteMethods() []lua.Func {
 				if site := siteOf(c); query.Search == "" && site == site.session.Target {
 					site.session.sawList(vms)
 				}
+				siteOf(c).showAsPlanned(vms)
 				return tables(vms, vmTable), nil
 			}),
 		},
 		{
-			Name: "events", Doc: "Lists events, newest first.", Effect: lua.Observes, Returns: "table[]",
+			Name: "events", Doc: "Lists events, newest first.", Effect: lua.Observes, Returns: "site_event[]",
 			Params: []lua.Param{
 				{Name: "search", Type: lua.String, Optional: true, Doc: "A search expression of the engine."},
 				{Name: "from", Type: lua.Integer, Optional: true, Doc: "Only events with a higher id."},
@@ -282,7 +284,7 @@ func siteMethods() []lua.Func {
 			}),
 		},
 		{
-			Name: "data_center", Doc: "Reads one data center.", Effect: lua.Observes, Returns: "table", Params: []lua.Param{name("data center")},
+			Name: "data_center", Doc: "Reads one data center.", Effect: lua.Observes, Returns: "site_data_center", Params: []lua.Param{name("data center", DataCenterName)},
 			Run: observes(func(c *lua.Call) (any, error) {
 				all, err := siteOf(c).Engine.DataCenters(c.Ctx)
 				if err != nil {
@@ -303,7 +305,7 @@ func siteMethods() []lua.Func {
 			}),
 		},
 		{
-			Name: "vm", Doc: "Returns a VM of the plan on this site. It reads nothing yet.", Effect: lua.Pure, Returns: "vm", Params: []lua.Param{name("VM")},
+			Name: "vm", Doc: "Returns a VM of the plan on this site. It reads nothing yet.", Effect: lua.Pure, Returns: "vm", Params: []lua.Param{name("VM", VMName, VMID)},
 			Run: func(c *lua.Call) (any, error) {
 				site := siteOf(c)
 				facts := site.session.Facts
@@ -321,7 +323,7 @@ func siteMethods() []lua.Func {
 		},
 		{
 			Name: "storage_domain", Doc: "Returns a storage domain of the plan on this site. It reads nothing yet.", Effect: lua.Pure, Returns: "storage_domain",
-			Params: []lua.Param{name("storage domain")},
+			Params: []lua.Param{name("storage domain", StorageDomainName, StorageDomainID)},
 			Run: func(c *lua.Call) (any, error) {
 				domain, err := siteOf(c).planDomain(c, c.String("name"))
 				if err != nil {
@@ -332,7 +334,7 @@ func siteMethods() []lua.Func {
 		},
 		hostNamed(name("host")),
 		{
-			Name: "plan_storage_domains", Effect: lua.Observes, Returns: "table[]",
+			Name: "plan_storage_domains", Effect: lua.Observes, Returns: "site_storage_domain[]",
 			Doc: "Lists the storage domains of the plan that the engine knows, with their status, those that are master in their data center last: the order in which they can be let go.",
 			Run: observes(func(c *lua.Call) (any, error) { return siteOf(c).planDomains(c.Ctx) }),
 		},
@@ -346,7 +348,7 @@ func siteMethods() []lua.Func {
 				"nor take another one (ovirt-engine BackendStorageDomainsResource). A block domain is imported from what the host sees, and taken out again when it lies on other LUNs than " +
 				"the plan says, or on those of the other site. Does nothing when the engine knows it already.",
 			Params: []lua.Param{
-				name("storage domain"),
+				name("storage domain", StorageDomainName, StorageDomainID),
 				{Name: "host", Type: lua.String, Optional: true, Doc: "Name of the host that looks at the storage. Default: the first host that is up in the data center, and of block storage that reaches it."},
 			},
 			Run: changes(func(c *lua.Call) (any, error) {

@@ -23,11 +23,12 @@ import (
 // sshModule declares the module ssh.
 func sshModule(o *outside) lua.Module {
 	return lua.Module{
-		Name: "ssh",
+		Name:    "ssh",
+		Records: []lua.Record{commandResult},
 		Doc: "Commands on other machines, such as an array or a load balancer, by SSH. The key of the host must stand in known_hosts: that is always checked, and nothing turns it off. " +
 			"No configuration file of OpenSSH is read.",
 		Funcs: []lua.Func{{
-			Name: "run", Effect: lua.Durable, Returns: "table",
+			Name: "run", Effect: lua.Durable, Returns: "command_result",
 			Doc: "Runs a command and waits for it. Returns { code =, stdout =, stderr =, seconds =, truncated = }. Raises ssh-failed when the host cannot be reached, is not known, or lets nobody in, " +
 				"and exec-failed when the command ends with a code that is not in ok, or not in time: then the connection is cut, which ends most commands, but not all. A change, unless observe is true.",
 			Params: []lua.Param{

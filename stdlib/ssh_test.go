@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,7 +16,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
-	"golang.org/x/crypto/ssh/knownhosts"
+
+	"drrun/internal/sshhost"
 )
 
 // sshHost is an array with a command line: it takes the password of the scene's secret "pw" or the key that is allowed.
@@ -31,76 +31,23 @@ type sshHost struct {
 
 func newSSHHost(t *testing.T, password string) *sshHost {
 	t.Helper()
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
 	h := &sshHost{}
-	config := &ssh.ServerConfig{
-		PasswordCallback: func(_ ssh.ConnMetadata, given []byte) (*ssh.Permissions, error) {
-			if string(given) != password {
-				return nil, errors.New("wrong")
-			}
-			return nil, nil
-		},
-		PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+	served, err := sshhost.Listen(sshhost.Options{
+		Password: func(_, given string) bool { return given == password },
+		Key: func(_ string, key ssh.PublicKey) bool {
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			if h.allowed == nil || string(key.Marshal()) != string(h.allowed.Marshal()) {
-				return nil, errors.New("unknown key")
-			}
-			return nil, nil
+			return h.allowed != nil && string(key.Marshal()) == string(h.allowed.Marshal())
 		},
-	}
-	config.AddHostKey(signer)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+		Run: h.run,
+		Go:  func(fn func()) { go fn() },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	_, h.port, _ = net.SplitHostPort(l.Addr().String())
-	h.known = knownhosts.Line([]string{l.Addr().String()}, signer.PublicKey()) + "\n"
-	go func() {
-		for {
-			plain, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go h.serve(plain, config)
-		}
-	}()
+	t.Cleanup(served.Close)
+	h.port, h.known = served.Port, served.KnownHosts
 	return h
-}
-
-func (h *sshHost) serve(plain net.Conn, config *ssh.ServerConfig) {
-	connection, channels, requests, err := ssh.NewServerConn(plain, config)
-	if err != nil {
-		return
-	}
-	go ssh.DiscardRequests(requests)
-	for wanted := range channels {
-		channel, asked, err := wanted.Accept()
-		if err != nil {
-			return
-		}
-		for request := range asked {
-			_ = request.Reply(request.Type == "exec", nil)
-			if request.Type != "exec" {
-				continue
-			}
-			var command struct{ Text string }
-			_ = ssh.Unmarshal(request.Payload, &command)
-			code, silent := h.run(connection, command.Text, channel)
-			if !silent {
-				_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Code uint32 }{code}))
-			}
-			_ = channel.Close()
-		}
-	}
 }
 
 // commands are what was run.
@@ -110,26 +57,26 @@ func (h *sshHost) commands() []string {
 	return slices.Clone(h.ran)
 }
 
-func (h *sshHost) run(connection *ssh.ServerConn, command string, channel ssh.Channel) (code uint32, silent bool) {
+func (h *sshHost) run(s sshhost.Session) (code uint32, end sshhost.End) {
 	h.mu.Lock()
-	h.ran = append(h.ran, command)
+	h.ran = append(h.ran, s.Command)
 	h.mu.Unlock()
-	switch command {
+	switch s.Command {
 	case "cat":
-		_, _ = io.Copy(channel, channel)
+		_, _ = io.Copy(s.Channel, s.Channel)
 	case "hang":
-		_, _ = fmt.Fprintln(channel, "waiting for the controller")
-		_ = connection.Wait()
-		return 0, true
+		_, _ = fmt.Fprintln(s.Channel, "waiting for the controller")
+		s.Gone()
+		return 0, sshhost.Silent
 	case "vanish":
-		return 0, true
+		return 0, sshhost.Silent
 	case "promote gone":
-		_, _ = fmt.Fprintln(channel.Stderr(), "no such volume: gone")
-		return 4, false
+		_, _ = fmt.Fprintln(s.Channel.Stderr(), "no such volume: gone")
+		return 4, sshhost.WithCode
 	default:
-		_, _ = fmt.Fprintf(channel, "%s: done by %s\n", command, connection.User())
+		_, _ = fmt.Fprintf(s.Channel, "%s: done by %s\n", s.Command, s.User)
 	}
-	return 0, false
+	return 0, sshhost.WithCode
 }
 
 // privateKey makes a key pair and returns the private one as OpenSSH writes it, locked where there is a passphrase.

@@ -115,7 +115,7 @@ func domainClass() *lua.Class {
 				}),
 			},
 			{
-				Name: "unregistered_disks", Effect: lua.Observes, Returns: "table[]",
+				Name: "unregistered_disks", Effect: lua.Observes, Returns: "unregistered_disk[]",
 				Doc: "Lists the disks that the domain holds and that are not registered, as { id, name, size }: those of VMs and templates that are not, and those that no VM had.",
 				Run: observes(func(c *lua.Call) (any, error) {
 					d := c.Self.(*domainRef)

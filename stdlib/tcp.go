@@ -84,8 +84,9 @@ func tcpModule(o *outside) lua.Module {
 		{Name: "tls", Type: lua.Bool, Default: false, Doc: "Shake hands by TLS, too, and verify the certificate."},
 	}, tlsParams()...)
 	return lua.Module{
-		Name: "tcp",
-		Doc:  "Whether something listens.",
+		Name:    "tcp",
+		Records: []lua.Record{lua.NewRecord("tcp_probe", "Whether a connection could be made.", "open boolean | It could.", "seconds number | How long that took.", "address string | The address that was reached.", "error? string | Why it could not.")},
+		Doc:     "Whether something listens.",
 		Funcs: []lua.Func{
 			{
 				Name: "open", Effect: lua.Observes, Returns: "boolean", Params: params,
@@ -99,7 +100,7 @@ func tcpModule(o *outside) lua.Module {
 				},
 			},
 			{
-				Name: "probe", Effect: lua.Observes, Returns: "table", Params: params,
+				Name: "probe", Effect: lua.Observes, Returns: "tcp_probe", Params: params,
 				Doc: "Makes a connection and tells of it: open, seconds, address (that was reached), error (why it is not open).",
 				Run: func(c *lua.Call) (any, error) {
 					found, err := o.connect(c)

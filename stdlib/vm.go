@@ -44,6 +44,9 @@ func vmClass() *lua.Class {
 				run, subject := v.site.session.Run, v.subject()
 				return run.ReachedOrCut(ovirt.OpShutdownVM, subject) || run.ReachedOrCut(ovirt.OpStopVM, subject)
 			}),
+			vmField("started_by_run", "Whether this run, in any attempt, asked the engine to start it, or was cut off while it did.", "boolean", func(v *vmRef) any {
+				return v.site.session.Run.ReachedOrCut(ovirt.OpStartVM, v.subject())
+			}),
 			vmField("ovf_status", "Its status in the OVF store as it was last read, nil before: what it was when the store was written.", "string?", func(v *vmRef) any {
 				if status := v.site.session.ovfStatus(v.fact.ID); status != "" {
 					return status
@@ -93,7 +96,7 @@ func vmMethods() []lua.Func {
 			}),
 		},
 		{
-			Name: "nics", Doc: "Reads its NICs: id, name, mac, profile_id, linked, plugged.", Effect: lua.Observes, Returns: "table[]",
+			Name: "nics", Doc: "Reads its NICs: id, name, mac, profile_id, linked, plugged.", Effect: lua.Observes, Returns: "site_nic[]",
 			Run: observes(func(c *lua.Call) (any, error) {
 				nics, err := self(c).site.Engine.VMNICs(c.Ctx, self(c).fact.ID)
 				if err != nil {
@@ -105,7 +108,7 @@ func vmMethods() []lua.Func {
 			}),
 		},
 		{
-			Name: "to_start", Doc: "Whether the run starts it, and why: as the plan says, or as it was before.", Effect: lua.Observes, Returns: "table",
+			Name: "to_start", Doc: "Whether the run starts it, and why: as the plan says, or as it was before.", Effect: lua.Observes, Returns: "start_decision",
 			Run: func(c *lua.Call) (any, error) {
 				start, why := self(c).site.session.toStart(self(c).fact)
 				return map[string]any{"start": start, "why": why}, nil
@@ -121,7 +124,7 @@ func vmMethods() []lua.Func {
 			}),
 		},
 		{
-			Name: "start", Effect: lua.Changes, Returns: "table",
+			Name: "start", Effect: lua.Changes, Returns: "start_result",
 			Doc: "Starts the VM and waits until it is up. Does nothing when it is. Right before the request leaves, the evidence that the source cannot run it is collected anew " +
 				"(invariant I1); without it nothing is started. A VM that this run has started before and that is down now is not started again: the error vm-went-down says so.",
 			Params: []lua.Param{{Name: "timeout", Type: lua.Duration, Default: "10m", Doc: "How long it may take to be up."}},
@@ -146,7 +149,7 @@ func vmMethods() []lua.Func {
 			}),
 		},
 		{
-			Name: "wait_boot", Effect: lua.Observes, Returns: "boolean, string",
+			Name: "wait_boot", Effect: lua.Observes, Returns: "boot_verdict",
 			Doc: "Waits until the VM meets the boot condition that the plan gives it, or the condition's time-out has passed. Returns { ok = boolean, why = string }. Delays count from the moment the VM was seen up.",
 			Run: observes(func(c *lua.Call) (any, error) {
 				ok, why, err := self(c).waitBoot(c.Task, c.Ctx)

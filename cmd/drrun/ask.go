@@ -162,7 +162,7 @@ func (a *asker) prompt(ctx context.Context, q engine.Question) (string, error) {
 	}
 	over := a.screen.prompt()
 	defer over()
-	fmt.Fprintf(a.env.Stderr, "%s\n%s> ", text, q.Name)
+	fmt.Fprintf(a.env.Stderr, "%s\n%s> ", legible(text), legible(q.Name))
 	answer, err := a.lines.read(ctx, a.model)
 	if err != nil && ctx.Err() != nil { // the cursor stands behind a prompt that nobody will answer
 		fmt.Fprintln(a.env.Stderr)
@@ -187,7 +187,7 @@ func (a *asker) secret(ctx context.Context, text string) (string, error) {
 	over := a.screen.prompt()
 	defer over()
 	restore := a.env.SaveTerminal()
-	fmt.Fprint(a.env.Stderr, text)
+	fmt.Fprint(a.env.Stderr, legible(text))
 	var answer string
 	var err error
 	read := make(chan struct{})
@@ -269,7 +269,21 @@ func (l *lines) forget() {
 	}
 }
 
+// read returns the next line without what surrounds it; an empty one at the end of the input is no answer.
 func (l *lines) read(ctx context.Context, model engine.Env) (string, error) {
+	text, err := l.readRaw(ctx, model)
+	text = strings.TrimSpace(text)
+	switch {
+	case errors.Is(err, io.EOF):
+		return "", engine.ErrNoAnswer
+	case err != nil:
+		return "", err
+	}
+	return text, nil
+}
+
+// readRaw returns the next line as it is, io.EOF behind the last one.
+func (l *lines) readRaw(ctx context.Context, model engine.Env) (string, error) {
 	if l.reader == nil {
 		l.reader = bufio.NewReader(l.from)
 	}
@@ -286,12 +300,11 @@ func (l *lines) read(ctx context.Context, model engine.Env) (string, error) {
 		return "", err
 	}
 	l.pending = nil
-	text := strings.TrimSpace(line.text)
-	if text == "" && errors.Is(line.err, io.EOF) {
-		return "", engine.ErrNoAnswer
+	if errors.Is(line.err, io.EOF) && strings.TrimSpace(line.text) == "" {
+		return "", io.EOF
 	}
 	if line.err != nil && !errors.Is(line.err, io.EOF) {
 		return "", fmt.Errorf("read the answer: %w", line.err)
 	}
-	return text, nil
+	return strings.TrimRight(line.text, "\r\n"), nil
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"io"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -13,6 +15,7 @@ import (
 
 // besides is a drrun that runs beside a script.
 type besides struct {
+	stdin   io.WriteCloser
 	command *exec.Cmd
 	lines   *bufio.Scanner
 	stdout  bytes.Buffer
@@ -22,9 +25,24 @@ type besides struct {
 func starts(ts *testscript.TestScript, neg bool, args []string) {
 	b := &besides{command: process(ts, args)}
 	b.command.Stdout = &b.stdout
+	startBeside(ts, b)
+}
+
+// watches is starts for a drrun whose output is followed as well: says reads stdout and stderr.
+func watches(ts *testscript.TestScript, neg bool, args []string) {
+	b := &besides{command: process(ts, args)}
+	startBeside(ts, b)
+}
+
+func startBeside(ts *testscript.TestScript, b *besides) {
 	pipe, err := b.command.StderrPipe()
 	ts.Check(err)
 	b.lines = bufio.NewScanner(pipe)
+	b.stdin, err = b.command.StdinPipe()
+	ts.Check(err)
+	if b.command.Stdout == nil {
+		b.command.Stdout = b.command.Stderr // the pipe
+	}
 	ts.Check(b.command.Start())
 	labOf(ts).beside = b
 	ts.Defer(func() { // where the script fails before its end
@@ -50,6 +68,15 @@ func kills(ts *testscript.TestScript, neg bool, args []string) {
 	b := labOf(ts).beside
 	ts.Check(b.command.Process.Kill())
 	_ = b.command.Wait() // it was killed
+}
+
+func types(ts *testscript.TestScript, neg bool, args []string) {
+	_, err := io.WriteString(labOf(ts).beside.stdin, args[0]+"\n")
+	ts.Check(err)
+}
+
+func interruptsBeside(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(labOf(ts).beside.command.Process.Signal(os.Interrupt))
 }
 
 func hangsUp(ts *testscript.TestScript, neg bool, args []string) {

@@ -78,7 +78,7 @@ func runCheck(ctx context.Context, o checkOptions, inv *invocation) *runner.Resu
 	if !inv.json {
 		text := findingsText(result.Findings) + explainHint(result.Findings) + strings.Join(append(warned(result.Warnings), ""), "\n")
 		if result.Error == nil {
-			text += o.Plan + ": " + checkVerdict(result.Findings, o.Offline) + "\n"
+			text += o.Plan + ": " + checkVerdict(result.Findings, o.Offline) + "\n" + staleTypes(options.Env.FS.ReadFile, o.Plan)
 		}
 		inv.screen.out(text)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/user"
@@ -32,10 +33,14 @@ type Env struct {
 	IsTerminal func(stream any) bool
 	// Width is the number of columns of the terminal behind a stream, 0 when it is not known.
 	Width func(stream any) int
+	// Height is its number of lines, 0 when it is not known.
+	Height func(stream any) int
 	// ReadSecret reads a line from the terminal behind Stdin without showing it.
 	ReadSecret func() (string, error)
 	// SaveTerminal remembers how the terminal behind Stdin is set; restore brings that back.
 	SaveTerminal func() (restore func())
+	// RawTerminal gives each key of the terminal behind Stdin to who reads it; restore brings back lines.
+	RawTerminal func() (restore func(), err error)
 	// Signals delivers interrupts until its stop function is called; nil delivers none.
 	Signals func() (signals <-chan os.Signal, stop func())
 	// Persist makes the process survive the end of its terminal, and of whoever reads what it prints; nil does nothing.
@@ -54,7 +59,7 @@ type Env struct {
 func SystemEnv() Env {
 	env := Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Engine: engine.SystemEnvSince, Watch: watchFolders, Getenv: os.LookupEnv,
-		IsTerminal: isTerminal, Width: terminalWidth, ReadSecret: readSecret, SaveTerminal: saveTerminal,
+		IsTerminal: isTerminal, Width: terminalWidth, Height: terminalHeight, ReadSecret: readSecret, SaveTerminal: saveTerminal, RawTerminal: rawTerminal,
 		Signals: interrupts, Persist: persist, Exit: os.Exit, Near: nearHost, Executable: os.Executable, Environ: os.Environ,
 	}
 	// Both are labels for people; a machine that has none is no reason to refuse.
@@ -71,15 +76,25 @@ func isTerminal(stream any) bool {
 }
 
 func terminalWidth(stream any) int {
+	width, _ := terminalSize(stream)
+	return width
+}
+
+func terminalHeight(stream any) int {
+	_, height := terminalSize(stream)
+	return height
+}
+
+func terminalSize(stream any) (width, height int) {
 	file, ok := stream.(*os.File)
 	if !ok {
-		return 0
+		return 0, 0
 	}
-	width, _, err := term.GetSize(int(file.Fd()))
+	width, height, err := term.GetSize(int(file.Fd()))
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	return width
+	return width, height
 }
 
 func readSecret() (string, error) {
@@ -93,6 +108,14 @@ func saveTerminal() (restore func()) {
 		return func() {}
 	}
 	return func() { _ = term.Restore(int(os.Stdin.Fd()), state) } // the process is about to end: nothing to do about a failure
+}
+
+func rawTerminal() (restore func(), err error) {
+	state, err := term.MakeRaw(int(os.Stdin.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("read keys from the terminal: %w", err)
+	}
+	return func() { _ = term.Restore(int(os.Stdin.Fd()), state) }, nil // likewise
 }
 
 // interactive tells whether a person can be asked: their answers come from a terminal and they see the question on one.

@@ -11,21 +11,53 @@ import (
 	"drrun/plans/runner"
 )
 
-const explainHelp = `Explains the code that stands in brackets behind a finding: what it means, why it matters, and what to do, with a wrong and a right
-example. Without a code all of them are listed.
+const explainHelp = `Explains a VM of a plan, or the code of a finding.
+
+Of a VM it tells when it starts and why, after what, in which cluster, on which networks, what keeps it from starting, which evidence is
+needed, and which hooks are called for it, each with its line in the plan. No engine is asked: what only they can tell is said to be
+unknown. --vm takes a name or an id.
+
+A code is what stands in brackets behind a finding: what it means, why it matters, and what to do, with a wrong and a right example.
+Without a code all of them are listed.
 
 EXAMPLES
+drrun explain plan.lua --vm db1
+drrun explain plan.lua --vm db1 --from secondary
+drrun explain plan.lua --vm db1 --json | jq '.extra.vm.nics'
 drrun explain
 drrun explain secret-in-clear
 drrun explain --json | jq -r '.extra.codes[].code'
 `
 
+var explainPath = []string{"drrun", "explain"}
+
 func newExplainCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
-		Name: "explain", Usage: "what a finding's code means, and what to do", UsageText: "drrun explain [CODE] [--json]", Description: explainHelp,
-		Flags: []cli.Flag{jsonFlag()},
+		Name: "explain", Usage: "what happens to a VM and why, or what a finding's code means", UsageText: "drrun explain PLAN.lua --vm NAME [flags]\ndrrun explain [CODE] [--json]", Description: explainHelp,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "vm", Usage: "explain the VM of that `NAME`, or id"}, fromFlag(),
+			listFlag("lib", "`DIR` where require looks too; can be given several times"),
+			jsonFlag(),
+		},
 		Action: func(c *cli.Context) error {
-			path := []string{"drrun", "explain"}
+			path := explainPath
+			if c.IsSet("vm") {
+				args, err := exactly(c, path, "PLAN.lua")
+				if err != nil {
+					return err
+				}
+				o, err := explainVMOf(c, args[0])
+				if err != nil {
+					return err
+				}
+				inv.result = runExplainVM(c.Context, o, inv)
+				return nil
+			}
+			for _, flag := range []string{"from", "lib"} {
+				if c.IsSet(flag) {
+					return usage("--%s is for a VM of a plan", flag).hinted("drrun explain plan.lua --vm NAME --%s …", flag).of(path)
+				}
+			}
 			if c.Args().Len() == 0 {
 				inv.result = runExplainAll(inv)
 				return nil
@@ -35,6 +67,9 @@ func newExplainCommand(inv *invocation) *cli.Command {
 				return err
 			}
 			name := strings.Trim(args[0], "[]") // as it stands behind the finding
+			if strings.HasSuffix(name, ".lua") {
+				return usage("what of %s is to be explained?", name).hinted("a VM: drrun explain %s --vm NAME; the boot order: drrun graph %s", name, name).of(path)
+			}
 			code, known := codes.Find(name)
 			if !known {
 				problem := usage("no code %q is known", name).of(path)

@@ -99,6 +99,9 @@ func newFailoverCommand(inv *invocation) *cli.Command {
 // runAction begins a run of a plan.
 func runAction(ctx context.Context, o actionOptions, inv *invocation) *runner.Result {
 	command := []string{"drrun", o.Action}
+	if !plans.Moves(o.Action) && o.Action != plans.ActionClean {
+		command = []string{"drrun", "run"}
+	}
 	options, over, problem := inv.runnerOptions(o.runOptions)
 	if problem != nil {
 		return problem.of(command).result()

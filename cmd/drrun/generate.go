@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
@@ -329,5 +330,6 @@ func generateText(o generateOptions, made *plans.Generated) string {
 	}
 	b.WriteString(findingsText(s.Findings))
 	fmt.Fprintf(&b, "next: look at the plan, then: drrun check %s\n", shellWord(o.Output))
+	fmt.Fprintf(&b, "for an editor with lua-language-server: %s\n", typesCommand(filepath.Dir(o.Output)))
 	return b.String()
 }

@@ -24,6 +24,7 @@ EXAMPLES
   drrun demo                       the whole story, on two simulated sites
   drrun check plan.lua             is the plan sound, and do the sites have what it needs?
   drrun failover plan.lua          run it
+  drrun docs tutorial              learn it in an hour; drrun docs lists all pages
   drrun COMMAND --help             more about a command
 `
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func runHistory(o historyOptions, inv *invocation) *runner.Result {
 	}
 	entries := make([]historyEntry, len(runs))
 	for i, run := range runs {
-		entries[i] = entryOf(model, state, o.State, run)
+		entries[i] = entryOf(model, state, o.State, inv.env.Host, run)
 	}
 	result := done("history")
 	noRuns := "no runs in " + state
@@ -86,7 +87,19 @@ func runHistory(o historyOptions, inv *invocation) *runner.Result {
 	return withExtra(result, "runs", entries)
 }
 
-func entryOf(model engine.Env, state, flag string, run engine.RunInfo) historyEntry {
+// placeArgument is what goes behind a command about a run that lies in the folder of --state. In the folder of its mirror no run is gone on
+// with: it is taken over from there. Elsewhere than on the machine that made the last attempt, a folder with runs that have a mirror is one.
+func placeArgument(flag string, run *engine.RunInfo, host string) string {
+	if flag == "" || run.Mirror == "" {
+		return stateArgument(flag)
+	}
+	if folder, err := filepath.Abs(flag); err == nil && folder != run.Mirror && run.By.Host == host {
+		return stateArgument(flag)
+	}
+	return " --from-mirror " + shellWord(flag)
+}
+
+func entryOf(model engine.Env, state, flag, host string, run engine.RunInfo) historyEntry {
 	entry := historyEntry{
 		Run: run.ID, Plan: run.Head.Plan, PlanFile: run.Head.PlanFile, Action: run.Head.Action, Started: run.Started, Ended: run.Ended,
 		Attempts: run.Attempts, Status: run.Status, Unfinished: run.Unfinished(),
@@ -102,7 +115,7 @@ func entryOf(model engine.Env, state, flag string, run engine.RunInfo) historyEn
 	if full.Err != nil {
 		entry.Error = full.Err.Error()
 	} else if entry.Unfinished || run.Status == runner.StatusPartial {
-		entry.Resume = runner.OutlookOf(full, false).GoOn(stateArgument(flag))
+		entry.Resume = runner.OutlookOf(full, false).GoOn(placeArgument(flag, full, host))
 	}
 	var facts stdlib.Facts
 	if json.Unmarshal(full.Facts(), &facts) == nil { // a run that was cut before its facts has none

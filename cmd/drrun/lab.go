@@ -36,6 +36,9 @@ certificates and lab.env, the environment that drrun needs to work with them.
 With --world they serve what a Lua file describes: sites, clusters, storage of all kinds, VMs, and the faults that they begin with. A
 file with errors is refused with all of them (exit code 2). What can stand in it: docs/810-worlds.md; examples: examples/worlds.
 
+Each site's storage array is served too, for hooks to be tried on: REST at $LAB_PRIMARY_ARRAY_URL/api/v1, and a command line by SSH at
+$LAB_PRIMARY_ARRAY_SSH (type: help); likewise SECONDARY. lab.env has user and password, and the files for SSH.
+
 From another terminal the commands below show and change what lies outside the engines: power, storage and faults. They use the
 control API, plain HTTP at --control, which describes itself: curl http://127.0.0.1:7070/openapi.json
 
@@ -177,6 +180,9 @@ func labText(o labOptions, world lab.World, server *lab.Server) string {
 	fmt.Fprintf(&b, "%s%s\n", labReady, server.Control)
 	fmt.Fprintf(&b, "  primary    %s  (CA: %s), %s on %s\n", server.PrimaryURL, file("primary-ca.pem"), report.Count(vms, "VM"), report.Count(domains, "storage domain"))
 	fmt.Fprintf(&b, "  secondary  %s  (CA: %s)\n", server.SecondaryURL, file("secondary-ca.pem"))
+	for _, a := range server.Arrays.Arrays {
+		fmt.Fprintf(&b, "  array of %-9s  %s/api/v1, ssh %s@%s\n", a.Site, a.URL, a.Username, a.SSH)
+	}
 	fmt.Fprintf(&b, "  time runs %s times as fast as outside\n\n", strconv.FormatFloat(o.Speed, 'g', -1, 64))
 	fmt.Fprintf(&b, "in another terminal, in this folder:\n  source %s\n", sourceable(file("lab.env")))
 	for _, line := range typed(labGenerate(filepath.Join(o.Dir, "primary-ca.pem"), filepath.Join(o.Dir, "secondary-ca.pem"))...) {

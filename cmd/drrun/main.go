@@ -34,14 +34,15 @@ func Main(env Env, args []string) int {
 
 // invocation is one command line being carried out.
 type invocation struct {
-	env     Env
-	json    bool
-	screen  *screen
-	result  *runner.Result       // of the command that ran
-	human   func(*runner.Result) // how it is shown to a person; nil: only an error is shown
-	helped  bool                 // --help was given: it is text, also where JSON was asked for
-	running atomic.Bool          // a plan runs
-	report  sync.Once            // the end is reported once, also when the third interrupt comes meanwhile
+	env      Env
+	json     bool
+	screen   *screen
+	result   *runner.Result              // of the command that ran
+	human    func(*runner.Result)        // how it is shown to a person; nil: only an error is shown
+	helped   bool                        // --help was given: it is text, also where JSON was asked for
+	running  atomic.Bool                 // a plan runs
+	catching atomic.Pointer[func() bool] // takes interrupts before they end anything; nil where nothing does
+	report   sync.Once                   // the end is reported once, also when the third interrupt comes meanwhile
 }
 
 // run carries out the command line. What panics becomes a result too.
@@ -102,10 +103,18 @@ func commands(inv *invocation) []*cli.Command {
 	return []*cli.Command{
 		newGenerateCommand(inv),
 		newCheckCommand(inv),
+		newWatchCommand(inv),
 		newExplainCommand(inv),
+		newTypesCommand(inv),
+		newGraphCommand(inv),
+		newDocsCommand(inv),
+		newEvalCommand(inv),
+		newEjectCommand(inv),
+		newConsoleCommand(inv),
 		newFailoverCommand(inv),
 		newFailbackCommand(inv),
 		newCleanCommand(inv),
+		newRunCommand(inv),
 		newResumeCommand(inv),
 		newRollbackCommand(inv),
 		newAbortCommand(inv),
@@ -119,6 +128,8 @@ func commands(inv *invocation) []*cli.Command {
 		newVerifyCommand(inv),
 		newKeygenCommand(inv),
 		newSecretsCommand(inv),
+		newLibCommand(inv),
+		newTestLibCommand(inv),
 		newLabCommand(inv),
 		newDemoCommand(inv),
 		newVersionCommand(inv),

@@ -283,6 +283,7 @@ func TestProgress(t *testing.T) {
 		mark(61, engine.Status{Subject: vm("vm2"), State: stdlib.StateStarting}),
 		note(62, "warning", engine.Subject{}, "the webhook is slow", nil),
 		mark(80, engine.Status{Subject: vm("vm2"), State: stdlib.StateUp, StartedAt: at(61), UpAt: at(80)}),
+		note(83, stdlib.WaitNote, vm("vm2"), "no address yet: the guest agent does not report", nil),
 		note(90, "boot_condition", vm("vm2"), "", map[string]any{"ok": false, "why": "silent"}),
 		mark(90, engine.Status{Subject: vm("vm2"), State: stdlib.StateUnverified, Error: "the guest agent does not report"}),
 		note(3700, "log", engine.Subject{}, "two\nlines", nil),

@@ -65,7 +65,7 @@ func decisionWords(choice string, f runner.Failure) string {
 func (a *asker) choose(ctx context.Context, prompt string) (string, error) {
 	over := a.screen.prompt()
 	defer over()
-	fmt.Fprint(a.env.Stderr, prompt+"> ")
+	fmt.Fprint(a.env.Stderr, legible(prompt)+"> ")
 	return a.lines.read(ctx, a.model)
 }
 

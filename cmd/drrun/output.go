@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"drrun/plans"
+	"drrun/plans/codes"
 	"drrun/plans/report"
 	"drrun/plans/runner"
 )
@@ -56,7 +57,7 @@ func writeDocument(w io.Writer, r *runner.Result) {
 // writeError writes why something was not done: what was attempted, where, what the engine said, how things stand and what to do.
 func writeError(w io.Writer, r *runner.Result) {
 	if r.Error != nil {
-		_, _ = io.WriteString(w, failureText(report.Failure(*r.Error))) // a closed pipe: there is nobody left to tell
+		_, _ = io.WriteString(w, legible(failureText(report.Failure(*r.Error)))) // a closed pipe: there is nobody left to tell
 	}
 }
 
@@ -148,6 +149,9 @@ func writeRun(w io.Writer, r *runner.Result, stateDir string) {
 	if r.Error != nil {
 		fmt.Fprintln(w)
 		writeError(w, r)
+		if _, known := codes.Find(r.Error.Code); known && r.Run != "" {
+			fmt.Fprintf(w, "  more:  drrun explain %s\n", r.Error.Code)
+		}
 	}
 	if r.Run != "" {
 		fmt.Fprintf(w, "\nrun %s: %s\n", r.Run, runDir(stateDir, r.Run))

@@ -131,6 +131,8 @@ func (p *progress) words(e engine.Event) string {
 		return p.questionWords(e)
 	case "warning":
 		return "warning: " + e.Text
+	case runner.InputNote:
+		return "typed: " + oneLine(e.Text)
 	case "evidence":
 		return p.evidenceWords(e)
 	case "confirmation":
@@ -139,6 +141,8 @@ func (p *progress) words(e engine.Event) string {
 			return ""
 		}
 		return fmt.Sprintf("confirmed by %s: %s is down: %s", c.Name, e.Subject.Name, c.Reason)
+	case stdlib.WaitNote:
+		return subjectWords(e.Subject) + "not yet: " + e.Text
 	case "boot_condition":
 		return p.conditionWords(e)
 	case "mark":
@@ -238,6 +242,9 @@ func (p *progress) markWords(e engine.Event) string {
 	}
 	switch status.State {
 	case stdlib.StateStopped:
+		if p.totals.Own {
+			return name + ": shut down on " + site
+		}
 		return name + ": shut down on " + opposite(site)
 	case stdlib.StateReleased:
 		return name + ": in maintenance on " + opposite(site) + ", released"

@@ -37,7 +37,7 @@ func runFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "yes", Usage: "answer plain questions with their default, yes or continue; never those about evidence or loss of data"},
 		&cli.BoolFlag{Name: "wait-for-answers", Usage: "without a terminal, let questions wait until somebody answers them with drrun answer"},
 		&cli.BoolFlag{Name: "break-lock", Usage: "replace the lock that a run on another machine left in the engines; you type its run id, or give --answer break_lock=RUN"},
-		&cli.StringFlag{Name: "mirror", Usage: "`DIR`, a second place for the run's journal, best on a share of the other site: a run can be taken over from there; none keeps none; default: $DRRUN_MIRROR"},
+		&cli.StringFlag{Name: "mirror", Usage: "`DIR`, a second place for the run's journal, best on a share of the other site: a run can be taken over from there; none keeps none, on purpose, and is not warned of; default: $DRRUN_MIRROR"},
 		stateFlag(), jsonFlag(),
 	}
 }
@@ -142,7 +142,7 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 			writeError(inv.env.Stderr, r)
 			return
 		}
-		writeRun(inv.env.Stdout, r, state)
+		writeRun(legibleWriter{inv.env.Stdout}, r, state)
 	}
 	var onFailure func(context.Context, runner.Failure) runner.Decision
 	if inv.env.interactive() {

@@ -30,7 +30,10 @@ func newScreen(env Env) *screen {
 }
 
 // out writes what the command made.
-func (s *screen) out(text string) {
+func (s *screen) out(text string) { s.styled(legible(text)) }
+
+// styled writes text of drrun's own, with what a terminal acts on.
+func (s *screen) styled(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wipe()
@@ -46,7 +49,7 @@ func (s *screen) line(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wipe()
-	_, _ = io.WriteString(s.stderr, strings.TrimRight(text, "\n")+"\n")
+	_, _ = io.WriteString(s.stderr, strings.TrimRight(legible(text), "\n")+"\n")
 	s.draw()
 }
 
@@ -96,7 +99,7 @@ func (s *screen) draw() {
 		return
 	}
 	for _, line := range s.live {
-		fmt.Fprintln(s.stderr, clip(line, s.width-1)) // a line that wraps could not be wiped
+		fmt.Fprintln(s.stderr, clip(legible(strings.ReplaceAll(line, "\n", " ")), s.width-1)) // a line that wraps could not be wiped
 	}
 	s.drawn = len(s.live)
 }

@@ -44,7 +44,10 @@ func TestMain(m *testing.M) {
 //	                                stdout and stderr; with --json stdout must be exactly one document that agrees with the code
 //	interrupted TEXT ARGS…          runs drrun and interrupts it when its stderr holds TEXT; it must end with 130
 //	starts ARGS…                    starts drrun beside the script
+//	watches ARGS…                   starts, and follows its stdout too
 //	says TEXT                       reads its stderr until a line holds TEXT
+//	types TEXT                      writes a line to its stdin
+//	interrupts                      sends it an interrupt
 //	kills                           kills it
 //	hangs-up                        takes its terminal away
 //	ends CODE                       waits for its end, like exits
@@ -66,11 +69,12 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DRRUN_STATE", filepath.Join(env.WorkDir, "state"))
 			examples, err := filepath.Abs("../../examples")
 			env.Setenv("EXAMPLES", examples)
+			env.Setenv("DOCS", filepath.Join(filepath.Dir(examples), "docs"))
 			env.Values[labKey{}] = &scriptLab{}
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"lab": startScriptLab, "exits": exits, "interrupted": interruptedScript, "starts": starts, "says": says, "kills": kills, "hangs-up": hangsUp, "ends": ends, "edit": edit, "changing": changing, "effects": effects,
+			"lab": startScriptLab, "exits": exits, "interrupted": interruptedScript, "starts": starts, "watches": watches, "interrupts": interruptsBeside, "types": types, "says": says, "kills": kills, "hangs-up": hangsUp, "ends": ends, "edit": edit, "changing": changing, "effects": effects,
 			"world": worldScript, "home": homeScript, "counters": countersScript, "kept": keptScript, "nothing-there": nothingThere, "no-secrets": noSecrets,
 		},
 	})
@@ -105,7 +109,7 @@ func process(ts *testscript.TestScript, args []string) *exec.Cmd {
 	command := exec.Command(program, args...)
 	command.Dir = ts.MkAbs(".")
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "DRRUN_STATE", "DRRUN_SPEED", "DRRUN_SPEED_SINCE", "LAB_CONTROL",
-		"DRRUN_MIRROR", "DRRUN_SIGNING_KEY", "DRRUN_SECRET_PRIMARY_PASSWORD", "DRRUN_SECRET_SECONDARY_PASSWORD", "DRRUN_SECRET_SECONDARY_PASSWORD_COMMAND", "DRRUN_SECRET_SECONDARY_CHAP_PASSWORD", "DRRUN_SECRETS", "DRRUN_SECRETS_KEY", "DRRUN_CHROMIUM", "GOCOVERDIR"} {
+		"DRRUN_MIRROR", "DRRUN_SIGNING_KEY", "DRRUN_SECRET_PRIMARY_PASSWORD", "DRRUN_SECRET_SECONDARY_PASSWORD", "DRRUN_SECRET_SECONDARY_PASSWORD_COMMAND", "DRRUN_SECRET_SECONDARY_CHAP_PASSWORD", "DRRUN_SECRET_PRIMARY_ARRAY_PASSWORD", "DRRUN_SECRETS", "DRRUN_SECRETS_KEY", "DRRUN_CHROMIUM", "GOCOVERDIR"} {
 		if value := ts.Getenv(name); value != "" {
 			command.Env = append(command.Env, name+"="+value)
 		}

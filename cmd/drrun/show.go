@@ -173,6 +173,8 @@ func (s story) attempts(b *strings.Builder, now time.Time) {
 			writeTable(b, "  ", append([][]string{{"STAGE", "BEGAN", "TOOK"}}, c.stages...))
 		}
 	}
+	var facts stdlib.Facts
+	own := json.Unmarshal(s.info.Facts(), &facts) == nil && facts.Own
 	var words *progress
 	s.info.Replay(func(rec engine.Record, e engine.Event) {
 		switch {
@@ -183,6 +185,7 @@ func (s story) attempts(b *strings.Builder, now time.Time) {
 				title: fmt.Sprintf("attempt %d, %s by %s: ", rec.Attempt, utcTime(rec.Time), report.Person(rec.User, rec.Host)),
 			}
 			words = newWords()
+			words.totals.Own = own
 		case c == nil: // the head
 		case rec.Kind == "end":
 			c.over(rec.Time)

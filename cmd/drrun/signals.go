@@ -38,7 +38,11 @@ func (inv *invocation) watch() (ctx context.Context, unwatch func()) {
 			select {
 			case <-done:
 				return
-			case <-signals:
+			case signal := <-signals:
+				if catch := inv.catching.Load(); catch != nil && signal == os.Interrupt && (*catch)() {
+					count--
+					continue
+				}
 			}
 			switch count {
 			case 1:
@@ -62,6 +66,13 @@ func (inv *invocation) watch() (ctx context.Context, unwatch func()) {
 		cutFirst(context.Canceled)
 		cutSecond(context.Canceled)
 	}
+}
+
+// catch lets fn take interrupts for as long as it returns true, until the returned function is called: Ctrl-C in a console ends what runs
+// there, and not the console.
+func (inv *invocation) catch(fn func() bool) (over func()) {
+	inv.catching.Store(&fn)
+	return func() { inv.catching.Store(nil) }
 }
 
 // say explains an interrupt where a plan runs. Elsewhere it just ends the command.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
@@ -41,7 +42,8 @@ func (env Env) signingKeyFile() (path string, asked bool) {
 	return "", false
 }
 
-// signer returns the key that seals runs, nil where none is configured. One that cannot be read stops nothing: it is a warning.
+// signer returns the key that seals runs, nil where none is configured. One that cannot be read stops nothing: it is a warning. One that
+// others can read seals all the same, for a seal cannot be made later, and the report says what it is worth.
 func (env Env) signer(files engine.FS) (key ed25519.PrivateKey, warning []string) {
 	path, asked := env.signingKeyFile()
 	if path == "" {
@@ -57,7 +59,11 @@ func (env Env) signer(files engine.FS) (key ed25519.PrivateKey, warning []string
 	if err != nil {
 		return nil, []string{fmt.Sprintf("the run is not sealed: the signing key %s cannot be used: %v", path, err)}
 	}
-	return key, nil
+	if entry, err := files.Stat(path); err == nil && entry.Shared {
+		warning = []string{fmt.Sprintf("others than %s can read or change the signing key %s, so they could seal a journal that they have changed: chmod 600 %s, or make a new one with drrun keygen",
+			cmp.Or(env.User, "its owner"), path, shellWord(path))}
+	}
+	return key, warning
 }
 
 const (

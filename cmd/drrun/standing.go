@@ -40,6 +40,7 @@ type standing struct {
 	StageSince time.Time             `json:"stage_since,omitzero"`
 	Domains    stateCounts           `json:"storage_domains"`
 	Ranks      []rankStanding        `json:"ranks"`
+	Waiting    []objectStanding      `json:"waiting"`  // VMs that are up, and what they do not meet yet of their boot condition
 	Troubled   []objectStanding      `json:"troubled"` // what is not as it should be
 	Evidence   *stdlib.Verdict       `json:"evidence,omitempty"`
 	Last       string                `json:"last,omitempty"` // what happened last that a person would want to know of
@@ -56,6 +57,7 @@ type standing struct {
 
 	facts  *stdlib.Facts
 	states map[string]engine.Status // by id
+	waits  map[string]string        // what VMs do not meet yet of their boot condition, by id
 	learnt runner.Outlook
 	ending report.Ending // of the attempt
 	trust  report.Reliance
@@ -82,7 +84,7 @@ type objectStanding struct {
 }
 
 func newStanding(run string) *standing {
-	return &standing{Run: run, states: map[string]engine.Status{}, words: newWords(), replay: engine.NewReplayer(run), Questions: []engine.OpenQuestion{}}
+	return &standing{Run: run, states: map[string]engine.Status{}, waits: map[string]string{}, words: newWords(), replay: engine.NewReplayer(run), Questions: []engine.OpenQuestion{}}
 }
 
 // observe takes the next record up, and returns what a person would be told of it, "" for nothing.
@@ -99,13 +101,15 @@ func (s *standing) observe(rec engine.Record) string {
 	case "facts":
 		facts := &stdlib.Facts{}
 		if json.Unmarshal(rec.Data, facts) == nil {
-			s.facts, s.Planned = facts, facts.Planned
+			s.facts, s.Planned, s.words.totals.Own = facts, facts.Planned, facts.Own
 		}
 		return ""
 	case "attempt":
 		s.Attempt, s.Began, s.By, s.words = rec.Attempt, rec.Time, report.Person(rec.User, rec.Host), newWords()
 		s.Status, s.Exit, s.Ended, s.Stage, s.Errors, s.Warnings, s.LastError, s.Evidence = "", nil, time.Time{}, "", 0, 0, "", nil
+		s.words.totals.Own = s.facts != nil && s.facts.Own
 		s.ending = report.Ending{}
+		clear(s.waits)
 		return s.tell(rec.Time, fmt.Sprintf("attempt %d by %s", s.Attempt, s.By))
 	case "end":
 		s.Status, s.Exit, s.Ended = rec.Status, rec.Exit, rec.Time
@@ -124,10 +128,15 @@ func (s *standing) observe(rec engine.Record) string {
 		if decode(e.Data, &verdict) {
 			s.Evidence = &verdict
 		}
+	case stdlib.WaitNote:
+		s.waits[e.Subject.ID] = e.Text
+	case "boot_condition":
+		delete(s.waits, e.Subject.ID)
 	case "mark":
 		var status engine.Status
 		if decode(e.Data, &status) {
 			s.states[status.Subject.ID] = status
+			delete(s.waits, status.Subject.ID)
 		}
 	}
 	text := eventWords(s.words, e)
@@ -172,7 +181,7 @@ func (s *standing) at(now time.Time, running bool, holder string, open []engine.
 
 // count counts the objects of the facts by their states.
 func (s *standing) count() {
-	s.Domains, s.Ranks, s.Troubled = stateCounts{States: map[string]int{}}, []rankStanding{}, []objectStanding{}
+	s.Domains, s.Ranks, s.Troubled, s.Waiting = stateCounts{States: map[string]int{}}, []rankStanding{}, []objectStanding{}, []objectStanding{}
 	if s.facts == nil {
 		return
 	}
@@ -194,6 +203,9 @@ func (s *standing) count() {
 		}
 		byRank[vm.Rank].add(s.states[vm.ID])
 		trouble(vm.Name, s.states[vm.ID])
+		if why := s.waits[vm.ID]; why != "" && s.Exit == nil {
+			s.Waiting = append(s.Waiting, objectStanding{Name: vm.Name, State: s.states[vm.ID].State, Why: oneLine(why)})
+		}
 	}
 	for _, rank := range slices.Sorted(maps.Keys(byRank)) {
 		s.Ranks = append(s.Ranks, rankStanding{Rank: rank, stateCounts: *byRank[rank]})
@@ -205,8 +217,8 @@ func (c *stateCounts) add(status engine.Status) {
 	c.States[cmp.Or(status.State, stdlib.StatePending)]++
 }
 
-// shownTroubles is how many objects that are not well are named.
-const shownTroubles = 10
+// shownObjects is how many objects of a list are named.
+const shownObjects = 10
 
 // text is where the run stands, for people.
 func (s *standing) text() string {
@@ -283,11 +295,17 @@ func (s *standing) tables(b *strings.Builder) {
 	}
 	b.WriteByte('\n')
 	writeTable(b, "", rows)
-	for i, object := range s.Troubled {
-		if i == shownTroubles {
-			fmt.Fprintf(b, "  and %d more: drrun show %s\n", len(s.Troubled)-i, s.Run)
-			break
+	s.list(b, s.Waiting, "%s is %s, and not yet as its boot condition wants it: %s\n")
+	s.list(b, s.Troubled, "%s is %s: %s\n")
+}
+
+// list names objects, up to a number of them.
+func (s *standing) list(b *strings.Builder, objects []objectStanding, format string) {
+	for i, object := range objects {
+		if i == shownObjects {
+			fmt.Fprintf(b, "  and %d more: drrun show %s\n", len(objects)-i, s.Run)
+			return
 		}
-		fmt.Fprintf(b, "  %s is %s: %s\n", object.Name, object.State, cmp.Or(object.Why, "no reason is recorded"))
+		fmt.Fprintf(b, "  "+format, object.Name, object.State, cmp.Or(object.Why, "no reason is recorded"))
 	}
 }

@@ -97,6 +97,32 @@ func TestStandingOfALongRun(t *testing.T) {
 	}
 }
 
+// TestStandingNamesWhatIsWaitedFor sees that a VM is named with what it does not meet yet, as long as it does not.
+func TestStandingNamesWhatIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := newStanding("r")
+	facts, err := json.Marshal(stdlib.Facts{VMs: []stdlib.FactVM{{ID: "1", Name: "db1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	vm := engine.Subject{Kind: "vm", Site: "secondary", ID: "1", Name: "db1"}
+	s.observe(engine.Record{Kind: "facts", Data: facts})
+	s.observe(engine.Record{Kind: "mark", Mark: &engine.Status{Subject: vm, State: stdlib.StateUp}})
+	s.observe(engine.Record{Kind: "note", Note: stdlib.WaitNote, Subject: &vm, Data: json.RawMessage(`{"text":"10.0.0.7:5432 is not open: connection refused"}`)})
+	told := func() string {
+		s.at(time.Time{}, true, "", nil, "")
+		return s.text()
+	}
+	const want = "  db1 is up, and not yet as its boot condition wants it: 10.0.0.7:5432 is not open: connection refused\n"
+	if text := told(); !strings.Contains(text, want) {
+		t.Errorf("it does not say %q:\n%s", want, text)
+	}
+	s.observe(engine.Record{Kind: "note", Note: "boot_condition", Subject: &vm, Data: json.RawMessage(`{"ok":true,"why":"it is open"}`)})
+	if text := told(); strings.Contains(text, "not yet") {
+		t.Errorf("it still waits:\n%s", text)
+	}
+}
+
 func BenchmarkStanding(b *testing.B) {
 	const id = "20261120-0312-3f9a2c"
 	state := longRun(b, id)

@@ -5,6 +5,6 @@ local ping, tcp = require "ping", require "tcp"
 return function(ctx)
   local asked, alive = pcall(ping.alive, "127.0.0.1")
   if asked then return alive end
-  ctx:warn(alive.message)
+  ctx:warn(tostring(alive))
   return tcp.open("127.0.0.1", ctx.params.dns_port)
 end

@@ -70,6 +70,7 @@ var witnesses = map[sabotage.Switch][]witness{
 	sabotage.BlindHosts:       {runner("TestBlindHostKeepsTheAttachAway")},
 
 	sabotage.WriteAnything:   {{"stdlib", "TestWriteHook"}},
+	sabotage.TrialMayChange:  {runner("TestTrialChangesNothing")},
 	sabotage.PermitsIgnored:  {{"stdlib", "TestWriteHook"}},
 	sabotage.IntentNotSynced: {runner("TestCrashMatrix")},
 	sabotage.StepRepeated:    {runner("TestCrashMatrix")},

@@ -67,6 +67,8 @@ const (
 	MirrorNotAwaited Switch = "mirror-not-awaited"
 	LocksNotRenewed  Switch = "locks-not-renewed"
 	OldJournalTaken  Switch = "old-journal-taken"
+
+	TrialMayChange Switch = "trial-may-change"
 )
 
 // Behaviour is what a switch removes.
@@ -137,5 +139,7 @@ func All() []Behaviour {
 		{MirrorNotAwaited, "a record is in the mirror before it counts", "I3", "engine/journal.go"},
 		{LocksNotRenewed, "a run that is taken over gets locks of its own", "I4", "engine/remote_locks.go"},
 		{OldJournalTaken, "a run does not go on from an old copy of its journal", "I3", "plans/runner/mirror.go"},
+
+		{TrialMayChange, "what is tried on a plan, outside of a run, changes nothing", "I7", "plans/runner/trial.go"},
 	}
 }

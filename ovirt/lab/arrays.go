@@ -35,6 +35,7 @@ type pair struct {
 	active         *export // the side that counts: the source until promotion, then the promoted one
 	lag            time.Duration
 	state          string
+	quiesced       bool      // stopped on purpose, at the array
 	since          time.Time // the target holds nothing older than this
 	stoppedAt      time.Time
 	promoted       time.Time // what the target held when it was promoted: its newest write of the source
@@ -280,11 +281,15 @@ func (l *Lab) Promote(domain string) error {
 	if !p.target.online {
 		return fmt.Errorf("promote %s: the array of %s is off", domain, p.target)
 	}
+	l.promote(p)
+	return nil
+}
+
+func (l *Lab) promote(p *pair) {
 	l.freeze(p)
 	p.promoted = p.asOf(l.now)
 	p.state, p.active, p.target.writable = split, p.target, true
 	l.storageChanged()
-	return nil
 }
 
 // Replicate copies the domain from the side that counts (the source; after promotion the promoted one) to the other side, all
@@ -302,9 +307,15 @@ func (l *Lab) Replicate(domain string) error {
 			return fmt.Errorf("replicate %s: the array of %s is off", domain, x)
 		}
 	}
+	l.replicate(p, from)
+	return nil
+}
+
+// replicate makes an end of a replication its source, and overwrites the other end.
+func (l *Lab) replicate(p *pair, from *export) {
+	to := p.other(from)
 	l.overwritten(to)
-	p.source, p.target, p.state, p.since = from, to, replicating, l.now
+	p.source, p.target, p.active, p.state, p.since, p.quiesced = from, to, from, replicating, l.now, false
 	to.copy, to.writable = nil, false
 	l.storageChanged()
-	return nil
 }

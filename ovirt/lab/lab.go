@@ -27,6 +27,7 @@ type Lab struct {
 	exports    []*export
 	targets    []*target
 	pairs      []*pair
+	arrays     map[string]*array // by site; made at the first use
 	queue      opQueue
 	seq        int
 	log        requestLog
@@ -36,6 +37,7 @@ type Lab struct {
 	lastFault  int                 // number of the last rule
 	stalled    map[*vm]*export     // VMs that paused for storage that a fault took
 	down       []func(site string) // called, with the lock held, when an engine stops to answer
+	dark       []func(site string) // called, with the lock held, when a site loses its power
 }
 
 // New starts a lab from a world, at the clock's time. The seed decides the ids that come into being later (tokens, jobs,

@@ -25,6 +25,9 @@ func (l *Lab) disaster(e *engine) {
 	}
 	site := e.name
 	e.disaster = true
+	for _, told := range e.lab.dark {
+		told(e.name)
+	}
 	e.stop()
 	for _, x := range l.exports {
 		if x.Site == site {

@@ -20,7 +20,8 @@ import (
 // ServeOptions says where a lab is served. Addresses are HOST:PORT, port 0 is any free one, "" is 127.0.0.1:0.
 type ServeOptions struct {
 	Primary, Secondary, Control string
-	// Dir receives primary-ca.pem, secondary-ca.pem and lab.env; "" writes no files.
+	// Dir receives primary-ca.pem, secondary-ca.pem, the files of the arrays (array-known-hosts, array-key) and lab.env; "" writes no
+	// files.
 	Dir string
 	// Speed is what the lab's clock was made with; lab.env tells it to drrun. 0 means 1.
 	Speed float64
@@ -31,10 +32,11 @@ type ServeOptions struct {
 	Go func(func())
 }
 
-// Server is a lab on sockets: two engines with TLS, and the control API without.
+// Server is a lab on sockets: two engines with TLS, their arrays, and the control API without.
 type Server struct {
 	Primary, Secondary, Control string // HOST:PORT as bound
 	PrimaryURL, SecondaryURL    string // https://HOST:PORT/ovirt-engine/api
+	Arrays                      *ArrayServer
 	Env                         []byte // the content of lab.env
 
 	servers   []*http.Server
@@ -80,7 +82,7 @@ func Serve(ctx context.Context, l *Lab, o ServeOptions) (*Server, error) {
 			return fail(err)
 		}
 		s.listeners = append(s.listeners, raw)
-		gate := &gate{Listener: raw, lab: l, engine: e, open: map[net.Conn]bool{}}
+		gate := &gate{Listener: raw, lab: l, up: func() bool { return e.answers }, open: map[net.Conn]bool{}}
 		l.lock()
 		l.down = append(l.down, func(site string) {
 			if site == e.name {
@@ -102,9 +104,12 @@ func Serve(ctx context.Context, l *Lab, o ServeOptions) (*Server, error) {
 	s.Control = raw.Addr().String()
 	h := s.server(l.Control())
 	servers = append(servers, func() { serveOn(h, raw) })
+	if s.Arrays, err = ServeArrays(ctx, l, ArrayOptions{Latency: arrayLatency, Go: o.Go}); err != nil {
+		return fail(err)
+	}
 	s.Env = s.environment(l, o)
 	if o.Dir != "" {
-		if err := writeFiles(o.Dir, cas, s.Env); err != nil {
+		if err := s.writeFiles(o.Dir, cas); err != nil {
 			return fail(err)
 		}
 	}
@@ -150,22 +155,28 @@ func (s *Server) Close() error {
 		}
 	})
 	s.done.Wait()
+	if s.Arrays != nil {
+		return s.Arrays.Close()
+	}
 	return nil
 }
+
+// arrayLatency is what each answer of a served array takes.
+const arrayLatency = 40 * time.Millisecond
 
 // Wait returns when the server was closed.
 func (s *Server) Wait() { s.done.Wait() }
 
-// gate is the listener of an engine: while it does not answer, connections are reset.
+// gate is the listener of something that can stop to answer: while it does not, connections are reset.
 type gate struct {
 	net.Listener
-	lab    *Lab
-	engine *engine
-	mu     sync.Mutex
-	open   map[net.Conn]bool
+	lab  *Lab
+	up   func() bool // called with the lab's lock
+	mu   sync.Mutex
+	open map[net.Conn]bool
 }
 
-// Accept returns the next connection to an engine that answers.
+// Accept returns the next connection while it answers.
 func (g *gate) Accept() (net.Conn, error) {
 	for {
 		raw, err := g.Listener.Accept()
@@ -173,7 +184,7 @@ func (g *gate) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		g.lab.lock()
-		up := g.engine.answers
+		up := g.up()
 		if up {
 			g.mu.Lock()
 			g.open[raw] = true
@@ -218,13 +229,21 @@ func (c *gated) Close() error {
 	return c.Conn.Close()
 }
 
+type envLine struct{ name, value string }
+
+// Names of the files of the arrays.
+const (
+	arrayKnownHosts = "array-known-hosts"
+	arrayKey        = "array-key"
+)
+
 // environment is lab.env: shell lines that drrun and people use.
 func (s *Server) environment(l *Lab, o ServeOptions) []byte {
 	primaryStorage, secondaryStorage := l.StorageLists()
 	l.lock()
 	defer l.mu.Unlock()
 	var b strings.Builder
-	lines := []struct{ name, value string }{
+	lines := []envLine{
 		{"DRRUN_SECRET_PRIMARY_PASSWORD", l.engine("primary").spec.Password},
 		{"DRRUN_SECRET_SECONDARY_PASSWORD", l.engine("secondary").spec.Password},
 		{"LAB_PRIMARY_URL", s.PrimaryURL},
@@ -236,11 +255,17 @@ func (s *Server) environment(l *Lab, o ServeOptions) []byte {
 		{"LAB_CONTROL", s.Control},
 		{"DRRUN_SPEED", strconv.FormatFloat(o.Speed, 'g', -1, 64)},
 	}
-	if dir, err := filepath.Abs(o.Dir); err == nil && o.Dir != "" { // runs on the lab do not belong among real ones
-		lines = append(lines, struct{ name, value string }{"DRRUN_STATE", filepath.Join(dir, "state")})
+	for _, a := range s.Arrays.Arrays {
+		name := "LAB_" + strings.ToUpper(a.Site) + "_ARRAY_"
+		lines = append(lines, envLine{"DRRUN_SECRET_" + strings.ToUpper(a.Site) + "_ARRAY_PASSWORD", a.Password},
+			envLine{name + "URL", a.URL}, envLine{name + "SSH", a.SSH}, envLine{name + "USERNAME", a.Username})
+	}
+	if dir, err := filepath.Abs(o.Dir); err == nil && o.Dir != "" {
+		lines = append(lines, envLine{"LAB_ARRAY_KNOWN_HOSTS", filepath.Join(dir, arrayKnownHosts)}, envLine{"LAB_ARRAY_KEY", filepath.Join(dir, arrayKey)},
+			envLine{"DRRUN_STATE", filepath.Join(dir, "state")}) // runs on the lab do not belong among real ones
 	}
 	if !o.Since.IsZero() {
-		lines = append(lines, struct{ name, value string }{"DRRUN_SPEED_SINCE", o.Since.UTC().Format(time.RFC3339Nano)})
+		lines = append(lines, envLine{"DRRUN_SPEED_SINCE", o.Since.UTC().Format(time.RFC3339Nano)})
 	}
 	for _, line := range lines {
 		fmt.Fprintf(&b, "export %s='%s'\n", line.name, strings.ReplaceAll(line.value, "'", `'\''`))
@@ -248,7 +273,7 @@ func (s *Server) environment(l *Lab, o ServeOptions) []byte {
 	return []byte(b.String())
 }
 
-func writeFiles(dir string, cas [2][]byte, env []byte) error {
+func (s *Server) writeFiles(dir string, cas [2][]byte) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -256,7 +281,8 @@ func writeFiles(dir string, cas [2][]byte, env []byte) error {
 		name    string
 		content []byte
 		mode    os.FileMode
-	}{{"primary-ca.pem", cas[0], 0o644}, {"secondary-ca.pem", cas[1], 0o644}, {"lab.env", env, 0o600}} {
+	}{{"primary-ca.pem", cas[0], 0o644}, {"secondary-ca.pem", cas[1], 0o644}, {"lab.env", s.Env, 0o600},
+		{arrayKnownHosts, s.Arrays.KnownHosts, 0o644}, {arrayKey, s.Arrays.Key, 0o600}} {
 		if err := os.WriteFile(filepath.Join(dir, f.name), f.content, f.mode); err != nil {
 			return err
 		}

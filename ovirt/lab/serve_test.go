@@ -84,6 +84,9 @@ func TestServe(t *testing.T) {
 		"export DRRUN_SECRET_PRIMARY_PASSWORD='lab-primary-password'", "export DRRUN_SECRET_SECONDARY_PASSWORD='lab-secondary-password'",
 		"export LAB_PRIMARY_URL='" + s.PrimaryURL + "'", "export LAB_PRIMARY_STORAGE='nfs://192.168.122.210:/nfs_ds'",
 		"export LAB_SECONDARY_STORAGE='nfs://192.168.122.210:/nfs_ds_replica'", "export LAB_CONTROL='" + s.Control + "'", "export DRRUN_SPEED='2000'",
+		"export DRRUN_SECRET_PRIMARY_ARRAY_PASSWORD='lab-primary-array-password'", "export LAB_SECONDARY_ARRAY_URL='" + s.Arrays.Array("secondary").URL + "'",
+		"export LAB_PRIMARY_ARRAY_SSH='" + s.Arrays.Array("primary").SSH + "'", "export LAB_PRIMARY_ARRAY_USERNAME='drrun'",
+		"export LAB_ARRAY_KNOWN_HOSTS='" + filepath.Join(dir, "array-known-hosts") + "'", "export LAB_ARRAY_KEY='" + filepath.Join(dir, "array-key") + "'",
 	} {
 		if !strings.Contains(string(env), line+"\n") {
 			t.Errorf("lab.env lacks %s:\n%s", line, env)

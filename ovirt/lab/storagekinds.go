@@ -147,3 +147,20 @@ func (l *Lab) storageURLs(x *export) []string {
 	}
 	return urls
 }
+
+// ReplicatedStorage names the replicated storage of both sites by URL, as drrun generate takes it.
+func (l *Lab) ReplicatedStorage() (primary, secondary string) {
+	l.lock()
+	defer l.mu.Unlock()
+	return l.replicatedStorage()
+}
+
+// replicatedStorage is ReplicatedStorage with the lock held.
+func (l *Lab) replicatedStorage() (primary, secondary string) {
+	var from, to []string
+	for _, p := range l.pairs {
+		from = append(from, l.storageURLs(p.source)...)
+		to = append(to, l.storageURLs(p.target)...)
+	}
+	return strings.Join(from, ";"), strings.Join(to, ";")
+}

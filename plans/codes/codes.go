@@ -1,5 +1,5 @@
-// Package codes is the register of everything that drrun can find in a plan, a library, a world, or at the two sites before a run: each
-// finding carries a code, which never changes its meaning, and the register says in full what the finding has no room for.
+// Package codes is the register of everything that drrun can find in a plan, a library, a world, or at the two sites before a run, and of
+// the errors with which a run is refused or stops: each carries a code, which never changes its meaning, and the register says in full what the finding has no room for.
 package codes
 
 import (
@@ -72,6 +72,7 @@ func Groups() []Group {
 	return []Group{
 		{"The text of a file", textCodes}, {"Values", valueCodes}, {"The plan", planCodes}, {"Hooks, workflows and libraries", libraryCodes},
 		{"Storage", storageCodes}, {"The two sites", siteCodes}, {"Clusters and networks", placementCodes}, {"Storage domains at the sites", domainCodes},
-		{"VMs and templates at the sites", vmCodes}, {"The inventory", inventoryCodes}, {"Worlds of the lab", worldCodes}, {"While code runs", runCodes},
+		{"VMs and templates at the sites", vmCodes}, {"The inventory", inventoryCodes}, {"Worlds of the lab", worldCodes}, {"Tests of libraries", testCodes}, {"While code runs", append(slices.Clone(runCodes), moduleCodes...)},
+		{"Before a run begins", startCodes}, {"A run that has begun", stopCodes}, {"Runs that exist", recordCodes}, {"What an engine answers", engineCodes},
 	}
 }

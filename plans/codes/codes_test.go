@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -144,7 +145,7 @@ var form = regexp.MustCompile(`^[a-z]+(-[a-z]+)+$`)
 func raised(t *testing.T) map[string]string {
 	t.Helper()
 	places := map[string]string{}
-	for _, dir := range []string{"../../lua", "..", "../worlds"} {
+	for _, dir := range []string{"../../lua", "..", "../worlds", "../libtest"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) < 5 {
 			t.Fatal(dir, files, err)
@@ -212,10 +213,105 @@ func raised(t *testing.T) map[string]string {
 	return places
 }
 
+// atRunTime returns every code that a result, or an error that Lua sees, can carry while something is run, with a place of it: the values of
+// constants of the type Code, of fields named Code, of methods Code, and the code among the arguments of what makes an error.
+func atRunTime(t *testing.T) map[string]string {
+	t.Helper()
+	argument := map[string]int{"refuse": 0, "invalid": 0, "cannotUndo": 0, "Errorf": 0, "ErrorAt": 1}
+	word := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+	places := map[string]string{}
+	for _, dir := range []string{"../../stdlib", "../../ovirt", "../../engine", "../runner"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(files) < 5 {
+			t.Fatal(dir, files, err)
+		}
+		set, trees, constants := token.NewFileSet(), []*ast.File{}, map[string]ast.Expr{}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			tree, err := parser.ParseFile(set, file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			trees = append(trees, tree)
+			for _, declared := range tree.Decls {
+				group, ok := declared.(*ast.GenDecl)
+				if !ok || group.Tok != token.CONST {
+					continue
+				}
+				for _, spec := range group.Specs {
+					named := spec.(*ast.ValueSpec)
+					for i, value := range named.Values {
+						constants[named.Names[i].Name] = value
+					}
+				}
+			}
+		}
+		for _, tree := range trees {
+			add := func(e ast.Expr) {
+				if name, ok := e.(*ast.Ident); ok && constants[name.Name] != nil {
+					e = constants[name.Name]
+				}
+				literal, ok := e.(*ast.BasicLit)
+				if !ok || literal.Kind != token.STRING {
+					return
+				}
+				if text, err := strconv.Unquote(literal.Value); err == nil && word.MatchString(text) {
+					places[text] = set.Position(literal.Pos()).String()
+				}
+			}
+			ast.Inspect(tree, func(n ast.Node) bool {
+				switch node := n.(type) {
+				case *ast.FuncDecl:
+					if node.Name.Name == "Code" {
+						ast.Inspect(node, func(n ast.Node) bool {
+							if answer, ok := n.(*ast.ReturnStmt); ok {
+								add(answer.Results[0])
+							}
+							return true
+						})
+					}
+				case *ast.KeyValueExpr:
+					if key, ok := node.Key.(*ast.Ident); ok && strings.EqualFold(key.Name, "code") {
+						add(node.Value)
+					}
+				case *ast.AssignStmt:
+					for i, left := range node.Lhs {
+						if field, ok := left.(*ast.SelectorExpr); ok && field.Sel.Name == "Code" {
+							add(node.Rhs[min(i, len(node.Rhs)-1)])
+						}
+					}
+				case *ast.ValueSpec:
+					if kind, ok := node.Type.(*ast.Ident); ok && kind.Name == "Code" {
+						for _, value := range node.Values {
+							add(value)
+						}
+					}
+				case *ast.CallExpr:
+					called := ""
+					switch fn := node.Fun.(type) {
+					case *ast.Ident:
+						called = fn.Name
+					case *ast.SelectorExpr:
+						called = fn.Sel.Name
+					}
+					if i, known := argument[called]; known && i < len(node.Args) {
+						add(node.Args[i])
+					}
+				}
+				return true
+			})
+		}
+	}
+	return places
+}
+
 // TestEveryCodeIsRegistered holds the register against the source, both ways.
 func TestEveryCodeIsRegistered(t *testing.T) {
 	t.Parallel()
 	places := raised(t)
+	maps.Copy(places, atRunTime(t))
 	for name, place := range places {
 		if _, known := codes.Find(name); !known {
 			t.Errorf("%s: the code %q is not in the register", place, name)

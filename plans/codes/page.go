@@ -9,7 +9,7 @@ import (
 func Page() string {
 	var b strings.Builder
 	b.WriteString("# Codes of findings\n\nGenerated from the register of codes; `go test ./plans/codes -run TestPage -update` writes it.\n\n" +
-		"Every finding about a plan, a library, a world or the two sites ends with its code in brackets. `drrun explain CODE` shows the same text as this page.\n")
+		"Every finding about a plan, a library, a world or the two sites, and every error of a run, ends with its code in brackets; in Lua it is err.code. `drrun explain CODE` shows the same text as this page.\n")
 	for _, group := range Groups() {
 		fmt.Fprintf(&b, "\n## %s\n", group.Title)
 		for _, code := range group.Codes {

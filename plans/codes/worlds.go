@@ -20,6 +20,18 @@ var worldCodes = []Code{
 }
 
 var runCodes = []Code{
+	{Name: "read-only", Title: "What would change something was called where nothing may be changed", Meaning: "drrun eval and drrun console look at a plan and its sites. A call that changes an engine, or the world outside of the engines, or that asks for a decision which a run records, is refused before it does anything.", Remedy: "Use drrun console PLAN.lua --write, which makes changes as a run: with its locks, its evidence and its journal. In a plan such calls belong into a hook or a workflow."},
 	{Name: "step-nesting", Title: "A step does what cannot be part of one", Meaning: "A step is recorded as a whole. A change of an engine, a parallel or a spawn inside of it would be repeated or lost when the run is resumed.", Remedy: "Move the call out of the function of ctx:step."},
 	{Name: "bad-result", Title: "A result cannot be recorded", Meaning: "Steps and hooks return what the journal can keep: texts, numbers, true and false, lists and tables of those.", Remedy: "Return the id or the name of an object instead of the object."},
+	{Name: "endless-loop", Title: "Code ran for too long without an end",
+		Meaning: "One call of a function of yours, or the loading of a file, took a thousand million steps of the interpreter: half a minute or so of computing. It was stopped, and a run that it stopped can be resumed. Time that code waits in a call does not count.",
+		Remedy:  "Look at the loop that the message points at. Code that waits for something does so by a call, such as ctx:wait or a boot condition."},
+	{Name: "lua-memory", Title: "Code has used up the memory that it may have",
+		Meaning: "Texts and tables that code keeps took more than a GiB. It was stopped before the system would have killed drrun, and a run that it stopped can be resumed.",
+		Remedy:  "Keep what is needed only: a table or a text grows in a loop, near the place that the message names."},
+	{Name: "text-too-long", Title: "A text would become too long", Meaning: "No text may be longer than 16 MiB. One that grows in a loop would take all memory in no time.",
+		Remedy: "Write what is large into a file, by a program, and pass on its name.", In: Behind,
+		Wrong: "local text = (\"x\"):rep(2^25)", Right: "local text = (\"x\"):rep(100)"},
+	{Name: "too-many-tasks", Title: "Too many tasks run at once", Meaning: "Each task of ctx:spawn takes memory while it waits, and 10,000 are the most.",
+		Remedy: "Use ctx:parallel, which starts the next item when one has ended, with limit = where the other end takes only so many."},
 }

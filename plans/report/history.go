@@ -272,6 +272,8 @@ func (h *history) note(rec *engine.Record) {
 		if json.Unmarshal(rec.Data, p) == nil {
 			traceOf(h.vms, subject).proof = p
 		}
+	case stdlib.WaitNote: // until there is a verdict
+		traceOf(h.vms, subject).proof = &proof{at: rec.Time, Why: textOf(rec)}
 	case stdlib.NoteReleased:
 		var r stdlib.Released
 		if json.Unmarshal(rec.Data, &r) == nil {

@@ -18,13 +18,16 @@ func (h *history) goodStates() (domain string, vms []string) {
 	if h.info.Head.Action == actionClean {
 		return stdlib.StateLeft, []string{stdlib.StateLeft}
 	}
+	if h.facts != nil && h.facts.Own {
+		return stdlib.StateUntouched, []string{stdlib.StateUp, stdlib.StateStopped, stdlib.StateNotStarted}
+	}
 	return stdlib.StateActive, []string{stdlib.StateUp, stdlib.StateNotStarted}
 }
 
 // toneOf is how a state is to be felt: what may still come right is a warning.
 func toneOf(state string, good ...string) Tone {
 	switch {
-	case state == stdlib.StateNotStarted:
+	case state == stdlib.StateNotStarted || state == stdlib.StateUntouched:
 		return Neutral
 	case slices.Contains(good, state):
 		return Good
@@ -53,7 +56,7 @@ func (h *history) vmRows(board map[string]engine.Status) []VM {
 		fact := &h.facts.VMs[i]
 		status := board["vm/"+fact.ID]
 		row := VM{
-			ID: fact.ID, Name: fact.Name, Rank: fact.Rank, Required: fact.Required, State: cmp.Or(status.State, stdlib.StatePending),
+			ID: fact.ID, Name: fact.Name, Rank: fact.Rank, Required: fact.Required, State: cmp.Or(status.State, h.facts.Unreached()),
 			Condition: fact.Boot, Reason: cmp.Or(status.Error, status.Detail),
 		}
 		row.Tone = toneOf(row.State, good...)
@@ -157,7 +160,7 @@ func (h *history) domainRows(board map[string]engine.Status) []Domain {
 		status := board["storage_domain/"+fact.ID]
 		row := Domain{
 			ID: fact.ID, Name: fact.Name, Type: fact.Type, Group: fact.Group, From: placeText(fact.Source), To: placeText(fact.Target),
-			State: cmp.Or(status.State, stdlib.StatePending), Released: h.released[fact.ID], Reason: cmp.Or(status.Error, status.Detail),
+			State: cmp.Or(status.State, h.facts.Unreached()), Released: h.released[fact.ID], Reason: cmp.Or(status.Error, status.Detail),
 		}
 		row.Tone = toneOf(row.State, good)
 		if t := h.domains[fact.ID]; t != nil {

@@ -84,6 +84,9 @@ func (h *history) subject() string {
 	if head.Action == actionClean {
 		return fmt.Sprintf("The clean of %s at %s", head.Plan, head.Target)
 	}
+	if h.facts != nil && h.facts.Own {
+		return fmt.Sprintf("The action %s of %s at %s", action, head.Plan, head.Target)
+	}
 	return fmt.Sprintf("The %s of %s from %s to %s", action, head.Plan, head.Source, head.Target)
 }
 
@@ -94,6 +97,9 @@ func (h *history) achieved(vms []VM) string {
 	}
 	if h.info.Head.Action == actionClean {
 		return fmt.Sprintf("what %s still had of the plan has left its engine", h.facts.Target)
+	}
+	if h.facts.Own {
+		return "it has come to its end: " + statesText(vms)
 	}
 	r := recoveryOf(vms)
 	up := 0
@@ -152,10 +158,6 @@ func (h *history) standing(vms []VM, domains []Domain) string {
 	if !h.info.Changed() {
 		return "No object of the plan was changed."
 	}
-	states := map[string]int{}
-	for _, vm := range vms {
-		states[vm.State]++
-	}
 	good, _ := h.goodStates()
 	there := 0
 	for _, domain := range domains {
@@ -163,13 +165,26 @@ func (h *history) standing(vms []VM, domains []Domain) string {
 			there++
 		}
 	}
-	parts := []string{fmt.Sprintf("%d of %s %s", there, Count(len(domains), "storage domain"), stateText(good))}
+	text := fmt.Sprintf("%d of %s %s", there, Count(len(domains), "storage domain"), stateText(good))
+	if len(vms) > 0 {
+		text += ", " + statesText(vms)
+	}
+	return "On " + h.facts.Target + ": " + text + "."
+}
+
+// statesText counts VMs by their states.
+func statesText(vms []VM) string {
+	states := map[string]int{}
+	for _, vm := range vms {
+		states[vm.State]++
+	}
+	var parts []string
 	for i := len(stdlib.States) - 1; i >= 0; i-- {
 		if state := stdlib.States[i]; states[state] > 0 {
 			parts = append(parts, Count(states[state], "VM")+" "+stateText(state))
 		}
 	}
-	return "On " + h.facts.Target + ": " + strings.Join(parts, ", ") + "."
+	return strings.Join(parts, ", ")
 }
 
 func (h *history) lastStage(before string) string {

@@ -128,7 +128,7 @@ func (a *attempt) reached() string {
 // openWork is what a run that is closed in the middle leaves for persons to do at its target, and to keep from doing at its source. What a
 // run that was being undone leaves, it leaves at its source.
 func (a *attempt) openWork(info *engine.RunInfo) []string {
-	if a.facts == nil || Undone(info) || a.facts.Action == plans.ActionClean || !a.changed() {
+	if a.facts == nil || Undone(info) || !plans.Moves(a.facts.Action) || !a.changed() {
 		return nil
 	}
 	var texts []string

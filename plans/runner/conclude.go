@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,8 +37,11 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 		r.Exit, r.Status = ExitDone, StatusDone
 		r.DryRun = &DryRunResult{Calls: a.session.Dry.Calls(), Assumed: a.session.Dry.Assumed()}
 		r.Verdicts = append(r.Verdicts, "dry run: nothing was changed")
-	case a.session == nil || complete(a.facts.Action, r.StorageDomains, r.VMs) && len(skipped) == 0:
+	case a.session == nil || (a.Action == ActionConsole || complete(a.facts, r.StorageDomains, r.VMs)) && len(skipped) == 0:
 		r.Exit, r.Status = ExitDone, StatusDone
+	case a.Action == ActionConsole:
+		r.Exit, r.Status = ExitPartial, StatusPartial
+		r.Error = &ErrorResult{Code: "partial", Message: "it is not known what became of all changes: " + strings.Join(skipped, "; "), Hint: "see where everything is: drrun status " + a.PlanFile}
 	default:
 		r.Exit, r.Status = ExitPartial, StatusPartial
 		r.Error = &ErrorResult{Code: "partial", Message: a.unfinishedObjects(skipped), Hint: a.afterPart()}
@@ -116,12 +118,12 @@ func (a *attempt) afterPart() string {
 		switch {
 		case vm.Status == stdlib.StateFailed && a.run.Reached(ovirt.OpStartVM, subject):
 			down = append(down, vm.Name)
-		case vm.Status != stdlib.StateUp && vm.Status != stdlib.StateNotStarted:
+		case !vmIsGood(a.facts, vm.Status):
 			others = true
 		}
 	}
 	for _, domain := range a.result.StorageDomains {
-		others = others || domain.Status != stdlib.StateActive
+		others = others || !domainIsGood(a.facts, domain.Status)
 	}
 	if len(down) == 0 {
 		return "correct what is wrong with them, then: " + a.nextCommand()
@@ -222,7 +224,7 @@ func (a *attempt) concludeError(soft context.Context, err error) {
 	}
 	if r.Status == StatusStopped || r.Status == StatusInterrupted && a.run != nil || r.Status == StatusInternal && a.changed() {
 		next := a.nextCommand()
-		if strings.Contains(r.Error.Hint, confirmFlag) && !strings.Contains(next, confirmFlag) {
+		if strings.Contains(r.Error.Hint, confirmFlag) && a.Action != ActionConsole && !strings.Contains(next, confirmFlag) {
 			next += confirmAnew
 		}
 		var inPlan *lua.Diagnostic
@@ -295,7 +297,10 @@ func (a *attempt) boardText() string {
 		}
 	}
 	text := fmt.Sprintf("on %s: %d of %d storage domains active", a.facts.Target, active, len(a.result.StorageDomains))
-	for _, state := range []string{stdlib.StateUp, stdlib.StateNotStarted, stdlib.StateLeft, stdlib.StateUnverified, stdlib.StateStarting, stdlib.StateRegistered, stdlib.StateStopped, stdlib.StateFailed, stdlib.StateMissing, stdlib.StatePending} {
+	if a.facts.Own {
+		text = "on " + a.facts.Target + ": no storage domain was moved"
+	}
+	for _, state := range []string{stdlib.StateUp, stdlib.StateNotStarted, stdlib.StateLeft, stdlib.StateUnverified, stdlib.StateStarting, stdlib.StateRegistered, stdlib.StateStopped, stdlib.StateFailed, stdlib.StateMissing, stdlib.StatePending, stdlib.StateUntouched} {
 		if count[state] > 0 {
 			text += fmt.Sprintf(", %d VM%s %s", count[state], map[bool]string{false: "s"}[count[state] == 1], state)
 		}
@@ -309,12 +314,12 @@ func (a *attempt) unfinishedObjects(skipped []string) string {
 		return a.boardText()
 	}
 	for _, domain := range a.result.StorageDomains {
-		if domain.Status != stdlib.StateActive {
+		if !domainIsGood(a.facts, domain.Status) {
 			names = append(names, fmt.Sprintf("storage domain %s is %s", domain.Name, domain.Status))
 		}
 	}
 	for _, vm := range a.result.VMs {
-		if !slices.Contains([]string{stdlib.StateUp, stdlib.StateNotStarted}, vm.Status) {
+		if !vmIsGood(a.facts, vm.Status) {
 			names = append(names, fmt.Sprintf("VM %s is %s", vm.Name, vm.Status))
 		}
 	}

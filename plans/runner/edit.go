@@ -1,13 +1,10 @@
 package runner
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"maps"
-	"path/filepath"
 	"slices"
-	"time"
 
 	"drrun/engine"
 	"drrun/plans"
@@ -39,12 +36,6 @@ func (e Edit) Sentences() []string {
 	return out
 }
 
-// How an edit is noticed, in time of the wall: editors write a file in pieces, or put another one in its place.
-const (
-	editTick = 500 * time.Millisecond // between two looks
-	settled  = 300 * time.Millisecond // without a change before a save counts
-)
-
 // editable lists the plan and the libraries that it required, where the plan's file is there to be edited.
 func (a *attempt) editable() []string {
 	if a.runtime == nil || a.plan == nil {
@@ -62,55 +53,26 @@ func (a *attempt) editable() []string {
 }
 
 // awaitEdit waits until a file is saved with which the run can go on, and returns the new snapshot; nil when the waiting was given up.
-func (a *attempt) awaitEdit(soft, hard context.Context, files []string, d Decision) (map[string][]byte, Edit) {
+func (a *attempt) awaitEdit(soft, hard context.Context, d Decision) (map[string][]byte, Edit) {
 	before, snapshot, err := a.presentText()
 	if err != nil {
 		a.toldOf(Edit{Problem: err.Error()})
 		return nil, Edit{}
 	}
-	var bell engine.Bell
-	if a.Env.Watch != nil {
-		folders := map[string]bool{}
-		for _, file := range files {
-			folders[filepath.Dir(file)] = true
-		}
-		if stop, err := a.Env.Watch(bell.Ring, slices.Sorted(maps.Keys(folders))...); err == nil { // else each tick looks
-			defer stop()
-		}
-	}
-	speed := a.Speed
-	if speed <= 0 {
-		speed = 1
-	}
-	wall := func(d time.Duration) time.Duration { return time.Duration(float64(d) * speed) }
-	tried := before
+	saved := watchSaves(a.Env, a.Speed, before)
+	defer saved.stop()
 	for {
-		next := bell.Next()
-		now := a.readAll(files)
-		if !same(now, tried) && len(now[a.PlanFile]) > 0 {
-			if _, err := a.Env.Clock.Wait(soft, wall(settled), nil); err != nil {
-				return nil, Edit{}
-			}
-			if !same(a.readAll(files), now) {
-				continue
-			}
-			tried = now
-			if !same(now, before) {
-				edited, change := a.tryEdit(soft, hard, snapshot, before)
-				a.toldOf(change)
-				if edited != nil {
-					return edited, change
-				}
-			}
+		now, ok := saved.next(soft, d.GivenUp)
+		if !ok {
+			return nil, Edit{}
+		}
+		if same(now, before) {
 			continue
 		}
-		select {
-		case <-d.GivenUp:
-			return nil, Edit{}
-		default:
-		}
-		if _, err := a.Env.Clock.Wait(soft, wall(editTick), next); err != nil {
-			return nil, Edit{}
+		edited, change := a.tryEdit(soft, hard, snapshot, before)
+		a.toldOf(change)
+		if edited != nil {
+			return edited, change
 		}
 	}
 }
@@ -141,17 +103,6 @@ func (a *attempt) presentText() (files, snapshot map[string][]byte, err error) {
 	}
 	return files, snapshot, nil
 }
-
-// readAll reads files; one that is not there, such as while an editor replaces it, is empty.
-func (a *attempt) readAll(files []string) map[string][]byte {
-	texts := map[string][]byte{}
-	for _, file := range files {
-		texts[file], _ = a.Env.FS.ReadFile(file)
-	}
-	return texts
-}
-
-func same(a, b map[string][]byte) bool { return maps.EqualFunc(a, b, bytes.Equal) }
 
 // tryEdit loads what was saved. The new snapshot is nil where the run cannot go on with it.
 func (a *attempt) tryEdit(soft, hard context.Context, snapshot, before map[string][]byte) (map[string][]byte, Edit) {

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -9,21 +10,21 @@ import (
 )
 
 // gather composes the facts of a run from what the check has just seen: the plan, what ran and how, and the target's ids.
-// The check has passed before, so what cannot be found here is a fault of the check, and the run is refused.
+// The check has passed before, so what cannot be found here is a fault of the check, and the run is refused. With the error come facts that
+// lack it: those of a trial, which asks no engine.
 func gather(survey *plans.Survey, planned bool) (*stdlib.Facts, error) {
 	plan := survey.Plan
 	facts := &stdlib.Facts{
 		Schema: stdlib.FactsSchema, Action: survey.Action, Plan: plan.Name, Source: survey.Source, Target: survey.Target,
-		Planned: planned, Taken: survey.At, LeaseExpiry: plan.LeaseExpiry.Seconds(),
+		Planned: planned, Own: survey.Own(), Taken: survey.At, LeaseExpiry: plan.LeaseExpiry.Seconds(),
 	}
 	if planned && !survey.Live() {
 		return nil, fmt.Errorf("a planned %s needs site %s, which could not be read", survey.Action, survey.Source)
 	}
+	var missing error
 	for _, domain := range plan.StorageDomains {
 		fact, err := domainFact(survey, domain)
-		if err != nil {
-			return nil, err
-		}
+		missing = cmp.Or(missing, err)
 		facts.Domains = append(facts.Domains, fact)
 	}
 	facts.LUNs = lunFacts(survey)
@@ -34,7 +35,7 @@ func gather(survey *plans.Survey, planned bool) (*stdlib.Facts, error) {
 	for _, vm := range plan.VMs {
 		idByName[vm.Name] = vm.ID
 	}
-	for _, vm := range plan.VMs {
+	for _, vm := range inStartingOrder(plan) {
 		fact := stdlib.FactVM{
 			ID: vm.ID, Name: vm.Name, Rank: vm.Rank, Required: vm.Required, OnError: vm.OnError, Start: vm.Start, Boot: vm.Boot.String(),
 			Grace: vm.Grace.Seconds(), ForceStop: vm.ForceStop,
@@ -47,16 +48,24 @@ func gather(survey *plans.Survey, planned bool) (*stdlib.Facts, error) {
 		if known.Record != nil {
 			describe(&fact, known.Record, survey.Source)
 		}
-		if survey.Action != plans.ActionClean {
-			if err := place(&fact, survey, vm); err != nil {
-				return nil, err
-			}
+		if plans.Moves(survey.Action) {
+			missing = cmp.Or(missing, place(&fact, survey, vm))
 		}
 		facts.VMs = append(facts.VMs, fact)
 	}
-	slices.SortStableFunc(facts.VMs, func(a, b stdlib.FactVM) int { return a.Rank - b.Rank })
 	setRunSet(facts, survey)
-	return facts, nil
+	return facts, missing
+}
+
+// inStartingOrder returns the VMs of a plan by their ranks.
+func inStartingOrder(plan *plans.Plan) []plans.VM {
+	vms := make([]plans.VM, 0, len(plan.VMs))
+	for _, rank := range plan.Ranks() {
+		for _, i := range rank.VMs {
+			vms = append(vms, plan.VMs[i])
+		}
+	}
+	return vms
 }
 
 // setRunSet says of the run as a whole what most of its VMs have in common, and leaves with the others what is different.
@@ -84,14 +93,15 @@ func setRunSet(facts *stdlib.Facts, survey *plans.Survey) {
 // domainFact names a storage domain with its data centers by id: at the source the one that has it attached; at the target the one that
 // the plan names, or for a clean, which takes it away there, the one that has it.
 func domainFact(survey *plans.Survey, domain plans.StorageDomain) (stdlib.FactDomain, error) {
-	fact := stdlib.FactDomain{ID: domain.ID, Name: domain.Name, Type: domain.Type, Group: domain.Group}
-	if fact.Group == "" {
-		fact.Group = "all"
-	}
+	fact := stdlib.FactDomain{ID: domain.ID, Name: domain.Name, Type: domain.Type, Group: domain.GroupName()}
 	fact.UpgradeFormat, fact.Settings = domain.UpgradeFormat, survey.Settings(domain.ID)
 	from, to := domain.Side(survey.Source), domain.Side(survey.Target)
 	fact.Source, fact.Target = factPlace(domain, from), factPlace(domain, to)
 	fact.Source.DataCenterID, fact.Source.LUNs = survey.AttachedIn(survey.Source, domain.ID), survey.OriginalLUNs(domain)
+	if survey.Own() { // where it is; nothing is known about it where it is not
+		fact.Target.DataCenterID = survey.AttachedIn(survey.Target, domain.ID)
+		return fact, nil
+	}
 	if survey.Action == plans.ActionClean {
 		if fact.Target.DataCenterID = survey.AttachedIn(survey.Target, domain.ID); fact.Target.DataCenterID == "" {
 			fact.Target.DataCenterID, _ = survey.DataCenterID(to.DataCenter)
@@ -154,15 +164,15 @@ func describe(fact *stdlib.FactVM, record *plans.InventoryVM, source string) {
 	}
 }
 
-// place turns the names of the VM's place on the target into ids.
-func place(fact *stdlib.FactVM, survey *plans.Survey, vm plans.VM) error {
+// place turns the names of the VM's place on the target into ids. The error is about the first that the target has not.
+func place(fact *stdlib.FactVM, survey *plans.Survey, vm plans.VM) (missing error) {
 	placement, found := survey.Place(vm)
 	if plans.HasErrors(found) {
-		return plans.FindingsError(found)
+		missing = plans.FindingsError(found)
 	}
 	id, known := survey.ClusterID(placement.Cluster)
 	if !known {
-		return fmt.Errorf("site %s has no cluster %q any more, in which VM %q is to run", survey.Target, placement.Cluster, fact.Name)
+		missing = cmp.Or(missing, fmt.Errorf("site %s has no cluster %q any more, in which VM %q is to run", survey.Target, placement.Cluster, fact.Name))
 	}
 	fact.TargetCluster, fact.TargetClusterID = placement.Cluster, id
 	for _, nic := range placement.NICs {
@@ -172,11 +182,11 @@ func place(fact *stdlib.FactVM, survey *plans.Survey, vm plans.VM) error {
 		}
 		if nic.To != nil {
 			if entry.TargetProfileID, known = survey.ProfileID(*nic.To); !known {
-				return fmt.Errorf("site %s has no vNIC profile %s any more, for a NIC of VM %q", survey.Target, nic.To, fact.Name)
+				missing = cmp.Or(missing, fmt.Errorf("site %s has no vNIC profile %s any more, for a NIC of VM %q", survey.Target, nic.To, fact.Name))
 			}
 			entry.TargetProfile = nic.To.String()
 		}
 		fact.NICs = append(fact.NICs, entry)
 	}
-	return nil
+	return missing
 }

@@ -126,7 +126,7 @@ func (a *attempt) decide(soft, hard context.Context, result *Result, err error) 
 			leftOut[skipped.ID] = fmt.Sprintf("%s skipped it after: %s", cmp.Or(decision.By, "somebody"), result.Error.Message)
 			return next
 		case DecideEdit:
-			next.edited, next.changes = a.awaitEdit(soft, hard, failure.Files, decision)
+			next.edited, next.changes = a.awaitEdit(soft, hard, decision)
 			if decision.Over != nil {
 				decision.Over()
 			}

@@ -199,23 +199,6 @@ func TestDomainDoesNotImport(t *testing.T) {
 	}
 }
 
-func TestActions(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ action, code, words string }{
-		{"patch_night", "not-in-this-version", `runs no action of a plan's own`},
-		{"patch_nigth", "unknown-action", `no action "patch_nigth"`},
-	} {
-		p := newPair(t, 1, lab.TwoSitesOptions{})
-		p.hook("plan.actions.patch_night = function(ctx) ctx:log(\"never\") end")
-		p.lose()
-		r := p.failover(func(o *runner.Options) { o.Action = c.action })
-		expect(t, r, 2)
-		if r.Error.Code != c.code || !strings.Contains(r.Error.Message, c.words) || len(p.changes()) > 0 || r.Run != "" {
-			t.Errorf("%s: %+v, %d changes", c.action, r.Error, len(p.changes()))
-		}
-	}
-}
-
 // TestSpeed shortens every wait by DRRUN_SPEED where one of the engines is none of the lab's.
 func TestSpeed(t *testing.T) {
 	t.Parallel()

@@ -56,7 +56,7 @@ end`)
 			want = append(want, point+" first "+subject, point+" second "+subject)
 		}
 	}
-	add("before_run run nil", "confirm_source_down site primary", "promote_storage group all",
+	add("before_run run nil", "confirm_source_down site primary", "demote_storage group all", "promote_storage group all",
 		"before_import storage_domain nfs_ds", "after_import storage_domain nfs_ds")
 	got := p.logged()
 	n := len(want)

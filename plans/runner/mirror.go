@@ -115,7 +115,8 @@ func (a *attempt) openRun(info *engine.RunInfo) error {
 	return refuse("journal", "", fmt.Errorf("open run %s: %w", info.ID, err))
 }
 
-// warnOfLoneJournal warns where a planned move is run from the site that it leaves, and nothing of its journal lies elsewhere.
+// warnOfLoneJournal warns where a planned move is run from the site that it leaves, and nothing of its journal lies elsewhere. Who says
+// --mirror none has decided that, and is not warned.
 func (a *attempt) warnOfLoneJournal(ctx context.Context) {
 	if !a.Planned || a.Mirror != "" || a.Near == nil {
 		return

@@ -211,6 +211,7 @@ func TestLoneJournal(t *testing.T) {
 	}{
 		{"at the source", "", near("engine1"), true},
 		{"with a mirror", share, near("engine1"), false},
+		{"without one on purpose", runner.NoMirror, near("engine1"), false},
 		{"at the target", "", near("engine2"), false},
 		{"at both", "", near("engine"), false},
 		{"not known", "", nil, false},

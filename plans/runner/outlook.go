@@ -25,6 +25,7 @@ type Outlook struct {
 	planned       bool
 	promoted      bool   // it can only go forward
 	undone        bool   // it is being undone
+	typed         bool   // what it does is typed at a console: nothing goes on with it
 	onWord        bool   // a person confirmed that the source is down: the next attempt needs that anew
 	hint          string // what the last attempt said is to be done, "" where it said nothing
 	target        string
@@ -43,7 +44,7 @@ func OutlookOf(info *engine.RunInfo, held bool) Outlook {
 // Learn takes the next record of the journal in, for whoever follows it. How attempts end is the caller's to tell.
 func (o *Outlook) Learn(rec *engine.Record) {
 	if rec.Head != nil {
-		o.target = rec.Head.Target
+		o.target, o.typed = rec.Head.Target, rec.Head.Action == ActionConsole
 	}
 	if rec.Kind == "attempt" {
 		o.hint = ""
@@ -70,6 +71,8 @@ func (o Outlook) Commands(stateArgument string) []report.Command {
 		return []report.Command{{Why: "nothing, it runs"}}
 	case o.Damaged:
 		return []report.Command{{Why: "it cannot be resumed with a damaged journal; see what the engines say", Line: status}}
+	case o.typed && o.Unfinished:
+		return []report.Command{{Why: "it was a console, and nothing goes on with what was typed; close it as it is", Line: command("abort")}, {Why: "where everything is now", Line: status}}
 	case o.undone && o.Unfinished:
 		return o.after(stateArgument, report.Command{Why: "it is being undone, go on with that", Line: command("rollback")})
 	case o.Unfinished && o.planned && !o.promoted:

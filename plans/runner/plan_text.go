@@ -39,7 +39,12 @@ type sameAs struct {
 // loadText loads a plan beside the one that the attempt works with. What is wrong with it is shown to report, which may be nil.
 func (a *attempt) loadText(t *engine.Task, file string, libs []string, readFile func(string) ([]byte, error), report func([]plans.Finding)) (*planText, []plans.Finding, error) {
 	options := a.Options
-	options.PlanFile, options.LibDirs, options.Findings = file, libs, report
+	options.PlanFile, options.LibDirs = file, libs
+	options.Findings = func(found []plans.Finding) {
+		if report != nil && plans.HasErrors(found) { // warnings are said when the text is loaded to be run
+			report(found)
+		}
+	}
 	options.ParamsFile, options.ParamOverrides = nil, nil
 	b := newAttempt(options)
 	b.readFile = readFile

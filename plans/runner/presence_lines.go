@@ -43,6 +43,8 @@ func (p *presence) work() string {
 		return fmt.Sprintf("rollback of the %s of %s, back to %s", a.Action, plan, facts.Target)
 	case a.Action == plans.ActionClean:
 		return fmt.Sprintf("clean of %s at %s", plan, facts.Target)
+	case facts.Own:
+		return fmt.Sprintf("%s of %s at %s", a.Action, plan, facts.Target)
 	}
 	planned := ""
 	if a.Planned && a.Action == plans.ActionFailover {

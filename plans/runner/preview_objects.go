@@ -93,6 +93,8 @@ func domainWork(status engine.Status, facts *stdlib.Facts) string {
 		return "it has left " + facts.Target
 	case facts.Action == plans.ActionClean:
 		return "leaves " + facts.Target
+	case facts.Own:
+		return "stays on " + facts.Target
 	case status.State == stdlib.StateActive:
 		return "attached and active on " + facts.Target
 	case status.State == stdlib.StateImported:
@@ -112,6 +114,8 @@ func vmWork(status engine.Status, facts *stdlib.Facts) string {
 	switch {
 	case facts.Action == plans.ActionClean:
 		return "leaves " + facts.Target
+	case facts.Own:
+		return "as the action says; the run has left it " + cmp.Or(status.State, stdlib.StateUntouched)
 	case status.State == stdlib.StateFailed:
 		return "failed: " + why + ": it is tried again"
 	case status.State == stdlib.StateMissing:

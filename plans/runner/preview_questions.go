@@ -9,7 +9,7 @@ import (
 // questions lists what the built-in workflow will ask a person: each question that has no recorded step, so that answers can be given
 // with the resume.
 func (p *Preview) questions(info *engine.RunInfo, facts *stdlib.Facts, text *planText) {
-	if facts.Action == plans.ActionClean || text.plan.Workflows[facts.Action] != nil {
+	if !plans.Moves(facts.Action) || text.plan.Workflows[facts.Action] != nil {
 		return
 	}
 	recorded := map[string]bool{}
@@ -24,11 +24,11 @@ func (p *Preview) questions(info *engine.RunInfo, facts *stdlib.Facts, text *pla
 	if !facts.Planned { // evidence outlives no attempt
 		ask("confirm_source_down", facts.Source, "asked where "+facts.Source+" does not answer; --confirm-source-down answers it", true)
 	}
-	if len(text.plan.HooksAt("promote_storage")) > 0 {
-		return
-	}
 	for _, group := range groupSubjects(facts) {
-		if facts.Planned {
+		if text.plan.HasHook("promote_storage", group.ID) {
+			continue
+		}
+		if facts.Planned && !text.plan.HasHook("ensure_replication", group.ID) {
 			ask("replication:"+group.ID, "", "not answered yet", false)
 		}
 		ask("promote_storage:"+group.ID, "", "not answered yet", false)

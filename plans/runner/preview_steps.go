@@ -77,8 +77,10 @@ func (text *planText) produces(step engine.StepState, facts *stdlib.Facts) (pres
 		name = strings.TrimPrefix(step.Title, "step ")
 	}
 	if isPrompt && builtinPrompt(name) && text.plan.Workflows[facts.Action] == nil {
-		if len(text.plan.HooksAt("promote_storage")) > 0 {
+		if _, group, _ := strings.Cut(name, ":"); text.plan.HasHook("promote_storage", group) {
 			return false, true, "the plan has a hook promote_storage, so nobody is asked"
+		} else if strings.HasPrefix(name, "replication:") && text.plan.HasHook("ensure_replication", group) {
+			return false, true, "the plan has a hook ensure_replication, so nobody is asked"
 		}
 		return true, true, ""
 	}
@@ -154,6 +156,9 @@ func (p *Preview) unrecordedHooks(info *engine.RunInfo, facts *stdlib.Facts, tex
 		for _, hook := range text.plan.HooksAt(point.Name) {
 			subjects, sure := hookSubjects(point.Name, info, facts)
 			for _, subject := range subjects {
+				if !stdlib.ServesGroup(hook.Point, hook.Groups, facts.GroupOf(subject)) {
+					continue
+				}
 				key := engine.HookKey(hook.Point, hook.Handler, subject)
 				if recorded[key] {
 					continue
@@ -168,7 +173,7 @@ func (p *Preview) unrecordedHooks(info *engine.RunInfo, facts *stdlib.Facts, tex
 
 // hookSubjects are the objects that the built-in workflow calls a hook point for; sure is false where it depends on what the run finds.
 func hookSubjects(point string, info *engine.RunInfo, facts *stdlib.Facts) (subjects []engine.Subject, sure bool) {
-	if facts.Action == plans.ActionClean && point != "before_run" && point != "after_run" {
+	if !plans.Moves(facts.Action) && point != "before_run" && point != "after_run" {
 		return nil, true
 	}
 	switch point {
@@ -176,12 +181,12 @@ func hookSubjects(point string, info *engine.RunInfo, facts *stdlib.Facts) (subj
 		return []engine.Subject{{Kind: "run", ID: info.ID, Name: facts.Action}}, true
 	case "confirm_source_down":
 		return []engine.Subject{{Kind: "site", ID: facts.Source, Name: facts.Source}}, true
-	case "demote_storage":
+	case "ensure_replication":
 		if !facts.Planned {
 			return nil, true
 		}
 		return groupSubjects(facts), true
-	case "promote_storage", "reverse_replication":
+	case "demote_storage", "promote_storage", "reverse_replication":
 		return groupSubjects(facts), true
 	case "before_import", "after_import":
 		for _, domain := range facts.Domains {

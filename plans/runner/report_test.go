@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -369,6 +370,9 @@ func TestReportCannotBeWritten(t *testing.T) {
 	}
 }
 
+// builtinFile is a row about a file of drrun's own: its size and digest change with every word of the built-in workflows.
+var builtinFile = regexp.MustCompile(`(<tr><td>builtin/[^<]*</td><td>\d+</td>)<td>\d+</td><td><code class="hash">\w+</code></td>`)
+
 // TestReportGolden keeps the whole page of a failover, so that every change of it is seen.
 func TestReportGolden(t *testing.T) {
 	t.Parallel()
@@ -378,7 +382,7 @@ func TestReportGolden(t *testing.T) {
 	r := p.failover(nil)
 	expect(t, r, 0)
 	const golden = "testdata/report.html"
-	page := p.page(r.Run)
+	page := builtinFile.ReplaceAllString(p.page(r.Run), "$1<td>SIZE</td><td><code class=\"hash\">DIGEST</code></td>")
 	if *update {
 		if err := os.WriteFile(golden, []byte(page), 0o644); err != nil {
 			t.Fatal(err)

@@ -104,17 +104,17 @@ type ErrorResult struct {
 
 // boardOf turns the run's board into the fate of every storage domain and VM of the facts. What the run did not reach is pending.
 func boardOf(board []engine.Status, facts *stdlib.Facts) (domains, vms []ObjectResult) {
-	states := facts.TargetStates(board)
+	states, unreached := facts.TargetStates(board), facts.Unreached()
 	for _, domain := range facts.Domains {
 		status := states["storage_domain/"+domain.ID]
 		domains = append(domains, ObjectResult{
-			ID: domain.ID, Name: domain.Name, Status: cmp.Or(status.State, stdlib.StatePending), Error: status.Error,
+			ID: domain.ID, Name: domain.Name, Status: cmp.Or(status.State, unreached), Error: status.Error,
 		})
 	}
 	for _, vm := range facts.VMs {
 		status := states["vm/"+vm.ID]
 		vms = append(vms, ObjectResult{
-			ID: vm.ID, Name: vm.Name, Rank: &vm.Rank, Status: cmp.Or(status.State, stdlib.StatePending),
+			ID: vm.ID, Name: vm.Name, Rank: &vm.Rank, Status: cmp.Or(status.State, unreached),
 			StartedAt: status.StartedAt, UpAt: status.UpAt, Error: cmp.Or(status.Error, status.Detail),
 		})
 	}
@@ -122,15 +122,28 @@ func boardOf(board []engine.Status, facts *stdlib.Facts) (domains, vms []ObjectR
 }
 
 // complete reports whether every storage domain and VM ended as the action wants it.
-func complete(action string, domains, vms []ObjectResult) bool {
-	goodDomain, goodVMs := stdlib.StateActive, []string{stdlib.StateUp, stdlib.StateNotStarted}
-	if action == plans.ActionClean {
-		goodDomain, goodVMs = stdlib.StateLeft, []string{stdlib.StateLeft}
+func complete(facts *stdlib.Facts, domains, vms []ObjectResult) bool {
+	return !slices.ContainsFunc(domains, func(domain ObjectResult) bool { return !domainIsGood(facts, domain.Status) }) &&
+		!slices.ContainsFunc(vms, func(vm ObjectResult) bool { return !vmIsGood(facts, vm.Status) })
+}
+
+func domainIsGood(facts *stdlib.Facts, status string) bool {
+	switch {
+	case facts.Own:
+		return status == stdlib.StateActive || status == stdlib.StateUntouched
+	case facts.Action == plans.ActionClean:
+		return status == stdlib.StateLeft
 	}
-	for _, domain := range domains {
-		if domain.Status != goodDomain {
-			return false
-		}
+	return status == stdlib.StateActive
+}
+
+// vmIsGood: what an action of the plan's own leaves down, or does not touch, is as it wants it.
+func vmIsGood(facts *stdlib.Facts, status string) bool {
+	switch {
+	case facts.Own && (status == stdlib.StateStopped || status == stdlib.StateUntouched):
+		return true
+	case facts.Action == plans.ActionClean:
+		return status == stdlib.StateLeft
 	}
-	return !slices.ContainsFunc(vms, func(vm ObjectResult) bool { return !slices.Contains(goodVMs, vm.Status) })
+	return status == stdlib.StateUp || status == stdlib.StateNotStarted
 }

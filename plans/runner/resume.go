@@ -9,6 +9,7 @@ import (
 	"drrun/engine"
 	"drrun/internal/sabotage"
 	"drrun/ovirt"
+	"drrun/plans"
 	"drrun/plans/report"
 	"drrun/stdlib"
 )
@@ -117,6 +118,9 @@ func finished(info *engine.RunInfo, verb string) error {
 	hint := ""
 	if info.Status == StatusRefused {
 		hint = "it changed nothing; start anew: drrun " + info.Head.Action + " " + info.Head.PlanFile
+		if !plans.Moves(info.Head.Action) && info.Head.Action != plans.ActionClean {
+			hint = "it changed nothing; start anew: drrun run " + info.Head.PlanFile + " " + info.Head.Action
+		}
 	}
 	return refuse("finished-run", hint, fmt.Errorf("run %s has ended (%s): there is nothing to %s", info.ID, info.Status, verb))
 }

@@ -30,12 +30,15 @@ import (
 type Options struct {
 	Env      engine.Env
 	PlanFile string
-	Action   string // failover, failback or clean
+	Action   string // failover, failback, clean, or the name of an action of the plan's own
 	// Planned makes the source take part: its VMs are shut down there and its storage is released before the target takes over.
 	Planned bool
 	// Quarantine lets a planned action leave VMs at the source that nobody can shut down, with what shares their storage domains.
 	Quarantine bool
-	// Site is the site that the action clean cleans.
+	// Backwards makes a console lead from the secondary to the primary.
+	Backwards bool
+	// Site is the site that the action clean cleans, or where an action of the plan's own works; "" for one of those is the site that has
+	// the plan's VMs, by what both engines say.
 	Site string
 	// AcceptLoss is 'NAME: REASON', a person's word that data which the copy may lack is given up; "" for none.
 	AcceptLoss string
@@ -106,6 +109,7 @@ type Options struct {
 // Totals says how much a run has before it, and what earlier attempts have reached of it.
 type Totals struct {
 	StorageDomains, VMs int
+	Own                 bool            // an action of the plan's own: its target is the site that has the VMs
 	Board               []engine.Status // of the target's objects
 }
 
@@ -139,10 +143,12 @@ type attempt struct {
 	result    *Result
 	runtime   *lua.Runtime
 	plan      *plans.Plan
+	read      *plans.Plan // plan, also where it has errors; nil where the file made none
 	source    *ovirt.Site
 	target    *ovirt.Site
 	opened    []*ovirt.Site // by status, which has neither source nor target
 	session   *stdlib.Session
+	trial     *Trial        // nil unless pieces of Lua are tried on the plan
 	facts     *stdlib.Facts // of the run, as soon as they are known
 	run       *engine.Run
 	readFile  func(string) ([]byte, error)
@@ -182,7 +188,10 @@ func newAttempt(o Options) *attempt {
 
 // Check loads the plan and, unless offline, compares it with both sites. It changes nothing.
 func Check(soft, hard context.Context, o Options, offline bool) *Result {
-	a := newAttempt(o)
+	return newAttempt(o).checkPlan(soft, hard, offline)
+}
+
+func (a *attempt) checkPlan(soft, hard context.Context, offline bool) *Result {
 	return a.conclude(soft, a.within(soft, hard, "check", func(t *engine.Task) error {
 		if err := a.load(t); err != nil {
 			return err
@@ -211,7 +220,11 @@ func Start(soft, hard context.Context, o Options) *Result {
 			return err
 		}
 		var err error
-		t.Release(func() { err = a.prepare(t.Ctx()) })
+		t.Release(func() {
+			if err = a.findSite(t.Ctx()); err == nil {
+				err = a.prepare(t.Ctx())
+			}
+		})
 		if err != nil {
 			return err
 		}
@@ -240,6 +253,10 @@ func (a *attempt) takeUp(soft, hard context.Context, id string, prepare func(con
 		return a.conclude(soft, invalid("no-run", "drrun history lists the runs", err))
 	}
 	a.Action, a.result.Plan = info.Head.Action, info.Head.Plan
+	if a.Action == ActionConsole {
+		return a.conclude(soft, refuse("console-run", "close it as it is: drrun abort "+info.ID+", then see where everything is: drrun status "+info.Head.PlanFile,
+			fmt.Errorf("run %s was a console: what was typed there cannot be gone on with", info.ID)))
+	}
 	if !a.rollback {
 		a.result.Action = a.Action
 	}
@@ -289,46 +306,44 @@ func (a *attempt) restoreOptions(head engine.Head) error {
 	return nil
 }
 
-// knowsAction refuses what this version cannot run, before anything is done.
-func (a *attempt) knowsAction() error {
-	if slices.Contains([]string{plans.ActionFailover, plans.ActionFailback, plans.ActionClean}, a.Action) {
-		return nil
-	}
-	if a.plan.Actions[a.Action] != nil || a.plan.Workflows[a.Action] != nil {
-		return invalid("not-in-this-version", "drrun failover "+a.PlanFile+" is what it runs",
-			fmt.Errorf("the plan defines the action %q, and this version of drrun runs no action of a plan's own; nothing was done", a.Action))
-	}
-	return invalid("unknown-action", "drrun failover "+a.PlanFile+" is what it runs", fmt.Errorf("there is no action %q; nothing was done", a.Action))
-}
-
 func (a *attempt) within(soft, hard context.Context, name string, main func(*engine.Task) error) error {
 	a.hard = hard
 	return engine.NewScheduler(a.Env).Run(soft, hard, name, main)
 }
 
-// load reads the plan with its libraries.
-func (a *attempt) load(t *engine.Task) error {
+// newRuntime makes the interpreter for the plan.
+func (a *attempt) newRuntime() {
 	folder := filepath.Dir(a.PlanFile)
+	boot, modules := stdlib.Connect(a.surroundings())
 	a.runtime = lua.New(lua.Options{
-		Modules:  append([]lua.Module{plans.DR(plans.Options{Secrets: a.Secrets, ReadFile: a.readFile})}, stdlib.Modules(a.surroundings())...),
+		Modules:  append([]lua.Module{plans.DR(plans.Options{Secrets: a.Secrets, ReadFile: a.readFile, Boot: boot})}, modules...),
 		Embedded: a.builtin,
 		Path:     append([]string{folder, filepath.Join(folder, "lib")}, a.LibDirs...),
 		ReadFile: a.readFile,
 		Print: func(text string) {
-			if a.run != nil {
-				a.run.Note("log", engine.Subject{}, map[string]any{"text": text})
+			if a.session != nil {
+				a.session.Say(text)
+			} else if a.trial != nil {
+				a.trial.say(text)
 			}
 		},
 		MathSeed: a.Env.Rand(),
+		ReadOnly: a.readOnlyHint(),
 	})
-	plan, diagnostics := plans.Load(t, a.runtime, a.PlanFile)
+}
+
+// load reads the plan with its libraries.
+func (a *attempt) load(t *engine.Task) error {
+	a.newRuntime()
+	plan, diagnostics := a.loadInTime(t)
+	a.read = plan
 	if err := t.Ctx().Err(); err != nil { // what it found is the interrupt, not a fault of the plan
 		return context.Cause(t.Ctx())
 	}
 	if len(diagnostics) > 0 {
 		a.result.Findings = plans.FromDiagnostics(diagnostics)
+		a.report(a.result.Findings)
 		if plan == nil || slices.ContainsFunc(diagnostics, func(d *lua.Diagnostic) bool { return d.Severity == "" || d.Severity == plans.SeverityError }) {
-			a.report(a.result.Findings)
 			return invalid("plan", "correct the plan, then: drrun check "+a.PlanFile, fmt.Errorf("the plan %s has errors; nothing was done", a.PlanFile))
 		}
 	}
@@ -344,19 +359,36 @@ func (a *attempt) load(t *engine.Task) error {
 	return nil
 }
 
+// loadTimeout is how long a plan may take to be loaded, by the clock of the wall. A loop ends long before; this ends what computes slowly.
+const loadTimeout = 2 * time.Minute
+
+func (a *attempt) loadInTime(t *engine.Task) (plan *plans.Plan, found lua.Diagnostics) {
+	limit, cancel := a.Env.Clock.WithTimeout(t.Ctx(), time.Duration(float64(loadTimeout)*max(a.Speed, 1)))
+	defer cancel()
+	err := t.Under(limit, t.OpCtx(), func() error {
+		plan, found = plans.Load(t, a.runtime, a.PlanFile)
+		return nil
+	})
+	if limit.Err() == nil || t.Ctx().Err() != nil {
+		return plan, append(found, lua.AsDiagnostics(err)...)
+	}
+	return nil, lua.Diagnostics{{Pos: lua.Pos{File: a.PlanFile}, Severity: plans.SeverityError, Subject: "plan", Code: "endless-loop",
+		Message: fmt.Sprintf("the plan was not loaded within %s, and was stopped", loadTimeout), Hint: "code at its top, or at that of a library, computes for too long"}}
+}
+
 func (a *attempt) report(findings []plans.Finding) {
 	if a.Findings != nil && len(findings) > 0 {
 		a.Findings(findings)
 	}
 }
 
-// directions names the sites of the action: what is left and what takes over. A rollback goes the other way; a site that is cleaned
-// stands where the target of a move to it would.
+// directions names the sites of the action: what is left and what takes over. A rollback goes the other way; a site that is cleaned, or
+// that an action of the plan's own works on, stands where the target of a move to it would.
 func (a *attempt) directions() (source, target string) {
 	switch {
-	case a.Action == plans.ActionClean:
+	case a.Site != "": // a clean, or an action of the plan's own
 		return plans.Other(a.Site), a.Site
-	case (a.Action == plans.ActionFailback) != a.rollback:
+	case (a.Action == plans.ActionFailback || a.Backwards) != a.rollback:
 		return plans.Secondary, plans.Primary
 	}
 	return plans.Primary, plans.Secondary
@@ -402,14 +434,15 @@ func (a *attempt) refuseSpeed(ctx context.Context) error {
 	if a.Speed == 1 || !a.source.Probe(ctx).Answers {
 		return nil
 	}
-	if !a.noSourceLogin {
-		product, err := a.source.Product(ctx)
-		if err == nil && product.Lab {
-			return nil
-		}
-		if err != nil {
-			return refuse("not-the-lab", "correct what keeps it from being read, or unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s answers, and whether it is the lab cannot be read: %w", a.Speed, a.source.Name(), err))
-		}
+	if a.noSourceLogin {
+		return refuse("not-the-lab", "give its password (the warning says how), or unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s answers, and without its password nobody can tell whether it is the lab", a.Speed, a.source.Name()))
+	}
+	product, err := a.source.Product(ctx)
+	switch {
+	case err != nil:
+		return refuse("not-the-lab", "correct what keeps it from being read, or unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s answers, and whether it is the lab cannot be read: %w", a.Speed, a.source.Name(), err))
+	case product.Lab:
+		return nil
 	}
 	return refuse("not-the-lab", "unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s at %s answers and is not known to be the lab", a.Speed, a.source.Name(), a.source.URL()))
 }
@@ -428,7 +461,11 @@ func (a *attempt) look(facts *stdlib.Facts) func(context.Context) (bool, []strin
 		if a.session != nil {
 			domains = a.session.Moving()
 		}
-		return look(ctx, a.source, domains, func(id string) bool { return a.tookOut(facts.Source, id) })
+		answers, held, words := look(ctx, a.source, domains, func(id string) bool { return a.tookOut(facts.Source, id) || facts.LivesAtTarget(id) })
+		if facts.Own && answers && len(held) == 0 {
+			words = "its engine answers and has no storage domain of the plan in use"
+		}
+		return answers, held, words
 	}
 }
 
@@ -444,11 +481,11 @@ func (a *attempt) tookOut(site, domainID string) bool {
 
 func (a *attempt) warn(text string) { a.result.Warnings = append(a.result.Warnings, text) }
 
-func (a *attempt) siteOptions(ctx context.Context, name string) (ovirt.Options, error) {
+func (a *attempt) siteOptions(ctx context.Context, name string) (options ovirt.Options, err error) {
 	spec := a.plan.Site(name)
-	options := ovirt.Options{
+	options = ovirt.Options{
 		Name: name, URL: spec.URL, Username: spec.Username, CAFile: spec.CAFile, Insecure: spec.Insecure,
-		Clock: a.Env.Clock, Go: a.Env.Go, OnWrite: stdlib.WriteHook(func() *stdlib.Session { return a.session }),
+		Clock: a.Env.Clock, Go: a.Env.Go, OnWrite: stdlib.WriteHook(a.currentSession),
 	}
 	if a.Transport != nil {
 		options.Transport = a.Transport(name)
@@ -464,13 +501,22 @@ func (a *attempt) siteOptions(ctx context.Context, name string) (ovirt.Options, 
 	if spec.Password == nil {
 		return options, fmt.Errorf("site %s has no password in the plan", name)
 	}
-	password, err := spec.Password.Reveal(ctx)
-	if err != nil {
-		return options, fmt.Errorf("password of site %s: %w", name, err)
+	if a.trial != nil && !a.trial.writes { // most of what is tried asks no engine
+		options.FindPassword = func(ctx context.Context) (string, error) { return a.password(ctx, name) }
+		return options, nil
 	}
-	options.Password = password
+	options.Password, err = a.password(ctx, name)
+	return options, err
+}
+
+// password finds the password of a site, and keeps it out of every text from then on.
+func (a *attempt) password(ctx context.Context, site string) (string, error) {
+	password, err := a.plan.Site(site).Password.Reveal(ctx)
+	if err != nil {
+		return "", fmt.Errorf("password of site %s: %w", site, err)
+	}
 	a.keepSecret(password)
-	return options, nil
+	return password, nil
 }
 
 // revealTargets has the passwords of the target's iSCSI targets found, or asked for, before anything begins.
@@ -536,7 +582,7 @@ func (a *attempt) check(ctx context.Context, begins bool) (*plans.Survey, error)
 			a.keep(file, text)
 		}
 	}
-	options := plans.CheckOptions{Action: a.Action, Planned: a.Planned, Quarantine: a.Quarantine, Target: a.targetName(), Now: a.Env.Clock.Now(), InventoryErr: inventoryErr, Speed: a.Speed, Begins: begins}
+	options := plans.CheckOptions{Action: a.checkedAs(), Planned: a.Planned, Quarantine: a.Quarantine, Target: a.targetName(), Now: a.Env.Clock.Now(), InventoryErr: inventoryErr, Speed: a.Speed, Begins: begins}
 	sites := map[string]*ovirt.Site{}
 	reasons := map[string]error{}
 	for _, site := range []*ovirt.Site{a.source, a.target} {
@@ -665,12 +711,18 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 	if facts.Planned || facts.Action == plans.ActionClean {
 		return nil, nil
 	}
+	if a.Action == ActionConsole && a.ConfirmSourceDown == "" { // each start asks for it
+		return nil, nil
+	}
 	var confirmation *stdlib.Confirmation
 	if a.ConfirmSourceDown != "" {
 		var err error
 		if confirmation, err = stdlib.ParseConfirmation(a.ConfirmSourceDown, a.Env.Clock.Now()); err != nil {
 			return nil, invalid("confirmation", "", err)
 		}
+	}
+	if facts.Own { // it is asked for when the action starts something
+		return confirmation, nil
 	}
 	gate := stdlib.NewGate(a.Env.Clock, facts.Source, time.Second, a.look(facts), nil)
 	if confirmation != nil {
@@ -695,21 +747,33 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 		return confirmation, nil
 	}
 	a.result.Evidence = &verdict
-	return nil, refuse("no-evidence", hintOf(err), err)
+	hint := hintOf(err)
+	if verdict.Answers {
+		hint = "to leave " + facts.Source + " in good order: " + a.plannedCommand() + ". Else: " + hint
+	}
+	return nil, refuse("no-evidence", hint, err)
+}
+
+// plannedCommand moves the plan in good order, in the direction of this action.
+func (a *attempt) plannedCommand() string {
+	if a.Action == plans.ActionFailback {
+		return "drrun failback " + a.PlanFile
+	}
+	return "drrun failover " + a.PlanFile + " --planned"
 }
 
 func (a *attempt) canAnswer(name string) bool { return a.CanAnswer != nil && a.CanAnswer(name) }
 
 // precheckAnswers refuses where the run would stop for want of an answer about the storage.
 func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
-	if a.DryRun || facts.Action == plans.ActionClean || a.plan.Workflows[a.Action] != nil || len(a.plan.HooksAt("promote_storage")) > 0 {
+	if a.DryRun || !plans.Moves(facts.Action) || a.Action == ActionConsole || a.plan.Workflows[a.Action] != nil {
 		return nil
 	}
 	for _, domain := range facts.Domains {
-		if domain.Arrived {
+		if domain.Arrived || a.plan.HasHook("promote_storage", domain.Group) {
 			continue
 		}
-		if name := "replication:" + domain.Group; facts.Planned && !a.canAnswer(name) {
+		if name := "replication:" + domain.Group; facts.Planned && !a.plan.HasHook("ensure_replication", domain.Group) && !a.canAnswer(name) {
 			return refuse("needs-answer", "when the array does, add: --answer replication=yes",
 				fmt.Errorf("nobody can be asked whether the array replicates the storage of group %q from %s to %s", domain.Group, facts.Source, facts.Target))
 		}
@@ -719,7 +783,7 @@ func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
 				hint = "the copy is made writable in the middle of it, when " + facts.Source + " has let go: run it on a terminal, or with --wait-for-answers and drrun answer from another one; or give the plan a hook promote_storage"
 			}
 			return refuse("needs-answer", hint,
-				fmt.Errorf("the plan has no hook promote_storage, and nobody can be asked whether the storage of group %q is writable on site %s", domain.Group, facts.Target))
+				fmt.Errorf("the plan has no hook promote_storage for group %q, and nobody can be asked whether its storage is writable on site %s", domain.Group, facts.Target))
 		}
 	}
 	return nil
@@ -787,11 +851,33 @@ func (a *attempt) params() map[string]any {
 	return merged
 }
 
+// newSession makes the session that Lua code sees, with what the plan says.
+func (a *attempt) newSession(run *engine.Run, facts *stdlib.Facts) *stdlib.Session {
+	s := stdlib.NewSession(a.Env, run, facts, a.source, a.target)
+	s.Plan, s.Params = a.plan.Object, a.params()
+	for _, hook := range a.plan.Hooks {
+		s.Hooks[hook.Point] = append(s.Hooks[hook.Point], stdlib.Handler{
+			Point: hook.Point, Name: hook.Handler, Func: hook.Func, Timeout: hook.Timeout, OnCut: hook.OnCut, OnError: hook.OnError, Options: hook.Options, Groups: hook.Groups,
+		})
+	}
+	for _, vm := range a.plan.VMs {
+		s.Conditions[vm.ID] = vm.Boot.For(facts.Action)
+	}
+	return s
+}
+
+// currentSession is the session of the attempt, nil where there is none yet.
+func (a *attempt) currentSession() *stdlib.Session {
+	if a.session == nil && a.trial != nil {
+		return a.trial.begun()
+	}
+	return a.session
+}
+
 // wire joins run, facts, plan and sites to the session that the workflow sees.
 func (a *attempt) wire(facts *stdlib.Facts) error {
 	a.result.Run, a.facts = a.run.ID(), facts
-	s := stdlib.NewSession(a.Env, a.run, facts, a.source, a.target)
-	s.Plan, s.Params = a.plan.Object, a.params()
+	s := a.newSession(a.run, facts)
 	if a.DryRun {
 		s.Dry = stdlib.NewDryRun(facts)
 	}
@@ -801,15 +887,6 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	if err := a.takeStaleConfirmation(s); err != nil {
 		return err
 	}
-	for _, hook := range a.plan.Hooks {
-		s.Hooks[hook.Point] = append(s.Hooks[hook.Point], stdlib.Handler{
-			Point: hook.Point, Name: hook.Handler, Func: hook.Func, Timeout: hook.Timeout, OnCut: hook.OnCut, OnError: hook.OnError, Options: hook.Options,
-		})
-	}
-	for _, vm := range a.plan.VMs {
-		s.Conditions[vm.ID] = vm.Boot
-	}
-	s.TargetPassword = a.targetPassword
 	subject := engine.Subject{Kind: "site", Site: facts.Source, Name: facts.Source}
 	s.Gate = stdlib.NewGate(a.Env.Clock, facts.Source, s.Tick, a.look(facts), func(verdict stdlib.Verdict) {
 		a.run.Note(evidenceNote, subject, verdict)
@@ -823,7 +900,7 @@ func (a *attempt) wire(facts *stdlib.Facts) error {
 	}
 	if a.Began != nil {
 		board := slices.Collect(maps.Values(facts.TargetStates(a.run.Board())))
-		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs), Board: board})
+		a.Began(a.run.ID(), Totals{StorageDomains: len(facts.Domains), VMs: len(facts.VMs), Own: facts.Own, Board: board})
 	}
 	a.session = s
 	s.Begin()
@@ -837,9 +914,15 @@ const evidenceNote = "evidence"
 // perform runs the workflow with the hooks around it.
 func (a *attempt) perform(t *engine.Task) (err error) {
 	t.Release(a.appear)
-	workflow, name := a.plan.Workflows[a.Action], a.Action
+	name := a.Action
 	if a.rollback {
-		workflow, name = nil, "rollback"
+		name = "rollback"
+	}
+	workflow := a.plan.Workflows[name]
+	if a.session.Facts.Own {
+		if workflow = a.plan.Actions[a.Action]; workflow == nil {
+			return a.unknownAction()
+		}
 	}
 	if workflow == nil {
 		builtin, err := a.runtime.Require(t, "dr."+name)
@@ -851,7 +934,7 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 	subject := engine.Subject{Kind: "run", ID: a.run.ID(), Name: a.Action}
 	ctx := a.session.Context()
 	for _, library := range a.plan.Libraries {
-		if err := a.session.RunCheck(t, library.Name, library.Check, library.Options); err != nil {
+		if err := a.session.RunCheck(t, library.Name, library.Check, library.Options, library.Groups); err != nil {
 			return err
 		}
 	}
@@ -860,18 +943,28 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 		_, err = workflow.Call(t, ctx)
 	}
 	defer func() { a.tellNotRedone(err == nil) }()
+	if err == nil && a.session.Dry == nil && plans.Moves(a.session.Facts.Action) {
+		a.session.SayUnreached()
+		if !a.rollback {
+			a.session.SayUnprotected()
+		}
+		t.Release(func() { a.session.SayUnrepaired(t.Ctx()) })
+	}
 	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
 		t.Release(func() { a.lookAgain(t.Ctx()) })
 	}
 	domains, vms := boardOf(a.run.Board(), a.session.Facts)
 	if err == nil {
-		_, err = a.session.RunHook(t, "after_run", subject, stdlib.Decoded(map[string]any{"status": statusOf(a.session.Facts.Action, domains, vms), "storage_domains": domains, "vms": vms}))
+		_, err = a.session.RunHook(t, "after_run", subject, stdlib.Decoded(map[string]any{"status": statusOf(a.session.Facts, domains, vms), "storage_domains": domains, "vms": vms}))
 	}
 	return err
 }
 
 // lookAgain looks at the source once more when the workflow is over: one that came back behind the last start is not passed over.
 func (a *attempt) lookAgain(ctx context.Context) {
+	if _, asked := a.session.Gate.Answers(); a.facts.Own && !asked { // it has started nothing
+		return
+	}
 	verdict, err := a.session.Gate.Require(ctx)
 	if err == nil || !verdict.Answers {
 		return
@@ -879,8 +972,8 @@ func (a *attempt) lookAgain(ctx context.Context) {
 	a.session.Skip(fmt.Sprintf("the %s answers again and its VMs may be running: %s", a.facts.Source, verdict.Why))
 }
 
-func statusOf(action string, domains, vms []ObjectResult) string {
-	if complete(action, domains, vms) {
+func statusOf(facts *stdlib.Facts, domains, vms []ObjectResult) string {
+	if complete(facts, domains, vms) {
 		return StatusDone
 	}
 	return StatusPartial

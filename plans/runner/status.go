@@ -72,6 +72,9 @@ func (a *attempt) waitingRun() (command, why string) {
 			continue
 		}
 		verb := "resume"
+		if run.Head.Action == ActionConsole {
+			verb = "abort"
+		}
 		if info, err := engine.ReadRun(a.Env, a.StateDir, run.ID); err == nil && Undone(info) {
 			verb = "rollback"
 		}

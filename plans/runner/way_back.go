@@ -52,6 +52,9 @@ func (a *attempt) nextCommand() string {
 	if a.rollback {
 		return "drrun rollback " + a.result.Run
 	}
+	if a.Action == ActionConsole { // nothing goes on with what was typed
+		return "drrun abort " + a.result.Run
+	}
 	next := "drrun resume " + a.result.Run
 	if a.ConfirmSourceDown != "" {
 		next += confirmAnew

@@ -27,6 +27,9 @@ type made struct {
 	pos   lua.Pos // of the lab.world
 }
 
+// Classes returns what Lua sees of a world, for annotations.
+func Classes() []*lua.Class { return []*lua.Class{worldClass} }
+
 var worldClass = &lua.Class{Name: "world", Doc: "What a lab starts from.", String: func(any) string { return "a world" }}
 
 func worldFunc(known *shapes) lua.Func {
@@ -50,11 +53,11 @@ func worldFunc(known *shapes) lua.Func {
 
 func manyFunc() lua.Func {
 	return lua.Func{
-		Name: "many", Effect: lua.Pure, Returns: "list",
+		Name: "many", Effect: lua.Pure, Generic: []string{"T"}, Returns: "T[]",
 		Doc: "A list of what a function returns for 1 to count: lab.many(1000, function(i) return { name = \"vm\" .. i } end).",
 		Params: []lua.Param{
 			{Name: "count", Type: lua.Integer, Positional: true, Doc: "How many."},
-			{Name: "make", Type: lua.FunctionType, Positional: true, Doc: "function(i) that returns the i-th, i from 1."},
+			{Name: "make", Type: lua.FunctionOf("fun(i: integer): T"), Positional: true, Doc: "function(i) that returns the i-th, i from 1."},
 		},
 		Run: func(c *lua.Call) (any, error) {
 			count := c.Int("count")

@@ -10,6 +10,9 @@ local plan = dr.plan {
     { name = "nfs_ds", id = "00000005-0000-4000-8000-000000000001", type = "nfs",
       primary   = { data_center = "Default", url = "nfs://192.168.122.210:/nfs_ds" },
       secondary = { data_center = "Default", url = "nfs://192.168.122.210:/nfs_ds_replica" } },
+    { name = "nfs_ds2", id = "00000005-0000-4000-8000-000000000002", type = "nfs", group = "silver",
+      primary   = { data_center = "Default", url = "nfs://192.168.122.210:/nfs_ds2" },
+      secondary = { data_center = "Default", url = "nfs://192.168.122.210:/nfs_ds2_replica" } },
   },
   mappings = {
     clusters = { { primary = "Prod", secondary = "Prod" } },
@@ -32,8 +35,8 @@ local plan = dr.plan {
   },
 }
 
-plan:use(require "site" { vserver = "svm_dr", wait = "30s" })
-plan:use(require "site" { vserver = "other" }, { as = "site_b" })
+plan:use(require "site" { vserver = "svm_dr", wait = "30s" }, { groups = { "all" } })
+plan:use(require "site" { vserver = "other" }, { as = "site_b", groups = { "silver" } })
 plan:on("before_run", function(ctx) end)
 plan:on("before_run", function(ctx) end, { as = "second", timeout = "1m", on_error = "continue", on_cut = "ask" })
 

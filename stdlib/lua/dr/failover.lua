@@ -1,11 +1,13 @@
 -- The built-in failover. A plan replaces it with: function plan.failover(ctx) … end
-local steps = require "dr.steps"
+local stages = require "dr.steps"
 
-return function(ctx)
+return function(ctx, changes)
+  local steps = stages.with(ctx, changes)
   steps.preflight(ctx)
   if ctx.planned then
     steps.confirm_replication(ctx)
     steps.clean(ctx)
+    steps.ensure_replication(ctx)
     steps.stop_source(ctx)
     steps.release_storage(ctx)
   end

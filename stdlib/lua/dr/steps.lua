@@ -1,5 +1,6 @@
 -- The stages of the built-in workflows. A workflow of your own can call them one by one:
 --   local steps = require "dr".steps
+local dr = require "dr"
 local steps = {}
 
 -- Errors that say something about the whole run; no VM's on_error = "continue" passes over them.
@@ -21,6 +22,68 @@ end
 local function origin_text(origin)
   if origin.from == "ovf" then return "ovf, read when the target has the storage" end
   return origin.from .. (origin.taken and (", taken " .. origin.taken:gsub("%.%d+Z$", "Z")) or "")
+end
+
+-- What this attempt was asked for so far, by id: storage domains by their group, and VMs that a boot is done with. A resumed run, whose
+-- workflow begins again from the top, begins with none.
+local asked, booted = {}, {}
+
+-- A list as a set, nil for none.
+local function set_of(list)
+  if not list then return nil end
+  local set = {}
+  for _, name in ipairs(list) do set[name] = true end
+  return set
+end
+
+-- The storage domains of the run, of some consistency groups where options name them.
+local function domains_of(ctx, options)
+  local groups, domains = set_of(options and options.groups), {}
+  for _, domain in ipairs(ctx.facts.storage_domains) do
+    if not groups or groups[domain.group] then domains[#domains + 1] = domain end
+  end
+  return domains
+end
+
+-- domains_of for a stage that brings them over.
+local function take_domains(ctx, options)
+  local domains = domains_of(ctx, options)
+  for _, domain in ipairs(domains) do asked[domain.id] = true end
+  return domains
+end
+
+-- The first storage domain of the run that no stage was asked for yet.
+local function first_unasked(ctx)
+  for _, domain in ipairs(ctx.facts.storage_domains) do
+    if not asked[domain.id] then return domain end
+  end
+  return nil
+end
+
+-- A VM comes with the last of the groups that it lies on, and with the last of all where nobody knows on which it lies.
+local function comes_with(fact, groups, domains, all_asked)
+  local mine, found = false, false
+  for _, id in ipairs(fact.storage_domains or {}) do
+    local domain = domains[id]
+    if domain and not asked[id] then return false end
+    if domain then found, mine = true, mine or groups[domain.group] end
+  end
+  if not found then return all_asked end
+  return mine
+end
+
+-- The VMs of the run that options choose; all of them without options.
+local function vms_of(ctx, options)
+  if not options then return ctx.facts.vms end
+  local groups, ranks, names = set_of(options.groups), set_of(options.ranks), set_of(options.vms)
+  local domains, all_asked, chosen = {}, first_unasked(ctx) == nil, {}
+  for _, domain in ipairs(ctx.facts.storage_domains) do domains[domain.id] = domain end
+  for _, fact in ipairs(ctx.facts.vms) do
+    local takes = (not ranks or ranks[fact.rank]) and (not names or names[fact.name] or names[fact.id])
+    takes = takes and (not groups or comes_with(fact, groups, domains, all_asked))
+    if takes and (not options.only or options.only(fact)) then chosen[#chosen + 1] = fact end
+  end
+  return chosen
 end
 
 -- Says where the knowledge of what ran comes from and how old it is, and which VMs are known from elsewhere.
@@ -282,6 +345,37 @@ function steps.stop_source(ctx)
   end
 end
 
+---For an action of the plan's own: the VMs that are up at ctx.target are shut down there, in descending ranks, with HA off so that the
+---engine does not start them again. steps.boot starts those that ran before, and steps.repair gives them back their HA.
+function steps.shut_down(ctx)
+  ctx:stage("shut down " .. ctx.target.name)
+  local there, ranks, order = vms_at(ctx, ctx.target), {}, {}
+  for _, fact in ipairs(ctx.facts.vms) do
+    local now = there[fact.id]
+    if now and now.status ~= "down" and not ctx.target:vm(fact.id).started_by_run then
+      if not ranks[fact.rank] then
+        ranks[fact.rank] = {}
+        order[#order + 1] = fact.rank
+      end
+      table.insert(ranks[fact.rank], fact)
+    end
+  end
+  table.sort(order, function(a, b) return a > b end)
+  for _, number in ipairs(order) do
+    ctx:stage("shut down rank " .. number)
+    local rest = ranks[number]
+    while #rest > 0 do
+      local wave
+      wave, rest = nobody_needs(rest)
+      ctx:parallel(wave, function(fact)
+        local vm = ctx.target:vm(fact.id)
+        if there[fact.id].ha then vm:set_ha { enabled = false } end
+        vm:shutdown()
+      end, { limit = 8 })
+    end
+  end
+end
+
 -- The VM whose comment is changed so that the engine writes the domain's OVF store once more.
 local function vm_to_touch(ctx, domain, there)
   for _, fact in ipairs(ctx.facts.vms) do
@@ -338,10 +432,10 @@ function steps.evidence(ctx)
   return ctx:evidence()
 end
 
--- The consistency groups of the plan, in the order of their first storage domain.
-local function groups_of(ctx)
+-- The consistency groups of the plan, or those that options name, in the order of their first storage domain.
+local function groups_of(ctx, options)
   local groups, by_name = {}, {}
-  for _, domain in ipairs(ctx.facts.storage_domains) do
+  for _, domain in ipairs(domains_of(ctx, options)) do
     local group = by_name[domain.group]
     if not group then
       group = { kind = "group", id = domain.group, name = domain.group, storage_domains = {} }
@@ -375,11 +469,15 @@ local function group_list(group)
 end
 
 ---Planned: before the first shutdown somebody says that the array replicates to the target, for each consistency group that no hook
----promote_storage speaks for. Failback without reverse replication would end on old data, with the VMs down.
+---promote_storage or ensure_replication speaks for. Failback without reverse replication would end on old data, with the VMs down.
 function steps.confirm_replication(ctx)
-  if ctx:has_hook "promote_storage" then return end
-  ctx:stage "replication"
+  local unspoken = {}
   for _, group in ipairs(groups_of(ctx)) do
+    if not ctx:has_hook("promote_storage", group.name) and not ctx:has_hook("ensure_replication", group.name) then unspoken[#unspoken + 1] = group end
+  end
+  if #unspoken == 0 then return end
+  ctx:stage "replication"
+  for _, group in ipairs(unspoken) do
     local answer = ctx:prompt {
       name = "replication:" .. group.name,
       text = "Does the array replicate group " .. group.name .. " (" .. group_list(group) .. ") from " .. ctx.source.name .. " to " .. ctx.target.name .. " now?",
@@ -393,6 +491,27 @@ function steps.confirm_replication(ctx)
   end
 end
 
+---Planned: before the first shutdown the hook ensure_replication sees that each consistency group is replicated to the target. It comes
+---after steps.clean, since starting a replication overwrites the copy at the target.
+function steps.ensure_replication(ctx)
+  if not ctx:has_hook "ensure_replication" then return end
+  ctx:stage "replication"
+  for _, group in ipairs(groups_of(ctx)) do ctx:hook("ensure_replication", group) end
+end
+
+-- Makes the source's copy read-only. Where the source is lost its array may be lost with it: then the promotion goes on without.
+local function demote(ctx, group)
+  if ctx.planned then
+    ctx:hook("demote_storage", group)
+    return
+  end
+  local ok, err = pcall(ctx.hook, ctx, "demote_storage", group)
+  if ok then return end
+  if must_stop(err) then error(err) end
+  ctx:warn("the storage of group " .. group.name .. " was not made read-only at " .. ctx.source.name .. ": when that site comes back, its array lets it write to its old copy. "
+    .. message_of(err))
+end
+
 -- What the operator is asked where no hook promotes a group.
 local function promotion_question(ctx, group, list)
   local text = "Make the copy on site " .. ctx.target.name .. " writable at the array (" .. list .. ").\n"
@@ -404,12 +523,13 @@ local function promotion_question(ctx, group, list)
 end
 
 ---The target's copy of each consistency group is made writable: by the hook promote_storage, else by a person who says so. In a planned
----move it must hold the last write of the source (invariant I6); the hook demote_storage is called before.
-function steps.promote(ctx)
-  ctx:stage "promote"
-  for _, group in ipairs(groups_of(ctx)) do
+---move it must hold the last write of the source (invariant I6). The hook demote_storage is called before; in an unplanned failover its
+---error is a warning. { groups = { "NAME" } } takes these consistency groups only.
+function steps.promote(ctx, options)
+  ctx:stage("promote", options)
+  for _, group in ipairs(groups_of(ctx, options)) do
     local list = group_list(group)
-    if ctx.planned then ctx:hook("demote_storage", group) end
+    demote(ctx, group)
     local answer = ctx:hook("promote_storage", group)
     if answer == nil then
       answer = ctx:prompt { name = "promote_storage:" .. group.name, text = promotion_question(ctx, group, list), needs = { "writable" } }
@@ -445,10 +565,11 @@ local function attach_one(ctx, domain)
 end
 
 ---The storage domains are imported, attached and seen active. Nothing is attached before every import has proved its copy good, every
----host has been seen to see it, and no lease of a lost host can be alive on it.
-function steps.import(ctx)
-  ctx:stage "import"
-  local domains = ctx.facts.storage_domains
+---host has been seen to see it, and no lease of a lost host can be alive on it. { groups = { "NAME" } } takes these consistency groups
+---only.
+function steps.import(ctx, options)
+  ctx:stage("import", options)
+  local domains = take_domains(ctx, options)
   ctx.target:refresh_hosts()
   ctx.target:login_iscsi()
   ctx.target:require_luns()
@@ -492,11 +613,18 @@ local function tell_loose_disks(ctx)
   end
 end
 
----Templates, then VMs, are registered from the OVF stores. A VM that no store holds is marked missing.
-function steps.register(ctx)
-  ctx:stage "register"
+---Templates, then VMs, are registered from the OVF stores. A VM that no store holds is marked missing. { groups = { "NAME" } } takes what
+---lies on these consistency groups: a VM on several comes with the last of them. In a planned move every group is imported before.
+function steps.register(ctx, options)
+  ctx:stage("register", options)
+  local domains = take_domains(ctx, options)
+  local missing = first_unasked(ctx)
+  if options and options.groups and missing and ctx.planned then
+    ctx:fail("storage domain " .. missing.name .. " is not imported yet: in a planned move the copies of all are proved before the first VM is registered "
+      .. "(invariant I6). Import every group, then register")
+  end
   local unregistered = {}
-  for _, domain in ipairs(ctx.facts.storage_domains) do
+  for _, domain in ipairs(domains) do
     for _, vm in ipairs(ctx.target:storage_domain(domain.id):unregistered_vms()) do
       if not unregistered[vm.id] then unregistered[vm.id] = vm end
     end
@@ -504,11 +632,11 @@ function steps.register(ctx)
   local registered = {}
   for _, vm in ipairs(ctx.target:vms()) do registered[vm.id] = true end
   ctx:store_proof()
-  for _, domain in ipairs(ctx.facts.storage_domains) do
+  for _, domain in ipairs(domains) do
     for _, template in ipairs(ctx.target:storage_domain(domain.id):unregistered_templates()) do template:register() end
   end
 
-  ctx:parallel(ctx.facts.vms, function(fact)
+  ctx:parallel(vms_of(ctx, options), function(fact)
     local vm = unregistered[fact.id] or ctx.target:vm(fact.id)
     if not unregistered[fact.id] and not registered[fact.id] and not ctx.dry_run then
       ctx:mark(vm, "missing", "no OVF store of its storage domains holds it: it was made or changed after the last replicated OVF update, "
@@ -559,12 +687,13 @@ local function restore_all(ctx, there)
   end, { limit = 8 })
 end
 
----Planned: high availability with its lease, delete protection and comment become on the target what they were at the source.
+---Planned: high availability with its lease, delete protection and comment become on the target what they were at the source. In an action
+---of the plan's own: what they were when it began.
 function steps.repair(ctx)
-  if not ctx.planned and ctx.action ~= "rollback" then return end
+  if not ctx.planned and not ctx.facts.own and ctx.action ~= "rollback" then return end
   ctx:stage "repair"
   local there = vms_at(ctx, ctx.target)
-  if ctx.dry_run then -- registered by then, as their OVFs were written
+  if ctx.dry_run and not ctx.facts.own then -- registered by then, as their OVFs were written
     there = {}
     for _, fact in ipairs(ctx.facts.vms) do there[fact.id] = {} end
     for _, domain in ipairs(ctx.facts.storage_domains) do
@@ -618,37 +747,77 @@ local function boot_one(ctx, fact, states, by_id)
   ctx:mark(vm, "failed", message_of(err))
 end
 
----The VMs start in ascending ranks. A rank is up when each of its VMs met its boot condition or failed;
----a required VM that did not come up stops the run.
-function steps.boot(ctx)
-  ctx:stage "boot"
-  local ranks, order, by_id = {}, {}, {}
-  for _, fact in ipairs(ctx.facts.vms) do
-    by_id[fact.id] = fact
-    if not ranks[fact.rank] then
-      ranks[fact.rank] = {}
-      order[#order + 1] = fact.rank
+-- An order that a boot of some VMs would break is a fault of the workflow, told before anything of it starts.
+local function refuse_broken_order(ctx, chosen, by_id)
+  local here = {}
+  for _, fact in ipairs(chosen) do here[fact.id] = true end
+  for _, fact in ipairs(chosen) do
+    for _, id in ipairs(fact.after or {}) do
+      local before = by_id[id]
+      if before and not here[id] and not booted[id] and ctx.target:vm(fact.id):to_start().start and ctx.target:vm(id):to_start().start then
+        ctx:fail("VM " .. fact.name .. " comes after " .. before.name .. ", which this boot leaves out and none before it has started. "
+          .. "Nothing of this boot was started: take " .. before.name .. " in, or boot it before")
+      end
     end
-    table.insert(ranks[fact.rank], fact)
   end
-  table.sort(order)
-  for _, number in ipairs(order) do
-    local rank = { kind = "rank", id = tostring(number), name = "rank " .. number, vms = ranks[number] }
-    ctx:stage("boot rank " .. number)
+end
+
+-- The VMs to boot by rank, in ascending order. A rank of which only some VMs are booted has an id of its own for each part: hooks at ranks
+-- are recorded by it.
+local function ranks_of(ctx, chosen)
+  local ranks, order, size, parts = {}, {}, {}, {}
+  for _, fact in ipairs(ctx.facts.vms) do
+    size[fact.rank] = (size[fact.rank] or 0) + 1
+    if booted[fact.id] and booted[fact.id] > (parts[fact.rank] or 0) then parts[fact.rank] = booted[fact.id] end
+  end
+  for _, fact in ipairs(chosen) do
+    local rank = ranks[fact.rank]
+    if not rank then
+      rank = { number = fact.rank, part = (parts[fact.rank] or 0) + 1, vms = {} }
+      ranks[fact.rank] = rank
+      order[#order + 1] = rank
+    end
+    table.insert(rank.vms, fact)
+  end
+  for _, rank in ipairs(order) do
+    local id, name = tostring(rank.number), "rank " .. rank.number
+    if #rank.vms < size[rank.number] then id, name = id .. "." .. rank.part, name .. ", part " .. rank.part end
+    rank.subject = { kind = "rank", id = id, name = name, vms = rank.vms }
+  end
+  table.sort(order, function(a, b) return a.number < b.number end)
+  return order
+end
+
+---The VMs start in ascending ranks. A rank is up when each of its VMs met its boot condition or failed;
+---a required VM that did not come up stops the run. Options choose some of the VMs: { ranks = { 0, 1 } }, { vms = { "db1" } },
+---{ groups = { "NAME" } }, { only = function(vm) return vm.rank < 3 end }. What an earlier boot of the workflow took is not taken again,
+---and what no boot took is reported, with exit code 4.
+function steps.boot(ctx, options)
+  ctx:stage("boot", options)
+  take_domains(ctx, options)
+  local by_id, chosen = {}, {}
+  for _, fact in ipairs(ctx.facts.vms) do by_id[fact.id] = fact end
+  for _, fact in ipairs(vms_of(ctx, options)) do
+    if not booted[fact.id] then chosen[#chosen + 1] = fact end
+  end
+  refuse_broken_order(ctx, chosen, by_id)
+  for _, rank in ipairs(ranks_of(ctx, chosen)) do
+    ctx:stage("boot " .. rank.subject.name)
     ctx:evidence()
-    ctx:hook("before_rank", rank)
+    ctx:hook("before_rank", rank.subject)
     local states = ctx:states()
     ctx:parallel(rank.vms, function(fact)
       local ok, err = pcall(boot_one, ctx, fact, states, by_id)
       ctx:done_with(fact.id)
       if not ok then error(err) end
     end)
-    ctx:hook("after_rank", rank)
+    for _, fact in ipairs(rank.vms) do booted[fact.id] = rank.part end
+    ctx:hook("after_rank", rank.subject)
     states = ctx:states()
     for _, fact in ipairs(rank.vms) do
       local state = states[fact.id]
       if fact.required and state ~= "up" and state ~= "not_started" and not ctx.dry_run then
-        ctx:fail("VM " .. fact.name .. " of rank " .. number .. " is required and " .. tostring(state) .. ": the ranks after it are not started", fact)
+        ctx:fail("VM " .. fact.name .. " of rank " .. rank.number .. " is required and " .. tostring(state) .. ": the ranks after it are not started", fact)
       end
     end
   end
@@ -740,6 +909,51 @@ function steps.reprotect(ctx)
     end
     ctx:verdict("reverse:" .. group.name, text)
   end
+end
+
+-- What steps.with takes, refused with the nearest name before anything is done.
+local function check_changes(ctx, changes)
+  local kinds, names = { "after", "before", "instead", "skip" }, {}
+  for name in pairs(steps) do names[#names + 1] = name end
+  table.sort(names)
+  local function refuse(what, name, known)
+    local nearest = dr.nearest(name, known)
+    ctx:fail(what .. ": " .. (nearest and "did you mean " .. nearest .. "?" or "there are " .. table.concat(known, ", ")))
+  end
+  local function check_stage(name)
+    if type(name) ~= "string" or name == "with" or not steps[name] then refuse("the workflow has no stage " .. tostring(name), tostring(name), names) end
+  end
+  for kind, given in pairs(changes) do
+    if type(kind) ~= "string" or not set_of(kinds)[kind] then refuse("a workflow takes no " .. tostring(kind), tostring(kind), kinds) end
+    if type(given) ~= "table" then ctx:fail(kind .. " must be a table: " .. (kind == "skip" and '{ "repair" }' or "{ boot = function(ctx) … end }")) end
+    for key, value in pairs(given) do
+      check_stage(kind == "skip" and value or key)
+      if kind ~= "skip" and type(value) ~= "function" then ctx:fail(kind .. "." .. key .. " must be a function (ctx)") end
+    end
+  end
+end
+
+---The stages with changes, for a workflow that is another one but for a few lines. Changes are { before = { boot = function(ctx) … end } },
+---after and instead in the same way, and skip = { "repair" }: stages that are left out, which the report says. The built-in workflows
+---take them too: dr.workflows.failover(ctx, changes).
+function steps.with(ctx, changes)
+  if changes == nil then return steps end
+  check_changes(ctx, changes)
+  local before, after, instead, skip = changes.before or {}, changes.after or {}, changes.instead or {}, set_of(changes.skip) or {}
+  local changed = {}
+  for name, stage in pairs(steps) do
+    changed[name] = function(ctx, options)
+      if skip[name] then
+        ctx:warn("the stage " .. name .. " is left out, as the plan's workflow says")
+        return nil
+      end
+      if before[name] then before[name](ctx, options) end
+      local result = (instead[name] or stage)(ctx, options)
+      if after[name] then after[name](ctx, options) end
+      return result
+    end
+  end
+  return changed
 end
 
 return steps

@@ -1,0 +1,28 @@
+package codes
+
+var testCodes = []Code{
+	{Name: "no-tests", Title: "There is no test to run",
+		Meaning: "drrun test-lib runs the tests of files whose names end with _test.lua. There is no such file, or the file has no test.",
+		Remedy:  "Write one: local test = require \"test\", then test.case(\"what it does\", function(t) … end). drrun lib new NAME makes a library with its test."},
+	{Name: "test-twice", Title: "Two tests of a file have one name",
+		Meaning: "A test is run and named by its name.",
+		Remedy:  "Give it another name."},
+	{Name: "test-failed", Title: "A test of a library failed",
+		Meaning: "What the test says must hold does not hold. The message says what there is and what there must be, and the log below it what the run did.",
+		Remedy:  "Correct the library, or the test."},
+	{Name: "test-asserts-nothing", Title: "A test asserts nothing",
+		Meaning: "A test that says of nothing that it must hold passes whatever the library does.",
+		Remedy:  "Say what must hold, such as t:equal(result.exit, 0)."},
+	{Name: "test-run", Title: "A run in a test did not come to where the test wants it",
+		Meaning: "The run could not be made, was killed where nothing can be resumed, or never came to the hook after which it was to be killed.",
+		Remedy:  "Look at the log of the test: it says how far the run came."},
+	{Name: "test-lab", Title: "The lab of a test refuses what it is told",
+		Meaning: "t.lab was told to do something that its world does not allow, such as to promote a copy of a storage domain that is not replicated.",
+		Remedy:  "Correct the name, or the order of what the test does; t.lab:view() shows the world."},
+	{Name: "test-timeout", Title: "A test did not end",
+		Meaning: "A test may take one minute by the clock of the wall. The time at the simulated sites takes none, so a loop has no end, in the test or in the library.",
+		Remedy:  "Look at the last lines of its log, and give the loop an end."},
+	{Name: "lab-violation", Title: "A test saw what must never happen",
+		Meaning: "The lab watches every run: a VM that runs at both sites, one that starts from an old copy, data that is lost. A library, or what the test does at the lab, brought it about.",
+		Remedy:  "Correct it. A test that brings it about on purpose looks at it: t:equal(#t.lab:violations(), 1)."},
+}
