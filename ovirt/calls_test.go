@@ -158,7 +158,7 @@ func TestReadsRefuseBadBodies(t *testing.T) {
 	site := reflect.TypeFor[*Site]()
 	other := map[string]bool{"Close": true, "Name": true, "URL": true, "Counters": true, "Redact": true, "Probe": true, "ImportDomain": true, "AttachDomain": true, "ActivateDomain": true,
 		"WaitStorageDomain": true, "RefreshHost": true, "LogInISCSI": true, "LUNsOfHosts": true, "SetDomainSettings": true, "RemoveLUNDisk": true, "PowerStatus": true, "ConfirmRebooted": true, "DeactivateDomain": true, "DetachDomain": true, "RemoveDomain": true, "DestroyDomain": true, "IsAttached": true,
-		"SetHA": true, "SetDeleteProtection": true, "TouchVM": true, "ShutdownVM": true, "RemoveDisklessVM": true, "UpdateOVFStore": true, "CreateLabel": true, "DeleteLabel": true, "CreateLabels": true, "DeleteLabels": true, "PostEvent": true, "AddJob": true, "AddStep": true, "EndStep": true, "EndJob": true, "RegisterTemplate": true, "RegisterVM": true, "UpdateNIC": true, "StartVM": true, "WaitVM": true}
+		"SetHA": true, "SetDeleteProtection": true, "TouchVM": true, "ShutdownVM": true, "RemoveDisklessVM": true, "UpdateOVFStore": true, "CreateLabel": true, "DeleteLabel": true, "CreateLabels": true, "DeleteLabels": true, "PostEvent": true, "AddJob": true, "AddStep": true, "EndStep": true, "EndJob": true, "RegisterTemplate": true, "RegisterVM": true, "UpdateNIC": true, "StartVM": true, "WaitVM": true, "WaitNICs": true}
 	for i := range site.NumMethod() {
 		if name := site.Method(i).Name; !covered[name] && !other[name] {
 			t.Errorf("%s has no row in readCalls", name)

@@ -56,7 +56,7 @@ local plan = dr.plan {
 
   -- rank      VMs of the lowest rank start first; the next rank starts when each of them meets its boot condition.
   -- boot      when a started VM counts as running: dr.boot.wait "60s", dr.boot.guest_agent { timeout = "5m" },
-  --           dr.boot.all { … }, dr.boot.any { … }, or function(ctx, vm) return true end. None: as soon as it is up.
+  --           dr.boot.tcp(5432), dr.boot.all { … }, or function(ctx, vm) return true end. None: as soon as it is up.
   -- after     after = { "db1" } starts a VM behind those, also when one of them failed.
   -- required  required = true: when this VM does not come up, nothing after it starts and the run stops.
   -- start     by default a VM starts where it ran before. start = true starts it always, start = false never:
