@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"drrun/engine"
 	"drrun/internal/sabotage"
@@ -170,8 +171,11 @@ func (site *Site) loginISCSI(t *engine.Task, ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read which LUNs host %s of %s sees: %w", l.host.Name, site.Name, err)
 		}
+		if seen, err = site.awaitCutLogins(ctx, l, seen); err != nil {
+			return err
+		}
 		for _, target := range l.targets {
-			if ovirt.LoggedIn(seen, target.engineTarget(""), portals(l.targets, target.IQN)) {
+			if l.has(target, seen) {
 				if s.Dry == nil {
 					s.settleByState(s.cut(ovirt.OpLogInISCSI, site.sessionSubject(l.host, target)), false)
 				}
@@ -199,6 +203,41 @@ func (site *Site) loginISCSI(t *engine.Task, ctx context.Context) error {
 	s.loginsFailed = failed
 	s.mu.Unlock()
 	return site.judgeLogins(logins, failed)
+}
+
+// has reports whether what the host sees shows its session at a target.
+func (l login) has(target FactTarget, seen []ovirt.HostLUN) bool {
+	return ovirt.LoggedIn(seen, target.engineTarget(""), portals(l.targets, target.IQN))
+}
+
+// A host goes on with a login when its client is gone.
+const (
+	cutLoginPatience = 40 * time.Second
+	cutLoginPause    = 8 * time.Second
+)
+
+// awaitCutLogins gives logins that an earlier attempt was cut off in a while to show as sessions, and returns what the host sees then.
+func (site *Site) awaitCutLogins(ctx context.Context, l login, seen []ovirt.HostLUN) ([]ovirt.HostLUN, error) {
+	s := site.session
+	if s.Dry != nil {
+		return seen, nil
+	}
+	open := func() bool {
+		return slices.ContainsFunc(l.targets, func(t FactTarget) bool {
+			return !l.has(t, seen) && len(s.cut(ovirt.OpLogInISCSI, site.sessionSubject(l.host, t))) > 0
+		})
+	}
+	for end := s.Env.Clock.Now().Add(cutLoginPatience); open() && s.Env.Clock.Now().Before(end); {
+		if _, err := s.Env.Clock.Wait(ctx, cutLoginPause, nil); err != nil {
+			return seen, err
+		}
+		now, err := site.Engine.HostLUNs(ctx, l.host.ID)
+		if err != nil {
+			return seen, fmt.Errorf("read which LUNs host %s of %s sees: %w", l.host.Name, site.Name, err)
+		}
+		seen = now
+	}
+	return seen, nil
 }
 
 // logIn lets a host log in at one target. A refusal of the host is why; every other failure is the error.

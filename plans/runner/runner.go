@@ -863,6 +863,7 @@ func (a *attempt) newSession(run *engine.Run, facts *stdlib.Facts) *stdlib.Sessi
 	for _, vm := range a.plan.VMs {
 		s.Conditions[vm.ID] = vm.Boot.For(facts.Action)
 	}
+	s.TargetPassword = a.targetPassword
 	return s
 }
 
