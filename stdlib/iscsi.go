@@ -41,13 +41,14 @@ func requireLUNsMethod() lua.Func {
 
 // StorageUnreachableError says that no host reaches a storage domain, or that one reaches what it must not.
 type StorageUnreachableError struct {
-	ErrorCode, Text, Advice string
+	Text, Advice string
+	code         string
 }
 
 func (e *StorageUnreachableError) Error() string { return e.Text }
 
 // Code is the stable code of the error.
-func (e *StorageUnreachableError) Code() string { return e.ErrorCode }
+func (e *StorageUnreachableError) Code() string { return e.code }
 
 // Hint says what to do.
 func (e *StorageUnreachableError) Hint() string { return e.Advice }
@@ -326,7 +327,7 @@ func (site *Site) judgeLogins(logins []login, failed map[string]map[string]error
 	if len(lost) == 0 {
 		return nil
 	}
-	return &StorageUnreachableError{ErrorCode: "iscsi-unreachable", Text: "no host of " + site.Name + " can log in at the targets of storage domain " + strings.Join(lost, ", "), Advice: advice}
+	return &StorageUnreachableError{code: "iscsi-unreachable", Text: "no host of " + site.Name + " can log in at the targets of storage domain " + strings.Join(lost, ", "), Advice: advice}
 }
 
 // cannotReach reports whether a host was refused at every target of a storage domain: that was said, and the run goes on without it.
@@ -432,7 +433,7 @@ func (site *Site) judgeLUNs(d *FactDomain, hosts []ovirt.Host, view lunView) err
 	for _, host := range hosts {
 		for _, id := range d.Source.LUNs {
 			if !slices.Contains(d.Target.LUNs, id) && view.sees(host.ID, id) && !sabotage.On(sabotage.OriginalsIgnored) {
-				return &StorageUnreachableError{ErrorCode: "source-lun-visible",
+				return &StorageUnreachableError{code: "source-lun-visible",
 					Text:   fmt.Sprintf("host %s of %s sees LUN %s, which is that of storage domain %s at %s: the original could be imported in the place of its replica, and written from both sites", host.Name, site.Name, id, d.Name, s.Source.Name),
 					Advice: "let the array show the hosts of a site only its own LUNs, then refresh them"}
 			}
@@ -454,7 +455,7 @@ func (site *Site) judgeLUNs(d *FactDomain, hosts []ovirt.Host, view lunView) err
 		}
 	}
 	if len(missing) > 0 {
-		return &StorageUnreachableError{ErrorCode: "luns-missing",
+		return &StorageUnreachableError{code: "luns-missing",
 			Text:   fmt.Sprintf("no host of %s sees LUN %s of storage domain %s", site.Name, strings.Join(missing, ", "), d.Name),
 			Advice: "is the replica promoted, and does the array show its LUNs to the hosts? compare the ids with luns of the plan"}
 	}

@@ -25,7 +25,7 @@ func (v *vmRef) lunsOf(ctx context.Context) (targets []ovirt.LUNTarget, without 
 				without = append(without, disk)
 				continue
 			}
-			return nil, nil, &StorageUnreachableError{ErrorCode: "luns-missing",
+			return nil, nil, &StorageUnreachableError{code: "luns-missing",
 				Text:   fmt.Sprintf("register VM %q on %s: no host sees LUN %s, which takes the place of its disk %q", v.fact.Name, v.site.Name, lun.Target, disk.Alias),
 				Advice: "promote it and let the array show it to the hosts, then drrun resume; or optional = true in mappings.luns, where the VM can do without it"}
 		}
