@@ -16,16 +16,21 @@ func stageOptions() []lua.Param {
 		{Name: "ranks", Type: lua.List(lua.Integer), Optional: true, Doc: "Ranks."},
 		{Name: "vms", Type: lua.List(lua.Called(lua.String, VMName+"|"+VMID)), Optional: true, Doc: "VMs, by name or id."},
 		{Name: "only", Type: lua.FunctionOf("fun(vm: fact_vm): boolean?"), Optional: true, Doc: "function(vm) that says of a VM of ctx.facts.vms whether it is taken."},
+		{Name: "stay_down", Type: lua.Bool, Optional: true, Doc: "true: nothing is to be started again, so no evidence is needed for it."},
 	}
 }
 
 // optionsOf are the options that stages take; a stage that is not here takes none.
-var optionsOf = map[string][]string{"promote": {"groups"}, "import": {"groups"}, "register": {"groups"}, "boot": {"groups", "ranks", "vms", "only"}}
+var optionsOf = map[string][]string{"promote": {"groups"}, "import": {"groups"}, "register": {"groups"}, "boot": {"groups", "ranks", "vms", "only"},
+	"shut_down": {"stay_down"}}
 
 // checkStageOptions refuses options that the stage does not take, and names that the run does not have: a stage that took nothing because
 // of a misspelt name would not be noticed before the report.
 func checkStageOptions(c *lua.Call) error {
 	name, options, facts := c.String("name"), c.Table("options"), session(c).Facts
+	if strings.HasPrefix(name, "shut down ") { // its title says where
+		name = "shut_down"
+	}
 	for _, param := range stageOptions() {
 		if options[param.Name] != nil && !slices.Contains(optionsOf[name], param.Name) {
 			err := badStageOption(c, "the stage %s takes no %s", name, param.Name)

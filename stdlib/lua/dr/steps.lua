@@ -347,8 +347,11 @@ end
 
 ---For an action of the plan's own: the VMs that are up at ctx.target are shut down there, in descending ranks, with HA off so that the
 ---engine does not start them again. steps.boot starts those that ran before, and steps.repair gives them back their HA.
-function steps.shut_down(ctx)
-  ctx:stage("shut down " .. ctx.target.name)
+---Nothing is shut down without the evidence that starting it again needs: the other site answers and holds nothing, or a person
+---confirms that it is down. { stay_down = true } shuts down what is not to be started again.
+function steps.shut_down(ctx, options)
+  ctx:stage("shut down " .. ctx.target.name, options)
+  if not (options and options.stay_down) then ctx:evidence() end
   local there, ranks, order = vms_at(ctx, ctx.target), {}, {}
   for _, fact in ipairs(ctx.facts.vms) do
     local now = there[fact.id]
