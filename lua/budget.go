@@ -17,7 +17,8 @@ const (
 	// MaxSteps is how many instructions one call from Go may take, with what it calls: half a minute or so. A plan of 5,000 VMs takes a
 	// few millions.
 	MaxSteps = 1_000_000_000
-	// MaxMemory is how many bytes of the process may be in use while Lua code runs. A run of 5,000 VMs has less than a fifth of it.
+	// MaxMemory is by how many bytes the memory of the process may grow from when the interpreter was made. A run of 5,000 VMs takes less
+	// than a fifth of it.
 	MaxMemory = 1 << 30
 	// maxText is how long a text can become, in bytes.
 	maxText = 16 << 20
@@ -100,22 +101,22 @@ func (rt *Runtime) look(b *budget) {
 	case b.stopped != nil:
 	case b.steps > rt.maxSteps:
 		b.stopped = &Diagnostic{Code: "endless-loop", Message: fmt.Sprintf("the code has run for %d million steps without an end and was stopped", rt.maxSteps/1_000_000),
-			Hint: "a loop probably never ends: look at its condition. Code that waits does so by a call, such as ctx:wait or a boot condition, not in a loop of its own"}
+			Hint: "a loop probably never ends: look at its condition. Code that waits does so by a call, such as ctx:wait_for or a boot condition, not in a loop of its own"}
 	case rt.overMemory():
 		b.stopped = &Diagnostic{Code: "lua-memory", Message: fmt.Sprintf("the code has used up the memory that it may have (%d MiB) and was stopped", rt.maxMemory>>20),
 			Hint: "a table or a text probably grows in a loop: keep what is needed only"}
 	}
 }
 
-// overMemory tells whether the process holds more than it may. What is garbage does not count.
+// overMemory tells whether the process has grown by more than it may. What is garbage does not count.
 func (rt *Runtime) overMemory() bool {
-	held := heldMemory()
-	if held < rt.maxMemory || held < rt.heldLast+rt.maxMemory/4 {
+	held, limit := heldMemory(), rt.heldFirst+rt.maxMemory
+	if held < limit || held < rt.heldLast+rt.maxMemory/4 {
 		return false
 	}
 	runtime.GC()
 	rt.heldLast = heldMemory()
-	return rt.heldLast >= rt.maxMemory
+	return rt.heldLast >= limit
 }
 
 func heldMemory() uint64 {

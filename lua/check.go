@@ -281,7 +281,7 @@ func (k *checker) value(t Type, v glua.LValue, path []any) (any, bool) {
 	}
 	switch t.kind {
 	case kindAny:
-		converted, err := k.rt.toGo(v, 0)
+		converted, err := k.rt.toGo(v)
 		if err != nil {
 			k.add(path, false, "bad-argument", "", "%s: %v", pathText(path), err)
 			return nil, false

@@ -13,6 +13,10 @@ import (
 // maxDepth bounds how deep a table may be nested, and so ends tables that hold themselves.
 const maxDepth = 64
 
+// maxValues bounds how many values a table may lead to, each counted as often as it can be come to: tables that stand in each other several
+// times double with each level. All that is known of 5,000 VMs is less than a quarter of it.
+const maxValues = 2_000_000
+
 func userValue(v glua.LValue) any {
 	if data, ok := v.(*glua.LUserData); ok {
 		return data.Value
@@ -21,9 +25,23 @@ func userValue(v glua.LValue) any {
 }
 
 // toGo converts a Lua value to Go: nil, bool, float64, string, []any for a list, map[string]any for other tables, *Object, *Secret, *Function.
-func (rt *Runtime) toGo(v glua.LValue, depth int) (any, error) {
+func (rt *Runtime) toGo(v glua.LValue) (any, error) {
+	c := conversion{rt: rt}
+	return c.value(v, 0)
+}
+
+// conversion is what toGo has in hands. A table that stands in several places is copied to each.
+type conversion struct {
+	rt     *Runtime
+	values int // so far
+}
+
+func (c *conversion) value(v glua.LValue, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("tables are nested deeper than %d, or hold themselves", maxDepth)
+	}
+	if c.values++; c.values > maxValues {
+		return nil, fmt.Errorf("tables hold more than %d values in all, where one table may stand in many others", maxValues)
 	}
 	switch value := v.(type) {
 	case *glua.LNilType:
@@ -35,19 +53,19 @@ func (rt *Runtime) toGo(v glua.LValue, depth int) (any, error) {
 	case glua.LString:
 		return string(value), nil
 	case *glua.LFunction:
-		return rt.newFunction(value), nil
+		return c.rt.newFunction(value), nil
 	case *glua.LUserData:
 		switch inner := value.Value.(type) {
 		case *Object, *Secret, Wrong:
 			return inner, nil
 		}
 	case *glua.LTable:
-		return rt.tableToGo(value, depth)
+		return c.table(value, depth)
 	}
 	return nil, fmt.Errorf("a %s cannot be passed on", v.Type())
 }
 
-func (rt *Runtime) tableToGo(table *glua.LTable, depth int) (any, error) {
+func (c *conversion) table(table *glua.LTable, depth int) (any, error) {
 	length, count := table.Len(), 0
 	for key, _ := table.Next(glua.LNil); key != glua.LNil; key, _ = table.Next(key) {
 		count++
@@ -55,7 +73,7 @@ func (rt *Runtime) tableToGo(table *glua.LTable, depth int) (any, error) {
 	if length > 0 && length == count {
 		list := make([]any, length)
 		for i := range list {
-			item, err := rt.toGo(table.RawGetInt(i+1), depth+1)
+			item, err := c.value(table.RawGetInt(i+1), depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -69,7 +87,7 @@ func (rt *Runtime) tableToGo(table *glua.LTable, depth int) (any, error) {
 		if !isText {
 			return nil, fmt.Errorf("a table is either a list or has names; this one has the key %s", key.String())
 		}
-		item, err := rt.toGo(value, depth+1)
+		item, err := c.value(value, depth+1)
 		if err != nil {
 			return nil, err
 		}

@@ -77,6 +77,8 @@ func TestUsesUp(t *testing.T) {
 		{"recursion through tostring ends", "local t = setmetatable({}, {}) getmetatable(t).__tostring = function() return tostring(t) end return tostring(t)", "lua-error stack-overflow endless-loop", ""},
 		{"a table that holds itself is no result", "local t = {} t.t = t return t", "failed", ""},
 		{"a table that is nested without end is no argument", "local t = {} for i = 1, 10000 do t = { t } end require 'probe'.step(function() return t end)", "error bad-result bad-argument", ""},
+		{"a table that stands in itself twice, forty times over, is no result", "local t = { 1 } for i = 1, 40 do t = { t, t } end return t", "failed", ""},
+		{"nor an argument", "local t = { 1 } for i = 1, 40 do t = { t, t } end require 'probe'.step(function() return t end)", "error bad-result bad-argument", ""},
 		{"a pattern of many captures is refused", "return ('x'):find(('(x?)'):rep(5000))", "lua-error", "main.lua:1:"},
 		{"string.byte does not fill the stack", "return select('#', ('x'):rep(1e6):byte(1, -1))", "lua-error", "main.lua:1:"},
 		{"unpack does not fill the stack", "local function count(...) return select('#', ...) end return count(unpack({}, 1, 1e8))", "lua-error", ""},

@@ -57,7 +57,7 @@ func (rt *Runtime) classTable(class *Class) *glua.LTable {
 		if class.Set == nil {
 			rt.raise(L, site.finding(fmt.Sprintf("a %s cannot be changed: assignment to %q", class.Name, key), "frozen"))
 		}
-		value, err := rt.toGo(L.Get(3), 0)
+		value, err := rt.toGo(L.Get(3))
 		if err != nil {
 			rt.raise(L, site.finding(err.Error(), "bad-argument"))
 		}

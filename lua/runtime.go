@@ -46,6 +46,7 @@ type Runtime struct {
 	maxSteps  int
 	maxMemory uint64
 	tasks     int    // that parallel and spawn have started and that have not ended
+	heldFirst uint64 // memory in use when it was made: that of others in the process is not its own
 	heldLast  uint64 // memory in use when garbage was last collected for a limit
 
 	collecting *collection // nil: mistakes are errors
@@ -77,7 +78,7 @@ func New(o Options) *Runtime {
 	rt := &Runtime{
 		options: o, sources: map[string]*source{}, files: map[string][]byte{}, loaded: map[string]*loadedModule{},
 		threads: map[*glua.LState]*thread{}, ahead: map[string][]byte{}, seenAhead: map[string]bool{}, classes: map[*Class]*glua.LTable{}, declared: map[*glua.LFunction]*Func{}, random: o.MathSeed,
-		maxSteps: cmp.Or(o.MaxSteps, MaxSteps), maxMemory: cmp.Or(o.MaxMemory, MaxMemory),
+		maxSteps: cmp.Or(o.MaxSteps, MaxSteps), maxMemory: cmp.Or(o.MaxMemory, MaxMemory), heldFirst: heldMemory(),
 	}
 	// The sizes are measured: a parked task costs 22 KB instead of 105 KB; MinimizeStackMemory would lose places at a stack overflow.
 	rt.state = glua.NewState(glua.Options{
@@ -104,7 +105,7 @@ func (rt *Runtime) RunFile(t *engine.Task, path string) (result any, err error) 
 		var value glua.LValue
 		value, err = rt.runFile(t, nil, path)
 		if err == nil {
-			result, err = rt.toGo(value, 0)
+			result, err = rt.toGo(value)
 		}
 	})
 	return result, err
@@ -116,7 +117,7 @@ func (rt *Runtime) Require(t *engine.Task, name string) (result any, err error) 
 		var value glua.LValue
 		value, err = rt.require(t, nil, name)
 		if err == nil {
-			result, err = rt.toGo(value, 0)
+			result, err = rt.toGo(value)
 		}
 	})
 	return result, err
@@ -276,7 +277,7 @@ func (f *Function) CallContext(ctx context.Context, t *engine.Task, args ...any)
 		}
 		var value glua.LValue
 		if value, err = f.rt.call(t, ctx, nil, f.fn, values); err == nil {
-			result, err = f.rt.toGo(value, 0)
+			result, err = f.rt.toGo(value)
 		}
 	})
 	return result, err

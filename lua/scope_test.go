@@ -229,3 +229,19 @@ func FuzzTyped(f *testing.F) {
 		}
 	})
 }
+
+// TestShowsWhatDoubles shows tables that stand in each other twice: what would take for ever and all memory is cut.
+func TestShowsWhatDoubles(t *testing.T) {
+	t.Parallel()
+	c := newTyped(t, "")
+	values, err := c.run("local t = { 1 } for i = 1, 40 do t = { t, t } end return t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := values[0].Text(100); !strings.Contains(text, "…") || len(text) > 100<<20 {
+		t.Errorf("%d bytes", len(text))
+	}
+	if _, err := json.Marshal(values[0].JSON()); err != nil {
+		t.Error(err)
+	}
+}

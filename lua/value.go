@@ -55,15 +55,23 @@ type entry struct {
 	value shown
 }
 
+// How many values are shown before no more tables are opened: where each table is cut, for a person, and else.
+const (
+	maxShownCut = 20_000
+	maxShown    = maxValues / 4
+)
+
 type shower struct {
-	rt    *Runtime
-	limit int
-	path  []*glua.LTable // tables around
+	rt     *Runtime
+	limit  int
+	path   []*glua.LTable // tables around
+	values int            // so far: a table that stands in several places is shown at each
 }
 
 func word(words string, data any) shown { return shown{words: words, data: data} }
 
 func (s *shower) node(v glua.LValue, depth int) shown {
+	s.values++
 	switch value := v.(type) {
 	case *glua.LNilType:
 		return word("nil", nil)
@@ -137,6 +145,9 @@ func (s *shower) object(o *Object, depth int) shown {
 }
 
 func (s *shower) table(table *glua.LTable, depth int) shown {
+	if s.values > maxShown || s.limit > 0 && s.values > maxShownCut {
+		return word("<…>", "…")
+	}
 	if slices.Contains(s.path, table) {
 		return word("<a table around this one>", "<a table around this one>")
 	}

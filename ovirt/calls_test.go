@@ -40,6 +40,8 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.AttachedStorageDomain(ctx, "d1", sdID) }},
 	{"StorageConnections", "GET /storageconnections", `<storage_connections><storage_connection id="k1"><type>nfs</type><address>a</address><path>/p</path></storage_connection></storage_connections>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.StorageConnections(ctx) }},
+	{"HostLUNs", "GET /hosts/h1/storage", `<host_storages><host_storage id="3600a"><logical_units><logical_unit id="3600a"><address>10.0.0.1</address><paths>2</paths><port>3260</port><target>iqn.x:a</target><volume_group_id>v1</volume_group_id></logical_unit></logical_units><type>iscsi</type></host_storage></host_storages>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.HostLUNs(ctx, "h1") }},
 	{"Networks", "GET /networks", `<networks><network id="n1"><name>lan</name><usages><usage>vm</usage></usages></network></networks>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.Networks(ctx) }},
 	{"VNICProfiles", "GET /vnicprofiles", `<vnic_profiles><vnic_profile id="p1"><name>lan</name><network id="n1"/></vnic_profile></vnic_profiles>`,
@@ -56,6 +58,8 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.Obstacles(ctx) }},
 	{"Disks", "GET /disks", `<disks><disk id="k1"><alias>d</alias><status>locked</status><storage_domains><storage_domain id="s1"/></storage_domains></disk></disks>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.Disks(ctx) }},
+	{"LooseLUNDisks", "GET /disks", `<disks><disk id="k1"><alias>d</alias><lun_storage><logical_units><logical_unit id="3600a"/></logical_units><type>fcp</type></lun_storage><storage_type>lun</storage_type></disk></disks>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.LooseLUNDisks(ctx) }},
 	{"VMBackups", "GET /vms/v1/backups", `<backups><backup id="b1"><creation_date>2026-11-20T14:32:00.000Z</creation_date><phase>ready</phase></backup></backups>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.VMBackups(ctx, "v1") }},
 	{"VMNICs", "GET /vms/v1/nics", `<nics><nic id="n1"><name>nic1</name></nic></nics>`,
@@ -64,6 +68,8 @@ var readCalls = []readCall{
 		func(ctx context.Context, s *Site) (any, error) { return s.UnregisteredVMs(ctx, "s1") }},
 	{"StorageDomainTemplates", "GET /storagedomains/s1/templates", `<templates><template id="t1"/></templates>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.StorageDomainTemplates(ctx, "s1") }},
+	{"UnregisteredDisks", "GET /storagedomains/s1/disks", `<disks><disk id="k1"><alias>loose</alias></disk></disks>`,
+		func(ctx context.Context, s *Site) (any, error) { return s.UnregisteredDisks(ctx, "s1") }},
 	{"UnregisteredTemplates", "GET /storagedomains/s1/templates", `<templates><template id="t1"/></templates>`,
 		func(ctx context.Context, s *Site) (any, error) { return s.UnregisteredTemplates(ctx, "s1") }},
 	{"StorageDomainVMs", "GET /storagedomains/s1/vms", vmsXML(vmXML(1, "up")),
@@ -151,7 +157,7 @@ func TestReadsRefuseBadBodies(t *testing.T) {
 	// A read that is added must be added to the table.
 	site := reflect.TypeFor[*Site]()
 	other := map[string]bool{"Close": true, "Name": true, "URL": true, "Counters": true, "Redact": true, "Probe": true, "ImportDomain": true, "AttachDomain": true, "ActivateDomain": true,
-		"WaitStorageDomain": true, "RefreshHost": true, "PowerStatus": true, "ConfirmRebooted": true, "DeactivateDomain": true, "DetachDomain": true, "RemoveDomain": true, "DestroyDomain": true, "IsAttached": true,
+		"WaitStorageDomain": true, "RefreshHost": true, "LogInISCSI": true, "LUNsOfHosts": true, "SetDomainSettings": true, "RemoveLUNDisk": true, "PowerStatus": true, "ConfirmRebooted": true, "DeactivateDomain": true, "DetachDomain": true, "RemoveDomain": true, "DestroyDomain": true, "IsAttached": true,
 		"SetHA": true, "SetDeleteProtection": true, "TouchVM": true, "ShutdownVM": true, "RemoveDisklessVM": true, "UpdateOVFStore": true, "CreateLabel": true, "DeleteLabel": true, "CreateLabels": true, "DeleteLabels": true, "PostEvent": true, "AddJob": true, "AddStep": true, "EndStep": true, "EndJob": true, "RegisterTemplate": true, "RegisterVM": true, "UpdateNIC": true, "StartVM": true, "WaitVM": true, "WaitNICs": true}
 	for i := range site.NumMethod() {
 		if name := site.Method(i).Name; !covered[name] && !other[name] {
@@ -241,11 +247,23 @@ var writeCalls = []writeCall{
 			_, changed, err := s.ImportDomain(ctx, ImportSpec{ID: sdID, Type: "nfs", Address: "192.168.122.210", Path: "/nfs_ds_replica", HostID: hoID})
 			return changed, err
 		}},
+	{name: "ImportDomain, block", route: "POST /storagedomains", good: xmlAnswer(201, blockXML("unknown", "3600b")),
+		reads: "GET /storagedomains/" + sdID, not: notFound, yes: xmlAnswer(200, blockXML("unattached", "3600b")),
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			_, changed, err := s.ImportDomain(ctx, ImportSpec{ID: sdID, Type: "fcp", HostID: hoID, LUNs: []string{"3600b"}, OtherLUNs: []string{"3600a"}})
+			return changed, err
+		}},
+	{name: "SetDomainSettings", route: "PUT /storagedomains/" + sdID, good: xmlAnswer(200, sdXML(sdID, "unattached", "")),
+		reads: "GET /storagedomains/" + sdID, not: xmlAnswer(200, sdXML(sdID, "unattached", "")),
+		yes: xmlAnswer(200, strings.Replace(sdXML(sdID, "unattached", ""), "<type>", "<warning_low_space_indicator>15</warning_low_space_indicator><wipe_after_delete>true</wipe_after_delete><type>", 1)),
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			return s.SetDomainSettings(ctx, sdID, DomainSettings{WipeAfterDelete: true, WarningLowSpace: 15})
+		}},
 	{name: "AttachDomain", route: "POST /datacenters/" + dcID + "/storagedomains", good: xmlAnswer(201, sdXML(sdID, "active", dcID)),
 		reads: attachedRoute, not: notFound, yes: xmlAnswer(200, sdXML(sdID, "active", dcID)),
 		also: map[string]answer{"GET /storagedomains/" + sdID: xmlAnswer(200, sdXML(sdID, "unattached", "")), "GET /events": xmlAnswer(200, "<events/>")},
 		call: func(ctx context.Context, s *Site) (bool, error) {
-			_, changed, err := s.AttachDomain(ctx, sdID, dcID, 0)
+			_, changed, err := s.AttachDomain(ctx, sdID, dcID, AttachOptions{})
 			return changed, err
 		}},
 	{name: "ActivateDomain", route: "POST /datacenters/" + dcID + "/storagedomains/" + sdID + "/activate", good: complete,
@@ -312,6 +330,9 @@ var writeCalls = []writeCall{
 		reads: "GET /vms/" + vmID(1), not: xmlAnswer(200, vmXML(1, "down")), yes: notFound,
 		also: map[string]answer{"GET /vms/" + vmID(1) + "/diskattachments": xmlAnswer(200, "<disk_attachments/>")},
 		call: func(ctx context.Context, s *Site) (bool, error) { return s.RemoveDisklessVM(ctx, vmID(1)) }},
+	{name: "RemoveLUNDisk", route: "DELETE /disks/" + lunDiskID, good: complete,
+		reads: "GET /disks/" + lunDiskID, not: xmlAnswer(200, lunDiskXML), yes: notFound, also: map[string]answer{"GET /disks": xmlAnswer(200, "<disks>"+lunDiskXML+"</disks>")},
+		call: func(ctx context.Context, s *Site) (bool, error) { return s.RemoveLUNDisk(ctx, lunDiskID) }},
 	{name: "DeactivateDomain", route: "POST /datacenters/" + dcID + "/storagedomains/" + sdID + "/deactivate", good: complete,
 		reads: attachedRoute, not: xmlAnswer(200, sdXML(sdID, "active", dcID)), yes: xmlAnswer(200, sdXML(sdID, "maintenance", dcID)),
 		also: map[string]answer{"GET /datacenters/" + dcID + "/storagedomains": xmlAnswer(200, "<storage_domains>"+sdXML(sdID, "maintenance", dcID)+"</storage_domains>"),
@@ -373,9 +394,17 @@ var writeCalls = []writeCall{
 		call: func(ctx context.Context, s *Site) (bool, error) {
 			return s.IsAttached(ctx, StorageDomain{ID: sdID, Status: "unattached"}, hoID)
 		}},
+	{name: "LogInISCSI", route: "POST /hosts/" + hoID + "/iscsilogin", good: complete, blind: true,
+		call: func(ctx context.Context, s *Site) (bool, error) {
+			return true, s.LogInISCSI(ctx, Host{ID: hoID, Name: "host1"}, ISCSITarget{Address: "10.0.0.1", Port: 3260, IQN: "iqn.x:a"})
+		}},
 	{name: "RefreshHost", route: "POST /hosts/" + hoID + "/refresh", good: complete, blind: true,
 		call: func(ctx context.Context, s *Site) (bool, error) { return true, s.RefreshHost(ctx, hoID) }},
 }
+
+const lunDiskID = "5b0b7b0e-2f4b-4c57-a6f5-0a7e0ac3e111"
+
+const lunDiskXML = `<disk id="` + lunDiskID + `"><alias>data</alias><lun_storage><logical_units><logical_unit id="3600a"/></logical_units><type>fcp</type></lun_storage><storage_type>lun</storage_type></disk>`
 
 const lbID = "1f0f3dd2-5fd5-44e9-8b3f-2a1c7d3b9a11"
 

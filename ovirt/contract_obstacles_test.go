@@ -130,7 +130,7 @@ func TestLabBlindHost(t *testing.T) {
 				t.Errorf("%s: %t %v", hosts[n].Name, got, err)
 			}
 		}
-		if sd, _, err := r.secondary.AttachDomain(ctx, spec.ID, tg.dc, 0); err != nil || sd.Status != "active" {
+		if sd, _, err := r.secondary.AttachDomain(ctx, spec.ID, tg.dc, ovirt.AttachOptions{}); err != nil || sd.Status != "active" {
 			t.Fatal(sd, err)
 		}
 		if got := must2(r.secondary.Hosts(ctx)); got[0].Status != "up" || got[1].Status != "non_operational" {

@@ -182,7 +182,7 @@ func (r *rig) failover(tg target) {
 		if _, _, err := s.ImportDomain(ctx, spec); err != nil {
 			r.t.Fatal(err)
 		}
-		sd, _, err := s.AttachDomain(ctx, spec.ID, tg.dc, 0)
+		sd, _, err := s.AttachDomain(ctx, spec.ID, tg.dc, ovirt.AttachOptions{})
 		if err != nil || sd.Status != "active" {
 			r.t.Fatal(sd, err)
 		}
@@ -415,7 +415,7 @@ func TestLabReadFaults(t *testing.T) {
 		"reset":     {Reset: "before", Nth: 2, Times: 3},
 		"truncated": {Truncate: true, Nth: 3, Times: 2, Path: "/vms"},
 		"503":       {Status: 503, HTML: true, Nth: 4, Times: 5},
-		"restart":   {Restart: true, Nth: 12},
+		"restart":   {Restart: true, Nth: 11},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, lab.TwoSitesOptions{}, func(r *rig) {
@@ -454,7 +454,7 @@ func TestLabVMThatDoesNotStart(t *testing.T) {
 			if _, _, err := r.secondary.ImportDomain(ctx, spec); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := r.secondary.AttachDomain(ctx, spec.ID, tg.dc, 0); err != nil {
+			if _, _, err := r.secondary.AttachDomain(ctx, spec.ID, tg.dc, ovirt.AttachOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -520,7 +520,7 @@ func TestLabLies(t *testing.T) {
 		if _, _, err := r.secondary.ImportDomain(r.t.Context(), tg.spec[0]); err != nil {
 			r.t.Fatal(err)
 		}
-		sd, _, err := r.secondary.AttachDomain(r.t.Context(), tg.spec[0].ID, tg.dc, 0)
+		sd, _, err := r.secondary.AttachDomain(r.t.Context(), tg.spec[0].ID, tg.dc, ovirt.AttachOptions{})
 		return sd, err
 	}
 	lie := func(r *rig, kind, subject string) target {

@@ -82,7 +82,8 @@ func toStorageDomain(sd *sdk.StorageDomain) StorageDomain {
 		ID: first(sd.Id()), Name: first(sd.Name()), Type: string(first(sd.Type())), Status: string(first(sd.Status())),
 		DataCenterID: idOf(sd.DataCenter()), Master: first(sd.Master()), Format: string(first(sd.StorageFormat())),
 		Available: first(sd.Available()), Used: first(sd.Used()),
-		WarningLowSpace: first(sd.WarningLowSpaceIndicator()), CriticalSpaceActionBlocker: first(sd.CriticalSpaceActionBlocker()),
+		Settings: DomainSettings{Backup: first(sd.Backup()), WipeAfterDelete: first(sd.WipeAfterDelete()), DiscardAfterDelete: first(sd.DiscardAfterDelete()),
+			WarningLowSpace: first(sd.WarningLowSpaceIndicator()), CriticalSpace: first(sd.CriticalSpaceActionBlocker())},
 	}
 	// The global view names the data center only in the list (ovirt-engine BackendStorageDomainsResource.java).
 	if dcs := items[*sdk.DataCenter](sd.DataCenters()); out.DataCenterID == "" && len(dcs) > 0 {
@@ -96,15 +97,20 @@ func toStorageDomain(sd *sdk.StorageDomain) StorageDomain {
 	out.VFSType, out.MountOptions, out.NFSVersion = first(storage.VfsType()), first(storage.MountOptions()), string(first(storage.NfsVersion()))
 	units := items[*sdk.LogicalUnit](storage.LogicalUnits())
 	if group, ok := storage.VolumeGroup(); ok {
+		out.VolumeGroupID = first(group.Id())
 		units = append(units, items[*sdk.LogicalUnit](group.LogicalUnits())...)
 	}
 	for _, unit := range units {
-		out.LUNs = append(out.LUNs, LUN{
-			ID: first(unit.Id()), Address: first(unit.Address()), Portal: first(unit.Portal()), Target: first(unit.Target()),
-			Port: int(first(unit.Port())), Size: first(unit.Size()),
-		})
+		out.LUNs = append(out.LUNs, toLUN(unit))
 	}
 	return out
+}
+
+func toLUN(unit *sdk.LogicalUnit) LUN {
+	return LUN{
+		ID: first(unit.Id()), Address: first(unit.Address()), Portal: first(unit.Portal()), Target: first(unit.Target()),
+		Username: first(unit.Username()), Port: int(first(unit.Port())), Size: first(unit.Size()),
+	}
 }
 
 func toConnection(c *sdk.StorageConnection) StorageConnection {
@@ -211,7 +217,7 @@ func toDisk(a *sdk.DiskAttachment) Disk {
 	}
 	if lun, ok := disk.LunStorage(); ok {
 		if units := items[*sdk.LogicalUnit](lun.LogicalUnits()); len(units) > 0 {
-			out.LUNID = first(units[0].Id())
+			out.LUN = toLUN(units[0])
 		}
 	}
 	return out

@@ -55,6 +55,14 @@ func (a *agreeable) RoundTrip(r *http.Request) (*http.Response, error) {
 	return reply(status, "application/xml", text)
 }
 
+// disk is how the engine shows a disk: on block storage as a LUN.
+func (a *agreeable) disk(id string) string {
+	if a.storage != "iscsi" && a.storage != "fcp" {
+		return `<disk id="` + id + `"><alias>d</alias><storage_type>image</storage_type></disk>`
+	}
+	return `<disk id="` + id + `"><alias>d</alias><lun_storage><logical_units><logical_unit id="3600a"/></logical_units></lun_storage><storage_type>lun</storage_type></disk>`
+}
+
 // dark tells that the hosts have no power.
 func (a *agreeable) dark() bool { return a.vm == "unknown" }
 
@@ -95,6 +103,10 @@ func (a *agreeable) answer(method, path string) (int, string) {
 		return 200, `<affinity_labels><affinity_label id="` + lbID + `"><name>held</name></affinity_label></affinity_labels>`
 	case parts[0] == "storageconnections":
 		return 200, `<storage_connections><storage_connection id="k1"><address>` + lbID + `</address><path>` + lbID + `</path></storage_connection></storage_connections>`
+	case parts[0] == "disks" && len(parts) == 1:
+		return 200, "<disks>" + a.disk(lbID) + "</disks>"
+	case parts[0] == "disks" && len(parts) == 2 && method == http.MethodGet:
+		return 200, a.disk(lbID)
 	case parts[0] == "vms" && len(parts) == 3 && parts[2] == "diskattachments":
 		return 200, "<disk_attachments>" + strings.Repeat(`<disk_attachment id="d"/>`, a.disks) + "</disk_attachments>"
 	case parts[0] == "vms" && len(parts) == 4 && parts[2] == "nics":
@@ -122,10 +134,14 @@ func (a *agreeable) answer(method, path string) (int, string) {
 }
 
 var (
-	mayPost = regexp.MustCompile(`^/(vms/[^/]+/(start|shutdown|stop)|hosts/[^/]+/(refresh|fence)|storagedomains|datacenters/[^/]+/storagedomains|datacenters/[^/]+/storagedomains/[^/]+/(de)?activate|` +
+	mayPost = regexp.MustCompile(`^/(vms/[^/]+/(start|shutdown|stop)|hosts/[^/]+/(refresh|fence|iscsilogin)|storagedomains|datacenters/[^/]+/storagedomains|datacenters/[^/]+/storagedomains/[^/]+/(de)?activate|` +
 		`storagedomains/[^/]+/(updateovfstore|isattached|(vms|templates)/[^/]+/register)|affinitylabels|events|jobs|jobs/[^/]+/(steps|end|steps/[^/]+/end))$`)
-	mayPut    = regexp.MustCompile(`^/vms/[^/]+(/nics/[^/]+)?$`)
-	mayDelete = regexp.MustCompile(`^/(storagedomains/[^/]+|datacenters/[^/]+/storagedomains/[^/]+|storageconnections/[^/]+|vms/[^/]+|affinitylabels/[^/]+)$`)
+	mayPut    = regexp.MustCompile(`^/(vms/[^/]+(/nics/[^/]+)?|storagedomains/[^/]+)$`)
+	mayDelete = regexp.MustCompile(`^/(storagedomains/[^/]+|datacenters/[^/]+/storagedomains/[^/]+|storageconnections/[^/]+|vms/[^/]+|affinitylabels/[^/]+|disks/[^/]+)$`)
+	setBody   = regexp.MustCompile(`^<storage_domain>(<(backup|discard_after_delete|wipe_after_delete)>(true|false)</(backup|discard_after_delete|wipe_after_delete)>|` +
+		`<(critical_space_action_blocker|warning_low_space_indicator)>[0-9]+</(critical_space_action_blocker|warning_low_space_indicator)>)+</storage_domain>$`)
+	// blockBody is the one request about block storage that imports: it is without name and LUNs, and says that it does.
+	blockBody = regexp.MustCompile(`^<storage_domain id="[^"]+"><import>true</import><type>data</type><host id="[^"]*"></host><storage><type>(iscsi|fcp)</type></storage></storage_domain>$`)
 	vmBody    = regexp.MustCompile(`^<vm>(<high_availability>.*</high_availability>(<lease>.*</lease>)?|<delete_protected>.*</delete_protected>|<comment>.*</comment>)</vm>$`)
 )
 
@@ -137,7 +153,7 @@ func (a *agreeable) judge(method, path string, query url.Values, body string) st
 		}
 	}
 	for _, word := range []string{"<format", "override", "logical_unit", "volume_group", "<import", "<force", "<disk"} {
-		if strings.Contains(body, word) {
+		if strings.Contains(body, word) && !(word == "<import" && blockBody.MatchString(body)) && !(word == "logical_unit" && strings.HasSuffix(path, "/register")) {
 			return "a body with " + word
 		}
 	}
@@ -165,20 +181,27 @@ func (a *agreeable) judge(method, path string, query url.Values, body string) st
 			return "a look that takes the storage from a host"
 		case path == "/storagedomains" && (strings.Contains(body, "<name>") || !strings.HasPrefix(body, `<storage_domain id="`) || strings.HasPrefix(body, `<storage_domain id=""`)):
 			return "a storage domain that could be created"
-		case path == "/storagedomains" && (strings.Contains(body, "iscsi") || strings.Contains(body, "fcp") || strings.Contains(body, "localfs")):
+		case path == "/storagedomains" && (strings.Contains(body, ">iscsi<") || strings.Contains(body, ">fcp<")) && !blockBody.MatchString(body):
 			return "a block domain that could be created"
+		case path == "/storagedomains" && strings.Contains(body, "localfs"):
+			return "a local domain that could be created"
 		}
 	case http.MethodPut:
 		if !mayPut.MatchString(path) {
-			return "a PUT of something else than a VM or a NIC"
+			return "a PUT of something else than a VM, a NIC or the settings of a domain"
 		}
-		if strings.Count(path, "/") == 2 && !vmBody.MatchString(strings.ReplaceAll(body, "\n", "")) {
+		if strings.HasPrefix(path, "/storagedomains/") && !setBody.MatchString(body) {
+			return "a PUT of more than the settings of a domain"
+		}
+		if strings.HasPrefix(path, "/vms/") && strings.Count(path, "/") == 2 && !vmBody.MatchString(strings.ReplaceAll(body, "\n", "")) {
 			return "a PUT of more than a harmless member of a VM"
 		}
 	case http.MethodDelete:
 		switch {
 		case !mayDelete.MatchString(path):
 			return "a DELETE that is not known to be harmless"
+		case strings.HasPrefix(path, "/disks/") && (len(query) != 0 || a.storage != "iscsi" && a.storage != "fcp" || path != "/disks/"+lbID):
+			return "a DELETE of a disk that holds data"
 		case strings.HasPrefix(path, "/vms/") && (query.Encode() != "detach_only=true" || a.disks != 0 || a.vm != "down"):
 			return "a DELETE of a VM that could lose something"
 		case strings.HasPrefix(path, "/datacenters/") && (len(query) != 0 || a.storage == "localfs" || a.domain != "maintenance"):
@@ -199,14 +222,15 @@ func (a *agreeable) judge(method, path string, query url.Values, body string) st
 }
 
 // texts are what callers may pass as an id or a name: also what would change the meaning of a request that is put together badly.
-var texts = []string{lbID, "", "..", ".", "a/b", "../vms/" + lbID, lbID + "?format=true", "x&format=true", "a#b", "%2e%2e", lbID + ";unregistered", `"/><format>true</format>`, "vms/" + lbID}
+var texts = []string{lbID, "", "..", ".", "a/b", "../vms/" + lbID, lbID + "?format=true", "x&format=true", "a#b", "%2e%2e", lbID + ";unregistered", `"/><format>true</format>`, "vms/" + lbID, lbID}
 
 // argument makes a value of a type: text for its texts, except where only some words are accepted.
 func argument(t reflect.Type, text string, on bool, name string) reflect.Value {
 	v := reflect.New(t).Elem()
 	switch t.Kind() {
 	case reflect.String:
-		for field, word := range map[string]string{"Type": "nfs", "Severity": "normal", "Origin": "drrun", "VFSType": "ceph", "Description": "text"} {
+		kind := map[bool]string{true: "nfs", false: "iscsi"}[on]
+		for field, word := range map[string]string{"Type": kind, "Severity": "normal", "Origin": "drrun", "VFSType": "ceph", "Description": "text"} {
 			if name == field {
 				text = word
 			}
@@ -290,7 +314,7 @@ func TestNoCallDestroys(t *testing.T) {
 	}
 	for _, op := range []string{OpImportDomain, OpAttachDomain, OpActivateDomain, OpRemoveDomain, OpRemoveConnection, OpRefreshHost, OpPowerStatus, OpRegisterTemplate, OpRegisterVM, OpUpdateNIC, OpStartVM, OpShutdownVM, OpStopVM,
 		OpSetHA, OpSetProtection, OpTouchVM, OpRemoveVM, OpDeactivateDomain, OpDetachDomain, OpDestroyDomain, OpUpdateOVFStore, OpIsAttached, OpConfirmRebooted, OpCreateLabel, OpDeleteLabel, OpPostEvent,
-		OpAddJob, OpAddStep, OpEndStep, OpEndJob} {
+		OpAddJob, OpAddStep, OpEndStep, OpEndJob, OpSetDomain, OpLogInISCSI, OpRemoveLUNDisk} {
 		if ops[op] == 0 {
 			t.Errorf("no call came to %s: the test proves nothing for it", op)
 		}
@@ -309,11 +333,14 @@ func TestJudge(t *testing.T) {
 		query, body  string
 	}{
 		{down, "DELETE", "/storagedomains/s", "host=h&format=true", ""}, {down, "DELETE", "/storagedomains/s/vms/v", "", ""}, {down, "DELETE", "/vms/v", "", ""}, {down, "DELETE", "/vms/v", "detach_only=true", ""},
-		{down, "DELETE", "/templates/t", "", ""}, {down, "DELETE", "/disks/d", "", ""}, {down, "POST", "/vms/v/shutdown", "", ""}, {scene{vm: "suspended"}, "POST", "/vms/v/stop", "", ""},
+		{down, "DELETE", "/templates/t", "", ""}, {down, "DELETE", "/disks/" + lbID, "", ""}, {scene{storage: "fcp"}, "DELETE", "/disks/d", "", ""}, {down, "POST", "/vms/v/shutdown", "", ""}, {scene{vm: "suspended"}, "POST", "/vms/v/stop", "", ""},
 		{down, "PUT", "/storagedomains/s", "", "<storage_domain/>"}, {down, "POST", "/storagedomains", "", `<storage_domain id="s"><name>x</name></storage_domain>`}, {down, "POST", "/vms/v/commitsnapshot", "", ""},
 		{scene{domain: "maintenance", storage: "localfs"}, "DELETE", "/datacenters/d/storagedomains/s", "", ""}, {scene{domain: "active", kind: "data"}, "DELETE", "/storagedomains/s", "destroy=true", ""},
 		{down, "POST", "/hosts/h/fence", "", "<action><fence_type>stop</fence_type></action>"}, {down, "POST", "/hosts/h/fence", "", "<action/>"},
 		{down, "POST", "/hosts/h/fence", "", "<action><fence_type>manual</fence_type></action>"}, {scene{vm: "unknown"}, "POST", "/hosts/h/fence", "", "<action><fence_type>manual</fence_type></action>"},
+		{down, "POST", "/storagedomains", "", `<storage_domain id="s"><type>data</type><host id="h"></host><storage><type>fcp</type></storage></storage_domain>`},
+		{down, "POST", "/storagedomains", "", `<storage_domain id="s"><import>true</import><type>data</type><host id="h"></host><storage><logical_units><logical_unit id="l"/></logical_units><type>fcp</type></storage></storage_domain>`},
+		{down, "PUT", "/storagedomains/s", "", `<storage_domain><backup>false</backup><storage><volume_group/></storage></storage_domain>`}, {down, "PUT", "/storagedomains/s", "", `<storage_domain><name>x</name></storage_domain>`},
 		{down, "DELETE", "/storagedomains/..", "host=h", ""}, {down, "PUT", "/vms/v", "", "<vm><memory>1</memory></vm>"},
 	} {
 		query, _ := url.ParseQuery(c.query)

@@ -315,6 +315,16 @@ func sdXML(id, status, dc string) string {
 	return text + "</storage_domain>"
 }
 
+// blockXML is the domain on Fibre Channel LUNs.
+func blockXML(status string, luns ...string) string {
+	units := ""
+	for _, id := range luns {
+		units += `<logical_unit id="` + id + `"/>`
+	}
+	return strings.Replace(sdXML(sdID, status, ""), "<address>192.168.122.210</address><path>/nfs_ds_replica</path><type>nfs</type>",
+		"<type>fcp</type><volume_group id=\"v1\"><logical_units>"+units+"</logical_units></volume_group>", 1)
+}
+
 func eventXML(id, code int, more string) string {
 	return fmt.Sprintf(`<event id="%d"><index>%d</index><code>%d</code><severity>error</severity>%s</event>`, id, id, code, more)
 }

@@ -29,15 +29,19 @@ func (b Backup) Running() bool { return b.Phase != "succeeded" && b.Phase != "fa
 
 var (
 	decodeVMObstacles = list("vms", "vm", sdk.XMLVmReadOne, toVMObstacles)
-	decodeDisks       = list("disks", "disk", sdk.XMLDiskReadOne, func(d *sdk.Disk) Disk {
-		a := &sdk.DiskAttachment{}
-		a.SetDisk(d)
-		return toDisk(a)
-	})
-	decodeBackups = list("backups", "backup", sdk.XMLBackupReadOne, func(b *sdk.Backup) Backup {
+	decodeDisks       = list("disks", "disk", sdk.XMLDiskReadOne, unattached)
+	decodeDisk        = element("disk", sdk.XMLDiskReadOne, unattached)
+	decodeBackups     = list("backups", "backup", sdk.XMLBackupReadOne, func(b *sdk.Backup) Backup {
 		return Backup{ID: first(b.Id()), Phase: string(first(b.Phase())), Started: first(b.CreationDate()).UTC()}
 	})
 )
+
+// unattached is a disk without what belongs to an attachment.
+func unattached(d *sdk.Disk) Disk {
+	a := &sdk.DiskAttachment{}
+	a.SetDisk(d)
+	return toDisk(a)
+}
 
 func toVMObstacles(vm *sdk.Vm) VMObstacles {
 	out := VMObstacles{VM: toVM(vm), PoolID: idOf(vm.VmPool())}

@@ -48,7 +48,7 @@ func TestImportSendsIDAndNoName(t *testing.T) {
 func TestImportRefusesWhatItCannotExpress(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fake) {
 		for _, spec := range []ImportSpec{
-			{ID: sdID, Type: "iscsi", HostID: hoID, Path: "/x"}, {ID: sdID, Type: "localfs", HostID: hoID, Path: "/x"}, {Type: "nfs", Address: "a", Path: "/x", HostID: hoID},
+			{Type: "iscsi", HostID: hoID}, {ID: sdID, Type: "fcp"}, {ID: sdID, Type: "managed_block_storage", HostID: hoID}, {ID: sdID, Type: "localfs", HostID: hoID, Path: "/x"}, {Type: "nfs", Address: "a", Path: "/x", HostID: hoID},
 			{ID: sdID, Type: "nfs", Path: "/x", HostID: hoID}, {ID: sdID, Type: "nfs", Address: "a", HostID: hoID}, {ID: sdID, Type: "nfs", Address: "a", Path: "/x"},
 			{ID: sdID, Type: "posixfs", Path: "/x", HostID: hoID},
 		} {
@@ -130,7 +130,7 @@ func TestImportOfAReplicaThatIsNotPromoted(t *testing.T) {
 				code = CodeEngineError
 			}
 			e := wantCode(t, err, code)
-			if changed || e.Hint != replicaHint || !removed || !strings.Contains(err.Error(), "mount target") {
+			if changed || e.Hint != importSpec.replicaHint() || !removed || !strings.Contains(err.Error(), "mount target") {
 				t.Fatal(err, f.writes())
 			}
 			wantLines(t, f.writes(), "POST /storagedomains", "DELETE /storageconnections/k1?host="+hoID)
@@ -138,6 +138,130 @@ func TestImportOfAReplicaThatIsNotPromoted(t *testing.T) {
 				t.Fatalf("%+v", f.hooked[1])
 			}
 		})
+	}
+}
+
+func TestBlockImportIsSaidToBeOne(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fake) {
+		spec := ImportSpec{ID: sdID, Type: "iscsi", HostID: hoID, LUNs: []string{"3600b"}, OtherLUNs: []string{"3600a"}, Name: "san1"}
+		f.on("GET /storagedomains/"+sdID, notFound, xmlAnswer(200, blockXML("unattached", "3600b")))
+		f.on("POST /storagedomains", xmlAnswer(201, blockXML("unknown", "3600b")))
+		_, changed, err := f.site().ImportDomain(t.Context(), spec)
+		want := `<storage_domain id="` + sdID + `"><import>true</import><type>data</type><host id="` + hoID + `"></host><storage><type>iscsi</type></storage></storage_domain>`
+		if err != nil || !changed || f.bodies[0] != want {
+			t.Fatal(changed, err, f.bodies)
+		}
+	})
+}
+
+// TestBlockImportOfOtherLUNs imports a domain of the right id from LUNs that are not the replica's: the entry leaves the engine again.
+func TestBlockImportOfOtherLUNs(t *testing.T) {
+	for name, c := range map[string]struct {
+		luns, others, found []string
+		words               string
+	}{
+		"the original":      {nil, []string{"3600a"}, []string{"3600a"}, "which is the one of the other site"},
+		"another one":       {[]string{"3600b"}, nil, []string{"3600c"}, "it lies on LUN 3600c, and the plan says LUN 3600b"},
+		"one of two":        {[]string{"3600b", "3600c"}, nil, []string{"3600b"}, "the plan says LUN 3600b, 3600c"},
+		"one more":          {[]string{"3600b"}, []string{"3600a"}, []string{"3600b", "3600d"}, "it lies on LUN 3600b, 3600d"},
+		"half the original": {[]string{"3600b", "3600c"}, []string{"3600a"}, []string{"3600b", "3600a"}, "which is the one of the other site"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, f *fake) {
+				added, removed := false, false
+				f.handle("GET /storagedomains/"+sdID, func(*http.Request, string) answer {
+					if !added || removed {
+						return notFound
+					}
+					return xmlAnswer(200, blockXML("unattached", c.found...))
+				})
+				f.handle("POST /storagedomains", func(*http.Request, string) answer {
+					added = true
+					return xmlAnswer(201, blockXML("unknown", c.found...))
+				})
+				f.handle("DELETE /storagedomains/"+sdID, func(*http.Request, string) answer { removed = true; return complete })
+				spec := ImportSpec{ID: sdID, Type: "fcp", HostID: hoID, LUNs: c.luns, OtherLUNs: c.others}
+				_, _, err := f.site().ImportDomain(t.Context(), spec)
+				if e := wantCode(t, err, CodeWrongObject); !removed || !strings.Contains(err.Error(), c.words) || !strings.Contains(e.State, "taken out of the engine again") {
+					t.Fatal(err, removed)
+				}
+				// Known from an earlier time, it is nobody's to be taken out.
+				removed = false
+				_, changed, err := f.site().ImportDomain(t.Context(), spec)
+				if wantCode(t, err, CodeConflict); changed || removed || !strings.Contains(err.Error(), c.words) {
+					t.Fatal(err, changed, removed)
+				}
+			})
+		})
+	}
+}
+
+func TestLoginHidesThePassword(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fake) {
+		f.on("POST /hosts/"+hoID+"/iscsilogin", complete)
+		target := ISCSITarget{Address: "fd00::1", Port: 3260, IQN: "iqn.x:a", Username: "drrun", Password: "s3cret<&>"}
+		if err := f.site().LogInISCSI(t.Context(), Host{ID: hoID, Name: "host1"}, target); err != nil {
+			t.Fatal(err)
+		}
+		sent := "<action><iscsi><address>fd00::1</address><password>s3cret&lt;&amp;&gt;</password><port>3260</port><target>iqn.x:a</target><username>drrun</username></iscsi></action>"
+		if told := string(f.hooked[0].Body); f.bodies[0] != sent || strings.Contains(told, "s3cret") || !strings.Contains(told, "<password>***</password>") || f.hooked[0].Subject.Name != "host1 at [fd00::1]:3260/iqn.x:a" {
+			t.Fatalf("sent %s\ntold %s of %+v", f.bodies[0], told, f.hooked[0].Subject)
+		}
+	})
+}
+
+func TestLoginOfTheWrongUser(t *testing.T) {
+	bubble(t, func(t *testing.T, f *fake) {
+		f.on("POST /hosts/"+hoID+"/iscsilogin", fault(400, "Operation Failed", "[Failed to login to iSCSI node due to authorization failure]"))
+		err := f.site().LogInISCSI(t.Context(), Host{ID: hoID, Name: "host1"}, ISCSITarget{Address: "10.0.0.1", Port: 3260, IQN: "iqn.x:a", Username: "u", Password: "p"})
+		if e := wantCode(t, err, CodeBadRequest); !strings.Contains(e.Hint, "CHAP") || !strings.Contains(err.Error(), "10.0.0.1:3260/iqn.x:a") || len(f.writes()) != 1 {
+			t.Fatal(err, e.Hint, f.writes())
+		}
+	})
+}
+
+// TestAttachUpgradesNothingUnasked attaches a domain to a data center of a newer storage format (ovirt-engine
+// AttachStorageDomainToPoolCommand.java, updateStorageDomainFormatIfNeeded; VersionStorageFormatUtil.java).
+func TestAttachUpgradesNothingUnasked(t *testing.T) {
+	old := strings.Replace(sdXML(sdID, "unattached", ""), "<type>", "<storage_format>v4</storage_format><type>", 1)
+	for name, dc := range map[string]string{
+		"newer":                `<status>up</status><storage_format>v5</storage_format>`,
+		"newer, without disks": `<status>uninitialized</status><storage_format>v4</storage_format><version><major>4</major><minor>7</minor></version>`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, f *fake) {
+				f.on(attachedRoute, notFound)
+				f.on("GET /storagedomains/"+sdID, xmlAnswer(200, old))
+				f.on("GET /datacenters/"+dcID, xmlAnswer(200, `<data_center id="`+dcID+`"><name>Default</name>`+dc+`</data_center>`))
+				f.on("GET /events", xmlAnswer(200, "<events/>"))
+				f.on("POST /datacenters/"+dcID+"/storagedomains", fault(409, "Operation Failed", "[no]"))
+				_, _, err := f.site().AttachDomain(t.Context(), sdID, dcID, AttachOptions{})
+				if e := wantCode(t, err, CodeRefused); len(f.writes()) != 0 || !strings.Contains(e.Hint, "upgrade_format") {
+					t.Fatal(err, f.writes())
+				}
+				_, _, err = f.site().AttachDomain(t.Context(), sdID, dcID, AttachOptions{UpgradeFormat: true})
+				if wantCode(t, err, CodeConflict); len(f.writes()) != 1 {
+					t.Fatal(err, f.writes())
+				}
+			})
+		})
+	}
+}
+
+// TestPlaceThatTheEngineMutilates compares a mount of a cluster file system with what engines show of it.
+func TestPlaceThatTheEngineMutilates(t *testing.T) {
+	for _, c := range []struct {
+		address, path, shownAddress, shownPath string
+		blurred                                bool
+	}{
+		{"10.0.0.1", "/a", "10.0.0.1", "/a", false}, {"[fd00::1]", "/a", "[fd00::1]", "/a", false}, {"", "/dev/x", "", "/dev/x", false},
+		{"mon1:6789,mon2:6789", "/a", "mon1", "6789,mon2", true}, {"mon1:6789", "/a", "mon1", "6789", true}, {"mon1,mon2", "/a", "mon1,mon2", "/a", false},
+	} {
+		spec := ImportSpec{Type: "posixfs", Address: c.address, Path: c.path}
+		address, path := ShownPlace(c.address, c.path)
+		if address != c.shownAddress || path != c.shownPath || !spec.at(address, path) || spec.blurred() != c.blurred || spec.at(address, path+"x") {
+			t.Errorf("%s:%s is shown as %s %s, blurred %v", c.address, c.path, address, path, spec.blurred())
+		}
 	}
 }
 
@@ -218,7 +342,7 @@ func TestAttachWaitsForActive(t *testing.T) {
 			state, since = "locked", time.Now()
 			return xmlAnswer(201, sdXML(sdID, "locked", dcID))
 		})
-		sd, changed, err := f.site().AttachDomain(t.Context(), sdID, dcID, 0)
+		sd, changed, err := f.site().AttachDomain(t.Context(), sdID, dcID, AttachOptions{})
 		if err != nil || !changed || sd.Status != "active" {
 			t.Fatal(sd, changed, err)
 		}
@@ -238,7 +362,7 @@ func TestAttachThatLeavesMaintenanceIsActivated(t *testing.T) {
 			return xmlAnswer(201, sdXML(sdID, "maintenance", dcID))
 		})
 		f.handle("POST /datacenters/"+dcID+"/storagedomains/"+sdID+"/activate", func(*http.Request, string) answer { state = "active"; return complete })
-		sd, changed, err := f.site().AttachDomain(t.Context(), sdID, dcID, 0)
+		sd, changed, err := f.site().AttachDomain(t.Context(), sdID, dcID, AttachOptions{})
 		if err != nil || !changed || sd.Status != "active" || len(f.writes()) != 2 || f.hooked[1].Op != OpActivateDomain {
 			t.Fatal(sd, changed, err)
 		}
@@ -281,7 +405,7 @@ func TestAttachWithAnUnreadableOVFStore(t *testing.T) {
 				}
 				return xmlAnswer(200, "<events>"+eventXML(41, 1017, "<description>Could not read OVF_STORE</description>"+c.domain)+"</events>")
 			})
-			_, changed, err := f.site().AttachDomain(t.Context(), sdID, dcID, 0)
+			_, changed, err := f.site().AttachDomain(t.Context(), sdID, dcID, AttachOptions{})
 			if !changed || (err != nil) != c.bad {
 				t.Fatal(name, changed, err)
 			}
@@ -295,14 +419,14 @@ func TestAttachWithAnUnreadableOVFStore(t *testing.T) {
 func TestAttachElsewhereIsRefused(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fake) {
 		f.on("GET /storagedomains/"+sdID, xmlAnswer(200, sdXML(sdID, "", "another-dc")))
-		_, _, err := f.site().AttachDomain(t.Context(), sdID, dcID, 0)
+		_, _, err := f.site().AttachDomain(t.Context(), sdID, dcID, AttachOptions{})
 		e := wantCode(t, err, CodeConflict)
 		if !strings.Contains(e.State, "another-dc") || len(f.writes()) != 0 {
 			t.Fatal(err)
 		}
 	})
 	bubble(t, func(t *testing.T, f *fake) {
-		_, _, err := f.site().AttachDomain(t.Context(), sdID, dcID, 0)
+		_, _, err := f.site().AttachDomain(t.Context(), sdID, dcID, AttachOptions{})
 		if e := wantCode(t, err, CodeNotFound); e.Hint != "import it first" {
 			t.Fatal(err)
 		}
@@ -313,7 +437,7 @@ func TestAttachTakesItsTimeOnly(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fake) {
 		f.domainWorld(func() string { return "locked" })
 		started := time.Now()
-		_, changed, err := f.site().AttachDomain(t.Context(), sdID, dcID, time.Minute)
+		_, changed, err := f.site().AttachDomain(t.Context(), sdID, dcID, AttachOptions{Timeout: time.Minute})
 		e := wantCode(t, err, CodeTimeout)
 		if changed || e.State != "locked" || time.Since(started) != time.Minute || !strings.Contains(err.Error(), "not active after 1m0s") {
 			t.Fatal(err, time.Since(started))
@@ -564,6 +688,25 @@ func TestStartOfAVMThatIsGone(t *testing.T) {
 	})
 }
 
+// TestOnlyTheEntryOfALooseLUNIsRemoved: for an image the same request erases the data, and a LUN that a VM has is the VM's.
+func TestOnlyTheEntryOfALooseLUNIsRemoved(t *testing.T) {
+	image := strings.NewReplacer("<storage_type>lun", "<storage_type>image").Replace(lunDiskXML)
+	for name, c := range map[string]struct{ disk, loose string }{
+		"an image": {image, image}, "an image that the list calls a LUN": {image, lunDiskXML}, "a LUN of a VM": {lunDiskXML, ""}, "another loose LUN": {lunDiskXML, strings.Replace(lunDiskXML, lunDiskID, lbID, 1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, f *fake) {
+				f.on("GET /disks/"+lunDiskID, xmlAnswer(200, c.disk))
+				f.on("GET /disks", xmlAnswer(200, "<disks>"+c.loose+"</disks>"))
+				changed, err := f.site().RemoveLUNDisk(t.Context(), lunDiskID)
+				if wantCode(t, err, CodeRefused); changed || len(f.writes()) != 0 {
+					t.Fatal(changed, err, f.writes())
+				}
+			})
+		})
+	}
+}
+
 // TestNothingDestroys reads the source of the package: I2 says that the client cannot express what destroys.
 func TestNothingDestroys(t *testing.T) {
 	files, err := filepath.Glob("*.go")
@@ -590,8 +733,9 @@ func TestNothingDestroys(t *testing.T) {
 			}
 		}
 	}
-	// The removal of a wrong import, of an orphaned connection, of a diskless VM, of a label, the detach, and the removal of a domain.
-	if found != 6 {
-		t.Errorf("%d places send DELETE, 6 are known", found)
+	// The removal of a wrong import, of an orphaned connection, of a diskless VM, of a label, of the entry of a loose LUN, the detach, and
+	// the removal of a domain.
+	if found != 7 {
+		t.Errorf("%d places send DELETE, 7 are known", found)
 	}
 }

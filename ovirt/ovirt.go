@@ -47,7 +47,7 @@ type Options struct {
 	Insecure     bool              // do not verify the engine's certificate
 	Transport    http.RoundTripper // nil: own, with TLS, keep-alive and gzip
 	Clock        Clock
-	Go           func(func()) // part of every package's seam; the client starts no goroutine itself
+	Go           func(func()) // part of every package's seam; only LUNsOfHosts starts goroutines, and without it asks one host after the other
 	OnWrite      WriteHook
 	Logger       *slog.Logger
 	Tick         time.Duration // between two looks of a wait, model time; default 3s
@@ -87,6 +87,11 @@ type Site struct {
 	login    *loginCall // the login under way, if any
 	counters Counters
 	domains  map[string]*poller[string, StorageDomain] // by data center
+	seenDCs  struct {                                  // the data centers as they were listed last
+		sync.Mutex
+		at   time.Time
+		byID map[string]DataCenter
+	}
 }
 
 // New makes a site without sending a request.

@@ -45,7 +45,16 @@ func (s *Site) product(ctx context.Context, repeat bool) (Product, error) {
 
 // DataCenters reads all data centers.
 func (s *Site) DataCenters(ctx context.Context) ([]DataCenter, error) {
-	return read(ctx, s, call{subject: Subject{Kind: "data_centers"}, path: "/datacenters"}, decodeDataCenters)
+	all, err := read(ctx, s, call{subject: Subject{Kind: "data_centers"}, path: "/datacenters"}, decodeDataCenters)
+	if err == nil {
+		s.seenDCs.Lock()
+		defer s.seenDCs.Unlock()
+		s.seenDCs.at, s.seenDCs.byID = s.o.Clock.Now(), map[string]DataCenter{}
+		for _, dc := range all {
+			s.seenDCs.byID[dc.ID] = dc
+		}
+	}
+	return all, err
 }
 
 // DataCenter reads one data center.
@@ -173,6 +182,13 @@ func (s *Site) StorageDomainTemplates(ctx context.Context, sdID string) ([]Templ
 func (s *Site) UnregisteredVMs(ctx context.Context, sdID string) ([]VM, error) {
 	return read(ctx, s, call{subject: Subject{Kind: "unregistered vms of storage domain", ID: sdID},
 		path: "/storagedomains/" + segment(sdID) + "/vms", query: url.Values{"unregistered": {"true"}}}, decodeVMs)
+}
+
+// UnregisteredDisks reads the disks whose images an attached storage domain carries and which this engine does not have: a host looks at
+// each. Disks of VMs that are not registered are among them.
+func (s *Site) UnregisteredDisks(ctx context.Context, sdID string) ([]Disk, error) {
+	return read(ctx, s, call{subject: Subject{Kind: "unregistered disks of storage domain", ID: sdID},
+		path: "/storagedomains/" + segment(sdID) + "/disks", query: url.Values{"unregistered": {"true"}}, timeout: inventoryTimeout}, decodeDisks)
 }
 
 // UnregisteredTemplates reads the templates that an attached storage domain carries and this engine does not have.

@@ -17,12 +17,14 @@ import (
 func (s *Site) RegisterVM(ctx context.Context, spec RegisterSpec) (vm VM, changed bool, err error) {
 	subject := Subject{Kind: KindVM, ID: spec.VMID, Name: spec.Name}
 	ctx = patiently(ctx)
-	body := registerXML{Partial: spec.Partial, ReassignMACs: spec.ReassignBadMACs, Configuration: nicMappings(spec.NICs)}
+	body := registerXML{Partial: spec.Partial, ReassignMACs: spec.ReassignBadMACs, Configuration: configuration(spec.NICs, spec.LUNs, shown)}
 	if spec.ClusterID != "" {
 		body.Cluster = &refXML{ID: spec.ClusterID}
 	}
+	told := body
+	told.Configuration = configuration(spec.NICs, spec.LUNs, hidden)
 	changed, err = s.register(ctx, registration{
-		op: OpRegisterVM, subject: subject, body: body, cluster: spec.ClusterID,
+		op: OpRegisterVM, subject: subject, body: body, told: told, cluster: spec.ClusterID,
 		path: "/storagedomains/" + segment(spec.StorageDomainID) + "/vms/" + segment(spec.VMID) + "/register",
 		read: func(ctx context.Context) error {
 			vm, err = read(ctx, s, vmCall(spec.VMID, true), decodeVM)
@@ -69,7 +71,7 @@ const settleTimeout = 10 * time.Minute
 func (s *Site) RegisterTemplate(ctx context.Context, spec RegisterTemplateSpec) (template Template, changed bool, err error) {
 	subject := Subject{Kind: KindTemplate, ID: spec.TemplateID, Name: spec.Name}
 	ctx = patiently(ctx)
-	body := registerTemplateXML{Configuration: nicMappings(spec.NICs)}
+	body := registerTemplateXML{Configuration: configuration(spec.NICs, nil, shown)}
 	if spec.ClusterID != "" {
 		body.Cluster = &refXML{ID: spec.ClusterID}
 	}
@@ -107,6 +109,7 @@ type registration struct {
 	path    string
 	cluster string
 	body    any
+	told    any                         // what the write hook sees in its place; nil: the body
 	read    func(context.Context) error // reads the object: nil, or not-found, or another error
 	verify  func(context.Context) error // reads it after it was registered; nil means read
 	absent  bool                        // known not to exist
@@ -153,7 +156,7 @@ func (s *Site) register(ctx context.Context, r registration) (changed bool, err 
 			e.Hint = "detach and attach the storage domain to see it as unregistered again"
 			return changed, e
 		}
-		failure := s.perform(ctx, change{op: r.op, subject: r.subject, method: http.MethodPost, path: r.path, body: r.body,
+		failure := s.perform(ctx, change{op: r.op, subject: r.subject, method: http.MethodPost, path: r.path, body: r.body, told: r.told,
 			accept: acceptAction, retry: retry, sent: &correlation})
 		switch {
 		case failure == nil:

@@ -47,7 +47,7 @@ func simulate(t *testing.T, seed uint64) (requests, trace []string) {
 		if _, _, err := s.ImportDomain(ctx, ovirt.ImportSpec{ID: home.ID, Type: "nfs", Address: home.Address, Path: home.Path + "_replica", HostID: host}); err != nil {
 			t.Error(err)
 		}
-		if _, _, err := s.AttachDomain(ctx, home.ID, dc, 0); err != nil {
+		if _, _, err := s.AttachDomain(ctx, home.ID, dc, ovirt.AttachOptions{}); err != nil {
 			t.Error(err)
 		}
 		for _, tm := range must2(s.UnregisteredTemplates(ctx, home.ID)) {

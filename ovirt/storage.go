@@ -6,19 +6,16 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"drrun/internal/sabotage"
 )
 
-// replicaHint is the first thing to check when a host cannot import from a place.
-const replicaHint = "is the replica promoted and exported read-write to the secondary's hosts?"
-
 // ImportDomain makes the engine know the storage domain with the expected id, which must exist at the place already: the request
 // has no name, so an engine that finds nothing there fails instead of creating an empty domain, and the id, so any other domain
-// at the place is refused (ovirt-engine BackendStorageDomainsResource.java, AddExistingFileStorageDomainCommand.java). Block domains
-// are refused here.
+// at the place is refused (ovirt-engine BackendStorageDomainsResource.java, AddExistingFileStorageDomainCommand.java). For block storage
+// that form would make a new domain on the LUNs, so it is always sent as an import: by the id alone, of what the host sees
+// (AddExistingBlockStorageDomainCommand.java); what the LUNs are is compared afterwards.
 //
 // A domain that the engine knows already is left alone when it is the one at this place. A domain of another id that this very
 // request added is taken out again (its storage is not touched), and a connection that a failed try left behind is removed; both
@@ -28,22 +25,13 @@ func (s *Site) ImportDomain(ctx context.Context, spec ImportSpec) (sd StorageDom
 	if err := spec.check(); err != nil {
 		return sd, false, s.fail(OpImportDomain, subject, CodeBadRequest, err)
 	}
-	body := importXML{ID: spec.ID, Type: "data", Host: refXML{ID: spec.HostID}}
-	body.Storage.Type, body.Storage.Address, body.Storage.Path = spec.Type, spec.Address, spec.Path
-	body.Storage.VFSType, body.Storage.MountOptions, body.Storage.NFSVersion = spec.VFSType, spec.MountOptions, spec.NFSVersion
-	var request any = body
-	if sabotage.On(sabotage.ImportNamed) {
-		request = struct {
-			importXML
-			Name string `xml:"name"`
-		}{body, spec.Name}
-	}
+	request := spec.request()
 	ctx = patiently(ctx)
 	retry, cleaned := "", false
 	for repeats := 0; ; {
 		sd, err := s.StorageDomain(ctx, spec.ID)
 		if err == nil {
-			return sd, changed, s.rightPlace(spec, sd)
+			return sd, changed, s.rightPlace(ctx, spec, sd, changed)
 		}
 		if !HasCode(err, CodeNotFound) {
 			return sd, changed, s.during(OpImportDomain, subject, err)
@@ -60,7 +48,8 @@ func (s *Site) ImportDomain(ctx context.Context, spec ImportSpec) (sd StorageDom
 		case failure == nil && added.ID != spec.ID && sabotage.On(sabotage.WrongDomainKept):
 			return added, true, nil
 		case failure == nil && added.ID != spec.ID:
-			return StorageDomain{}, true, s.takeOut(ctx, spec, added)
+			other := fmt.Errorf("at %s is storage domain %s (%q), not the expected one", spec.place(), added.ID, added.Name)
+			return StorageDomain{}, true, s.takeOut(ctx, spec, added, other)
 		case failure == nil:
 			changed, retry = true, ""
 			repeats = 0
@@ -96,67 +85,13 @@ func (s *Site) ImportDomain(ctx context.Context, spec ImportSpec) (sd StorageDom
 				repeats++
 				continue
 			}
-			if failure.Status == http.StatusBadRequest || failure.Status >= 500 {
-				failure.Hint = replicaHint
+			if failure.Status == http.StatusBadRequest || failure.Status >= 500 || spec.block() {
+				failure.Hint = spec.replicaHint()
 				failure.Err = fmt.Errorf("the host could not import storage domain %s from %s", spec.ID, spec.place())
 			}
 			return sd, changed, failure
 		}
 	}
-}
-
-func (spec ImportSpec) check() error {
-	switch spec.Type {
-	case "nfs":
-		if spec.Address == "" {
-			return errors.New("an NFS storage domain needs an address")
-		}
-	case "posixfs", "glusterfs":
-		if spec.VFSType == "" {
-			return fmt.Errorf("a %s storage domain needs a vfs_type", spec.Type)
-		}
-	default:
-		return fmt.Errorf("storage domains of type %q cannot be imported by this function", spec.Type)
-	}
-	switch {
-	case spec.ID == "":
-		return errors.New("the expected id is missing")
-	case spec.Path == "":
-		return errors.New("the path is missing")
-	case spec.HostID == "":
-		return errors.New("the host is missing")
-	}
-	return nil
-}
-
-// place is where the storage is, for messages.
-func (spec ImportSpec) place() string {
-	if spec.Address == "" {
-		return spec.Path
-	}
-	return spec.Address + ":" + spec.Path
-}
-
-// at reports whether an address and path of the engine are the place. The engine keeps one string and splits it, so a POSIX
-// place may come back cut differently (ovirt-engine StorageDomainMapper.java): only the joined form is compared.
-func (spec ImportSpec) at(address, path string) bool {
-	join := func(address, path string) string {
-		return strings.ToLower(strings.Trim(address, "[]")) + ":" + strings.TrimRight(path, "/")
-	}
-	return join(spec.Address, spec.Path) == join(address, path)
-}
-
-// rightPlace refuses a domain that the engine knows at another place than the plan's: it may be the original, not the replica.
-func (s *Site) rightPlace(spec ImportSpec, sd StorageDomain) error {
-	if sd.Path == "" && sd.Address == "" || spec.at(sd.Address, sd.Path) {
-		return nil
-	}
-	known := ImportSpec{Address: sd.Address, Path: sd.Path}
-	e := s.fail(OpImportDomain, Subject{Kind: KindStorageDomain, ID: sd.ID, Name: sd.Name}, CodeConflict,
-		fmt.Errorf("this engine knows it already, at %s and not at %s", known.place(), spec.place()))
-	e.State = attachment(sd)
-	e.Hint = "correct the url of the storage domain in the plan, or remove the domain from this engine (never with format)"
-	return e
 }
 
 // attachment renders where a domain of the global view stands.
@@ -201,11 +136,11 @@ func (s *Site) during(op string, subject Subject, err error) error {
 	return &inside
 }
 
-// takeOut removes a domain that this call imported and did not want. The request has no format, so the storage keeps its content.
-func (s *Site) takeOut(ctx context.Context, spec ImportSpec, added StorageDomain) error {
-	e := s.fail(OpImportDomain, Subject{Kind: KindStorageDomain, ID: spec.ID, Name: spec.Name}, CodeWrongObject,
-		fmt.Errorf("at %s is storage domain %s (%q), not the expected one", spec.place(), added.ID, added.Name))
-	e.Hint = "correct the url or the id of the storage domain in the plan"
+// takeOut removes a domain that this call imported and, for a reason, does not want. The request has no format, so the storage keeps
+// its content.
+func (s *Site) takeOut(ctx context.Context, spec ImportSpec, added StorageDomain, why error) error {
+	e := s.fail(OpImportDomain, Subject{Kind: KindStorageDomain, ID: spec.ID, Name: spec.Name}, CodeWrongObject, why)
+	e.Hint = "correct " + spec.keys() + " of the storage domain in the plan"
 	if added.ID == "" {
 		e.State = "the engine did not say what it added; look at its storage domains"
 		return e
@@ -213,13 +148,13 @@ func (s *Site) takeOut(ctx context.Context, spec ImportSpec, added StorageDomain
 	found, err := s.StorageDomain(ctx, added.ID)
 	switch {
 	case HasCode(err, CodeNotFound):
-		e.State = "the other one is not in the engine"
+		e.State = "it is not in the engine"
 		return e
 	case err != nil:
-		e.State = "the other one could not be read, and was left alone: " + err.Error()
+		e.State = "it could not be read, and was left alone: " + err.Error()
 		return e
 	case found.DataCenterID != "" || found.Status != "unattached":
-		e.State = "the other one is " + attachment(found) + ", and was left alone"
+		e.State = "it is " + attachment(found) + ", and was left alone"
 		return e
 	}
 	failure := s.perform(ctx, change{
@@ -229,11 +164,11 @@ func (s *Site) takeOut(ctx context.Context, spec ImportSpec, added StorageDomain
 	known, err := s.knows(ctx, added.ID)
 	switch {
 	case err == nil && !known:
-		e.State = "the other one was taken out of the engine again"
+		e.State = "its entry was taken out of the engine again, its content stays"
 	case failure != nil:
-		e.State = "the other one could not be taken out of the engine again: " + failure.cause()
+		e.State = "its entry could not be taken out of the engine again: " + failure.cause()
 	default:
-		e.State = "the other one is still in the engine"
+		e.State = "its entry is still in the engine"
 	}
 	return e
 }
@@ -241,6 +176,9 @@ func (s *Site) takeOut(ctx context.Context, spec ImportSpec, added StorageDomain
 // cleanUp removes the connection to this place when no storage domain uses it. It reports an error when one does, or when the
 // removal failed.
 func (s *Site) cleanUp(ctx context.Context, spec ImportSpec, cause *Error) (removed bool, failure *Error) {
+	if spec.block() || spec.blurred() { // hosts keep their sessions; and which connection is meant cannot be told
+		return false, nil
+	}
 	connections, err := s.StorageConnections(ctx)
 	if err != nil {
 		return false, nil // the first failure matters more
@@ -292,18 +230,20 @@ func (s *Site) stillConnected(ctx context.Context, id string) bool {
 }
 
 // AttachDomain attaches a storage domain that the engine knows to a data center, and waits until it is seen active there. Attached
-// and not active, it is activated. The time-out is for all of it, in model time; 0 means 10 minutes.
+// and not active, it is activated. A domain of an older storage format than the data center's is refused without consent: the attach
+// would upgrade it for good.
 //
 // It is an error when the engine reports for the attach of this call that it could not read the domain's OVF store (event 1017):
 // the domain is active then and its VMs are missing. The caller still compares the unregistered VMs with what it expects.
-func (s *Site) AttachDomain(ctx context.Context, sdID, dcID string, timeout time.Duration) (sd StorageDomain, changed bool, err error) {
+func (s *Site) AttachDomain(ctx context.Context, sdID, dcID string, o AttachOptions) (sd StorageDomain, changed bool, err error) {
+	timeout := o.Timeout
 	if timeout <= 0 {
 		timeout = actionTimeout
 	}
 	end := s.o.Clock.Now().Add(timeout)
 	bounded, cancel := s.o.Clock.WithTimeout(patiently(ctx), timeout)
 	defer cancel()
-	sd, changed, err = s.attach(bounded, sdID, dcID, timeout)
+	sd, changed, err = s.attach(bounded, sdID, dcID, timeout, o.UpgradeFormat)
 	return sd, changed, s.late(ctx, bounded, end, OpAttachDomain, "active", sd, timeout, err)
 }
 
@@ -332,11 +272,15 @@ func (s *Site) over(bounded context.Context, end time.Time) bool {
 	return bounded.Err() != nil || !s.o.Clock.Now().Before(end)
 }
 
-func (s *Site) attach(ctx context.Context, sdID, dcID string, timeout time.Duration) (sd StorageDomain, changed bool, err error) {
+func (s *Site) attach(ctx context.Context, sdID, dcID string, timeout time.Duration, upgrade bool) (sd StorageDomain, changed bool, err error) {
 	subject := Subject{Kind: KindStorageDomain, ID: sdID}
-	requested, retry, mark := false, "", 0
+	requested, said, retry, mark := false, false, "", 0
 	for repeats := 0; ; {
 		sd, err = s.AttachedStorageDomain(ctx, dcID, sdID)
+		if said && HasCode(err, CodeNotFound) {
+			return sd, true, s.fail(OpAttachDomain, subject, CodeBadReply, errors.New("the engine said that it was attached, and the data center does not have it"))
+		}
+		said = false
 		if err == nil {
 			subject.Name = sd.Name
 			active, activated, err := s.activate(ctx, dcID, sd, timeout)
@@ -371,6 +315,11 @@ func (s *Site) attach(ctx context.Context, sdID, dcID string, timeout time.Durat
 			e.State = attachment(sd)
 			return sd, changed, e
 		}
+		if !upgrade {
+			if err := s.refuseUpgrade(ctx, sd, dcID); err != nil {
+				return sd, changed, s.during(OpAttachDomain, subject, err)
+			}
+		}
 		if mark, err = s.lastEvent(ctx); err != nil {
 			return sd, changed, s.during(OpAttachDomain, subject, err)
 		}
@@ -383,10 +332,7 @@ func (s *Site) attach(ctx context.Context, sdID, dcID string, timeout time.Durat
 		case failure == nil && attached.ID != sdID:
 			return sd, true, s.fail(OpAttachDomain, subject, CodeWrongObject, fmt.Errorf("the engine answers for storage domain %q", attached.ID))
 		case failure == nil:
-			changed, requested = true, true
-			if ok, err := s.isAttached(ctx, dcID, sdID); err == nil && !ok {
-				return sd, true, s.fail(OpAttachDomain, subject, CodeBadReply, errors.New("the engine said that it was attached, and the data center does not have it"))
-			}
+			changed, requested, said = true, true, true
 		case failure.unknown && ctx.Err() == nil:
 			reached, err := s.settle(ctx, func(ctx context.Context) (bool, error) { return s.isAttached(ctx, dcID, sdID) })
 			if err != nil {
@@ -418,6 +364,56 @@ func (s *Site) attach(ctx context.Context, sdID, dcID string, timeout time.Durat
 			return sd, changed, failure
 		}
 	}
+}
+
+// refuseUpgrade refuses an attach that would write another storage format to a domain.
+func (s *Site) refuseUpgrade(ctx context.Context, sd StorageDomain, dcID string) error {
+	if sd.Format == "" || sabotage.On(sabotage.FormatUpgraded) {
+		return nil
+	}
+	dc, err := s.recentDataCenter(ctx, dcID)
+	if err != nil {
+		return err
+	}
+	if to := dc.AttachFormat(); sd.Format < to { // v1 … v5: they compare as text
+		e := s.fail(OpAttachDomain, Subject{Kind: KindStorageDomain, ID: sd.ID, Name: sd.Name}, CodeRefused,
+			fmt.Errorf("its storage format is %s, and data center %q would upgrade it to %s, which cannot be undone", sd.Format, dc.Name, to))
+		e.State = attachment(sd)
+		e.Hint = "attach it to a data center of its format, or consent in the plan: upgrade_format = true"
+		return e
+	}
+	return nil
+}
+
+// recentDataCenter is a data center as it was read a short while ago, or is now: its storage format changes only when it is upgraded.
+func (s *Site) recentDataCenter(ctx context.Context, id string) (DataCenter, error) {
+	s.seenDCs.Lock()
+	dc, known := s.seenDCs.byID[id]
+	fresh := known && s.o.Clock.Now().Sub(s.seenDCs.at) <= formatAge
+	s.seenDCs.Unlock()
+	if fresh {
+		return dc, nil
+	}
+	return s.DataCenter(ctx, id)
+}
+
+// formatAge is for how long a data center's storage format that was read is believed.
+const formatAge = 2 * time.Minute
+
+// AttachFormat is the storage format that a domain has after it was attached: that of the data center, or for one without storage the
+// one of its compatibility version (ovirt-engine AddStoragePoolWithStoragesCommand.java, VersionStorageFormatUtil.java).
+func (dc DataCenter) AttachFormat() string {
+	var major, minor int
+	if n, _ := fmt.Sscanf(dc.Version, "%d.%d", &major, &minor); dc.Status != "uninitialized" && dc.StorageFormat != "" || n != 2 {
+		return dc.StorageFormat
+	}
+	switch version := major*100 + minor; {
+	case version >= 403:
+		return "v5"
+	case version >= 401:
+		return "v4"
+	}
+	return "v3"
 }
 
 func (s *Site) isAttached(ctx context.Context, dcID, sdID string) (bool, error) {

@@ -21,6 +21,8 @@ const (
 	KindNIC           = "nic"
 	KindNetwork       = "network"
 	KindVNICProfile   = "vnic_profile"
+	KindDisk          = "disk"
+	KindISCSISession  = "iscsi_session" // its id is that of the host and the target, ISCSISessionID
 	KindEvent         = "event"
 	KindStatistic     = "statistic"
 	KindAffinityLabel = "affinity_label"
@@ -35,8 +37,10 @@ const (
 	OpActivateDomain   = "storage_domain.activate"
 	OpRemoveDomain     = "storage_domain.remove"     // takes an unattached domain out of the engine; the storage keeps its content
 	OpRemoveConnection = "storage_connection.remove" // removes the connection that a failed import left behind
+	OpSetDomain        = "storage_domain.set"
 	OpRefreshHost      = "host.refresh"
-	OpPowerStatus      = "host.power_status" // changes nothing, but another host asks the BMC for it
+	OpLogInISCSI       = "iscsi_session.create" // a login of a host at a target
+	OpPowerStatus      = "host.power_status"    // changes nothing, but another host asks the BMC for it
 	OpRegisterTemplate = "template.register"
 	OpRegisterVM       = "vm.register"
 	OpUpdateNIC        = "nic.update"
@@ -45,8 +49,9 @@ const (
 	OpStopVM           = "vm.stop"     // a power-off
 	OpSetHA            = "vm.set_ha"
 	OpSetProtection    = "vm.set_delete_protection"
-	OpTouchVM          = "vm.touch"  // a harmless edit, so that the engine writes the VM's OVF anew
-	OpRemoveVM         = "vm.remove" // of a VM without disks, and never without detach_only
+	OpTouchVM          = "vm.touch"    // a harmless edit, so that the engine writes the VM's OVF anew
+	OpRemoveLUNDisk    = "disk.remove" // of a LUN that no VM has: the engine's entry, never the data
+	OpRemoveVM         = "vm.remove"   // of a VM without disks, and never without detach_only
 	OpDeactivateDomain = "storage_domain.deactivate"
 	OpDetachDomain     = "storage_domain.detach"
 	OpDestroyDomain    = "storage_domain.destroy" // clears the engine's books; the storage is not touched
@@ -100,21 +105,23 @@ type Host struct {
 // tells whether it is attached; read from its data center, Status is the true one (ovirt-engine
 // BackendStorageDomainsResource.java).
 type StorageDomain struct {
-	ID, Name                                    string
-	Type                                        string // data, iso, export, image …
-	StorageType                                 string // nfs, iscsi, fcp, glusterfs, posixfs …
-	Status, DataCenterID                        string
-	Master                                      bool
-	Address, Path                               string
-	VFSType, MountOptions, NFSVersion, Format   string
-	LUNs                                        []LUN
-	Available, Used                             int64 // bytes, rounded to GiB by the engine; 0 when the engine has not seen the domain active
-	WarningLowSpace, CriticalSpaceActionBlocker int64 // percent, GiB
+	ID, Name                                  string
+	Type                                      string // data, iso, export, image …
+	StorageType                               string // nfs, iscsi, fcp, glusterfs, posixfs …
+	Status, DataCenterID                      string
+	Master                                    bool
+	Address, Path                             string
+	VFSType, MountOptions, NFSVersion, Format string
+	VolumeGroupID                             string // block types: what lies on the LUNs; a replica has that of its source
+	LUNs                                      []LUN
+	Available, Used                           int64 // bytes, rounded to GiB by the engine; 0 when the engine has not seen the domain active
+	Settings                                  DomainSettings
 }
 
 // LUN is one logical unit of a block storage domain. For iSCSI there is one entry per LUN and connection.
 type LUN struct {
 	ID, Address, Portal, Target string
+	Username                    string // that CHAP asked for
 	Port                        int
 	Size                        int64 // bytes
 }
@@ -179,7 +186,7 @@ type Disk struct {
 	Bootable, Active    bool
 	Size                int64 // provisioned size in bytes
 	Backup, ContentType string
-	LUNID               string // direct LUN
+	LUN                 LUN // of a direct LUN
 	Interface           string
 	Shareable, ReadOnly bool
 }
@@ -209,19 +216,36 @@ type EventQuery struct {
 	From, Max int
 }
 
-// ImportSpec says which storage domain is to be imported from where. All but the file-type details are mandatory.
+// ImportSpec says which storage domain is to be imported from where. ID, Type and HostID are mandatory, and Path of a file type.
 type ImportSpec struct {
 	ID                                string // expected id: anything else is refused
-	Type                              string // nfs, posixfs or glusterfs
-	Address, Path                     string
+	Type                              string // nfs, posixfs, glusterfs, iscsi or fcp
+	Address, Path                     string // file types; an IPv6 address in brackets
 	VFSType, MountOptions, NFSVersion string
-	HostID                            string // an up host of the target data center
-	Name                              string // for messages only: it is never sent
+	LUNs                              []string // block types: the ids that it must lie on; none: any that are not OtherLUNs
+	OtherLUNs                         []string // block types: the ids of its LUNs at the other site
+	HostID                            string   // an up host of the target data center
+	Name                              string   // for messages only: it is never sent
 }
 
 // NICTarget maps one network and profile of the source, by name, to a vNIC profile of this site, by id.
 // An empty ToProfileID means: without profile, on purpose.
 type NICTarget struct{ FromNetwork, FromProfile, ToProfileID string }
+
+// AttachOptions say how a storage domain is attached.
+type AttachOptions struct {
+	Timeout time.Duration // for all of it, model time; 0 means 10 minutes
+	// UpgradeFormat consents to what cannot be undone: the data center's newer storage format is written to the domain, which an older
+	// site cannot read any more.
+	UpgradeFormat bool
+}
+
+// LUNTarget maps a LUN that is the disk of a VM, as its OVF names it, to the one that takes its place. Without targets it is reached by
+// Fibre Channel. The engine takes one connection of them (ovirt-engine StorageLogicalUnitMapper.java); the hosts are logged in before.
+type LUNTarget struct {
+	FromID, ToID string
+	Targets      []ISCSITarget
+}
 
 // RegisterSpec says how an unregistered VM is to be registered.
 type RegisterSpec struct {
@@ -229,6 +253,7 @@ type RegisterSpec struct {
 	StorageDomainID string
 	ClusterID       string
 	NICs            []NICTarget
+	LUNs            []LUNTarget
 	ReassignBadMACs bool // take MACs that are in use or out of range from the pool
 	Partial         bool // accept the loss of disks, for good: the engine forgets the VM's rows of all domains
 	// Absent says that the caller has just read a list in which the engine does not have this VM. It saves a read per VM and

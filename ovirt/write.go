@@ -41,6 +41,7 @@ type change struct {
 	path    string
 	query   url.Values
 	body    any                         // encoded as XML; nil means none
+	told    any                         // what the hook sees in the place of a body with a secret; nil: the body
 	gate    func(context.Context) error // last word before the request is sent
 	accept  func(d *document) error     // reads the answer; an error means that it was not understood
 	retry   string                      // why it is sent again
@@ -63,11 +64,19 @@ func (s *Site) perform(ctx context.Context, c change) *Error {
 		}
 		body = encoded
 	}
+	told := body
+	if c.told != nil {
+		shown, err := xml.Marshal(c.told)
+		if err != nil {
+			return s.fail(c.op, c.subject, CodeBadRequest, err)
+		}
+		told = shown
+	}
 	reach, cancel := s.o.Clock.WithTimeout(ctx, s.patience(ctx))
 	defer cancel()
 	refused := ""
 	for n := 0; ; n++ {
-		failure, token := s.performOnce(ctx, c, body, refused)
+		failure, token := s.performOnce(ctx, c, body, told, refused)
 		if failure == nil {
 			return nil
 		}
@@ -89,7 +98,7 @@ func (s *Site) perform(ctx context.Context, c change) *Error {
 }
 
 // performOnce sends a changing request once. token is the one that was used, "" when the request got not so far.
-func (s *Site) performOnce(ctx context.Context, c change, body []byte, refused string) (failure *Error, token string) {
+func (s *Site) performOnce(ctx context.Context, c change, body, told []byte, refused string) (failure *Error, token string) {
 	if err := s.findPassword(ctx); err != nil {
 		return s.adopt(call{op: c.op, subject: c.subject}, err), ""
 	}
@@ -119,7 +128,7 @@ func (s *Site) performOnce(ctx context.Context, c change, body []byte, refused s
 			return s.fail(c.op, c.subject, CodeRefused, fmt.Errorf("not sent: %w", err)), ""
 		}
 	}
-	w := &Write{Site: s.o.Name, Op: c.op, Subject: c.subject, Method: c.method, Path: c.path, Body: body, Retry: c.retry}
+	w := &Write{Site: s.o.Name, Op: c.op, Subject: c.subject, Method: c.method, Path: c.path, Body: told, Retry: c.retry}
 	if len(c.query) > 0 {
 		w.Path += "?" + c.query.Encode()
 	}
@@ -325,6 +334,17 @@ type (
 			NFSVersion   string `xml:"nfs_version,omitempty"`
 		} `xml:"storage"`
 	}
+	// importBlockXML cannot be written without import=true: the same request without it makes a new domain on LUNs.
+	importBlockXML struct {
+		XMLName xml.Name `xml:"storage_domain"`
+		ID      string   `xml:"id,attr"`
+		Import  always   `xml:"import"`
+		Type    string   `xml:"type"`
+		Host    refXML   `xml:"host"`
+		Storage struct {
+			Type string `xml:"type"`
+		} `xml:"storage"`
+	}
 	attachXML struct {
 		XMLName xml.Name `xml:"storage_domain"`
 		ID      string   `xml:"id,attr"`
@@ -343,7 +363,30 @@ type (
 		Configuration *configurationXML `xml:"registration_configuration,omitempty"`
 	}
 	configurationXML struct {
-		NICs []nicMappingXML `xml:"vnic_profile_mappings>registration_vnic_profile_mapping"`
+		LUNs *lunMappingsXML `xml:"lun_mappings,omitempty"`
+		NICs *nicMappingsXML `xml:"vnic_profile_mappings,omitempty"`
+	}
+	nicMappingsXML struct {
+		Mappings []nicMappingXML `xml:"registration_vnic_profile_mapping"`
+	}
+	lunMappingsXML struct {
+		Mappings []lunMappingXML `xml:"registration_lun_mapping"`
+	}
+	lunMappingXML struct {
+		From lunStorageXML `xml:"from>lun_storage"`
+		To   lunStorageXML `xml:"to>lun_storage"`
+	}
+	lunStorageXML struct {
+		Units []lunUnitXML `xml:"logical_units>logical_unit"`
+		Type  string       `xml:"type"`
+	}
+	lunUnitXML struct {
+		ID       string `xml:"id,attr"`
+		Address  string `xml:"address,omitempty"`
+		Password string `xml:"password,omitempty"`
+		Port     int    `xml:"port,omitempty"`
+		Target   string `xml:"target,omitempty"`
+		Username string `xml:"username,omitempty"`
 	}
 	nicMappingXML struct {
 		From struct {
@@ -366,11 +409,16 @@ type (
 	}
 )
 
+// always is the value true, and no other.
+type always struct{}
+
+func (always) MarshalText() ([]byte, error) { return []byte("true"), nil }
+
 // nicMappings has the fail-safe form: the target by id, with empty names, so that an id that is not usable leaves the NIC without a
 // profile rather than on a network of the source's name (ovirt-engine MapVnicFlow.java). Each source profile appears once; when NICs ask for
 // different targets of one source profile, the first is sent and the others are for UpdateNIC.
-func nicMappings(targets []NICTarget) *configurationXML {
-	var out configurationXML
+func nicMappings(targets []NICTarget) *nicMappingsXML {
+	var out nicMappingsXML
 	seen := map[[2]string]bool{}
 	for _, target := range targets {
 		from := [2]string{target.FromNetwork, target.FromProfile}
@@ -380,10 +428,46 @@ func nicMappings(targets []NICTarget) *configurationXML {
 		seen[from] = true
 		var m nicMappingXML
 		m.From.Name, m.From.Network, m.To.ID = target.FromProfile, target.FromNetwork, target.ToProfileID
-		out.NICs = append(out.NICs, m)
+		out.Mappings = append(out.Mappings, m)
 	}
-	if len(out.NICs) == 0 {
+	if len(out.Mappings) == 0 {
 		return nil
 	}
 	return &out
+}
+
+// lunMappings leads the LUNs of an OVF to those of this site. password says what stands for the passwords of CHAP.
+func lunMappings(targets []LUNTarget, password func(string) string) *lunMappingsXML {
+	if len(targets) == 0 {
+		return nil
+	}
+	var out lunMappingsXML
+	for _, target := range targets {
+		m := lunMappingXML{From: lunStorageXML{Type: storageFCP, Units: []lunUnitXML{{ID: target.FromID}}}, To: lunStorageXML{Type: storageFCP, Units: []lunUnitXML{{ID: target.ToID}}}}
+		if len(target.Targets) > 0 {
+			t := target.Targets[0]
+			m.To = lunStorageXML{Type: storageISCSI, Units: []lunUnitXML{{ID: target.ToID, Address: t.Address, Port: t.Port, Target: t.IQN, Username: t.Username, Password: password(t.Password)}}}
+		}
+		out.Mappings = append(out.Mappings, m)
+	}
+	return &out
+}
+
+// configuration is what a registration maps, nil for nothing.
+func configuration(nics []NICTarget, luns []LUNTarget, password func(string) string) *configurationXML {
+	out := configurationXML{LUNs: lunMappings(luns, password), NICs: nicMappings(nics)}
+	if out.LUNs == nil && out.NICs == nil {
+		return nil
+	}
+	return &out
+}
+
+// shown and hidden are how a password is written: as it is to the engine, and not at all to whoever looks on.
+func shown(password string) string { return password }
+
+func hidden(password string) string {
+	if password == "" {
+		return ""
+	}
+	return "***"
 }

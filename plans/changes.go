@@ -43,6 +43,7 @@ func Compare(before, after *Plan) PlanChanges {
 	compareNamed(before.Mappings.Clusters, after.Mappings.Clusters, func(m ClusterMapping) (string, string) { return m.Primary, m.Secondary }, later("mapping of cluster "))
 	compareNamed(before.Mappings.VNICProfiles, after.Mappings.VNICProfiles, func(m ProfileMapping) (string, string) { return m.Primary.String(), m.Secondary.String() },
 		later("mapping of vNIC profile "))
+	compareNamed(before.Mappings.LUNs, after.Mappings.LUNs, func(m LUNMapping) (string, string) { return m.Primary.ID, lunWords(m) }, later("mapping of LUN "))
 	if !reflect.DeepEqual(before.Params, after.Params) {
 		c.Later = append(c.Later, "params")
 	}
@@ -72,10 +73,33 @@ func hasVM(p *Plan, id string) bool {
 
 func domainWords(d StorageDomain) string {
 	sides := []string{"id " + d.ID, d.Type, "group " + d.Group}
+	if d.UpgradeFormat {
+		sides = append(sides, "upgrade_format")
+	}
 	for _, side := range []DomainSide{d.Primary, d.Secondary} {
-		sides = append(sides, strings.Join(slices.Concat([]string{side.DataCenter, side.URL, side.NFSVersion, side.MountOptions}, side.Targets, side.LUNs), " "))
+		words := slices.DeleteFunc([]string{side.DataCenter, side.URL, side.NFSVersion, side.MountOptions, side.VFSType}, func(word string) bool { return word == "" })
+		sides = append(sides, strings.Join(slices.Concat(words, targetWords(side.Targets), side.LUNs), " "))
 	}
 	return hidePasswords(strings.Join(sides, ", "))
+}
+
+func targetWords(targets []TargetLogin) []string {
+	words := make([]string, len(targets))
+	for i, t := range targets {
+		words[i] = t.String()
+		if t.Username != "" {
+			words[i] += " (as " + t.Username + ")"
+		}
+	}
+	return words
+}
+
+func lunWords(m LUNMapping) string {
+	words := append([]string{m.Secondary.ID}, slices.Concat(targetWords(m.Primary.Targets), targetWords(m.Secondary.Targets))...)
+	if m.Optional {
+		words = append(words, "optional")
+	}
+	return strings.Join(words, " ")
 }
 
 func vmWords(v VM) string {

@@ -81,7 +81,7 @@ func Check(ctx context.Context, p *Plan, inv *Inventory, primary, secondary *ovi
 	c.inventory()
 	holding := func(v *siteView) []string { return v.dataCentersHolding(p) }
 	c.source = c.look(ctx, sites[c.sourceName], reasons[c.sourceName], c.sourceName, viewParts{vms: true, hosts: o.Planned, obstacles: o.Planned, attachedIn: holding})
-	c.target = c.look(ctx, sites[c.targetName], reasons[c.targetName], c.targetName, viewParts{hosts: true, vms: true, attachedIn: c.targetDataCenters})
+	c.target = c.look(ctx, sites[c.targetName], reasons[c.targetName], c.targetName, viewParts{hosts: true, vms: true, attachedIn: c.targetDataCenters, lunsOf: c.lunHosts})
 	c.compare()
 	c.planned(ctx, sites[c.sourceName])
 	c.direction()
@@ -144,6 +144,8 @@ func (c *checker) compare() {
 	c.clusters()
 	c.profiles()
 	c.placements()
+	c.directLUNs()
+	c.hostedEngine()
 	if c.target == nil {
 		return
 	}
@@ -363,6 +365,7 @@ func (c *checker) drift() {
 	domainIDs := make([]string, 0, len(c.plan.StorageDomains))
 	for _, d := range c.plan.StorageDomains {
 		domainIDs = append(domainIDs, d.ID)
+		c.typeDrift(d, d.Pos)
 		if d.ID != "" && c.source.domain(d.ID) == nil {
 			c.add(finding(SeverityWarning, ScopeStorageDomain, "domain-not-at-source", "site %q does not know storage domain %q (%s)", c.sourceName, d.Name, d.ID).
 				on(c.sourceName, "storage_domain", d.ID, d.Name).at(d.Pos))
@@ -559,19 +562,11 @@ func (c *checker) dataCenter(d StorageDomain, side DomainSide, add addDomainFind
 	if !up {
 		add(SeverityError, "no-host-up", "start or repair a host there", side.Pos, "data center %q of site %q has no host that is up: nothing can reach the storage", dc.Name, c.targetName)
 	}
-	if c.inv != nil && dc.Status == "up" {
-		for _, was := range c.inv.Domains {
-			if was.ID != d.ID || was.Format == "" || dc.StorageFormat == "" || was.Format == dc.StorageFormat {
-				continue
-			}
-			// The formats are v1 … v5: they compare as text.
-			if was.Format < dc.StorageFormat {
-				add(SeverityError, "storage-format-upgrade", "attach it to a data center of that format, or upgrade the primary site first", side.Pos,
-					"storage domain %q has format %s; data center %q of site %q would upgrade it to %s, which the primary site may not read and cannot be undone", d.Name, was.Format, dc.Name, c.targetName, dc.StorageFormat)
-			} else {
-				add(SeverityError, "storage-format-newer", "upgrade that data center first", side.Pos, "storage domain %q has format %s; data center %q of site %q reads only up to %s", d.Name, was.Format, dc.Name, c.targetName, dc.StorageFormat)
-			}
-		}
+	if dc.Status == "up" || dc.Status == "uninitialized" {
+		c.formats(d, side, dc, add)
+	}
+	if d.Type != "" && !fileType(d.Type) {
+		c.blockDomain(d, side, dc, add)
 	}
 	return dc
 }
@@ -579,10 +574,14 @@ func (c *checker) dataCenter(d StorageDomain, side DomainSide, add addDomainFind
 // meet compares a domain of the plan with one that the target has.
 func (c *checker) meet(d StorageDomain, side DomainSide, dc *ovirt.DataCenter, there *ovirt.StorageDomain, add addDomainFinding) {
 	place := placeOf(*there)
+	taken, isTaken := takes(there, side)
 	switch {
 	case strings.EqualFold(there.ID, d.ID):
+		wrong := c.meetBlock(d, side, there)
 		switch {
-		case side.Place.Path != "" && place.Path != "" && !place.SamePlace(side.Place):
+		case wrong != "":
+			add(SeverityError, "domain-elsewhere", "remove it there without formatting, or correct the plan", d.Pos, "site %q knows storage domain %q (%s) already, %s", c.targetName, there.Name, there.ID, wrong)
+		case side.Place.Path != "" && place.Path != "" && lies(*there, side.Place) == elsewhere:
 			add(SeverityError, "domain-elsewhere", "remove it there without formatting, or correct the plan", d.Pos, "site %q knows storage domain %q (%s) already, at %s instead of %s", c.targetName, there.Name, there.ID, place, side.Place)
 		case there.DataCenterID != "" && dc != nil && there.DataCenterID != dc.ID:
 			add(SeverityError, "domain-in-other-data-center", "detach it there, or correct the plan", d.Pos, "storage domain %q is attached to data center %q of site %q, not to %q", there.Name, c.target.dataCenterName(there.DataCenterID), c.targetName, side.DataCenter)
@@ -597,8 +596,8 @@ func (c *checker) meet(d StorageDomain, side DomainSide, dc *ovirt.DataCenter, t
 		}
 	case d.Name != "" && there.Name == d.Name:
 		add(SeverityError, "domain-name-in-use", "rename or remove that storage domain at site \""+c.targetName+"\"", d.Pos, "site %q has another storage domain named %q (%s): the import of %s would be refused", c.targetName, there.Name, there.ID, d.ID)
-	case side.Place.Path != "" && place.SamePlace(side.Place):
-		add(SeverityError, "storage-taken", "name the replica of this storage domain", side.Pos, "%s is storage domain %q (%s) at site %q, not %q", side.Place, there.Name, there.ID, c.targetName, d.Name)
+	case isTaken:
+		add(SeverityError, "storage-taken", "name the replica of this storage domain", side.Pos, "%s is storage domain %q (%s) at site %q, not %q", taken, there.Name, there.ID, c.targetName, d.Name)
 	}
 }
 

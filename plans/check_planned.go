@@ -154,6 +154,11 @@ func (c *checker) plannedDomain(d StorageDomain, others map[string]*ovirt.VMObst
 	var running, held, locked []string
 	for _, vm := range others { // nameList sorts
 		here := hasDiskOn(vm.VM, []string{d.ID})
+		if here && isHostedEngine(vm.VM) {
+			c.add(finding(SeverityError, ScopeStorageDomain, "vm-hosted-engine", "storage domain %q cannot be put into maintenance at site %q: the engine's own VM %q has a disk on it", d.Name, c.sourceName, vm.Name).
+				on(c.sourceName, "storage_domain", d.ID, d.Name).at(d.Pos).hint("move its disk to a storage domain of its own; the engine is left alone"))
+			continue
+		}
 		if vm.Status != "down" && vm.Status != "suspended" && (here || vm.LeaseDomainID == d.ID) {
 			running = append(running, vm.Name)
 		}

@@ -56,6 +56,20 @@ func (w *world) check() []Finding {
 	return c.finish()
 }
 
+// onLUNs makes Fibre Channel LUNs of the plan's storage domain: 3600a at the primary, 3600b at the secondary.
+func (w *world) onLUNs() {
+	d := &w.plan.StorageDomains[0]
+	d.Type, d.Primary.Place, d.Secondary.Place, d.Primary.LUNs, d.Secondary.LUNs = StorageFCP, StorageURL{}, StorageURL{}, []string{"3600a"}, []string{"3600b"}
+	there := &w.primary.domains[0]
+	there.StorageType, there.Address, there.Path, there.LUNs = StorageFCP, "", "", []ovirt.LUN{{ID: "3600a"}}
+	w.secondary.luns = map[string][]ovirt.HostLUN{w.secondary.hosts[0].ID: {{LUN: ovirt.LUN{ID: "3600b"}, Type: StorageFCP}}}
+}
+
+// withLUNDisk gives the second VM a LUN as a disk.
+func (w *world) withLUNDisk(id string) {
+	w.primary.vms[1].Disks = append(w.primary.vms[1].Disks, ovirt.Disk{ID: "lun", Alias: "vm2_lun", StorageType: "lun", LUN: ovirt.LUN{ID: id}})
+}
+
 func renderFindings(findings []Finding) string {
 	var b strings.Builder
 	RenderFindings(&b, findings)
@@ -118,7 +132,63 @@ func TestCheck(t *testing.T) {
 		{"data center down", func(w *world) { w.secondary.dataCenters[0].Status = "not_operational" }},
 		{"data center local", func(w *world) { w.secondary.dataCenters[0].Local = true }},
 		{"no host up", func(w *world) { w.secondary.hosts[0].Status = "maintenance" }},
-		{"older storage format", func(w *world) { w.inv.Domains[0].Format = "v4" }},
+		{"older storage format", func(w *world) { w.primary.domains[0].Format = "v4" }},
+		{"older storage format by the inventory", func(w *world) {
+			w.primaryErr = &ovirt.Error{Site: Primary, Op: "open", Code: ovirt.CodeTimeout}
+			w.inv.Domains[0].Format = "v4"
+		}},
+		{"older storage format, consent", func(w *world) {
+			w.primary.domains[0].Format, w.plan.StorageDomains[0].UpgradeFormat = "v4", true
+		}},
+		{"older storage format, data center without storage", func(w *world) {
+			w.primary.domains[0].Format = "v4"
+			w.secondary.dataCenters[0].Status, w.secondary.dataCenters[0].StorageFormat, w.secondary.dataCenters[0].Version = "uninitialized", "", "4.7"
+		}},
+		{"LUNs as they should be", func(w *world) { w.onLUNs() }}, // and so nothing is found
+		{"LUN that some hosts do not see", func(w *world) {
+			w.onLUNs()
+			w.secondary.hosts = append(w.secondary.hosts, ovirt.Host{ID: "blind", Name: "blind", Status: "up", ClusterID: w.secondary.hosts[0].ClusterID})
+		}},
+		{"LUN that no host sees", func(w *world) { w.onLUNs(); w.secondary.luns = nil }},
+		{"LUNs that cannot be read", func(w *world) {
+			w.onLUNs()
+			w.secondary.lunsErr = map[string]error{w.secondary.hosts[0].ID: errors.New("no")} // and so nothing is found
+		}},
+		{"LUN behind a target where nobody is logged in", func(w *world) {
+			w.onLUNs()
+			w.plan.StorageDomains[0].Type, w.primary.domains[0].StorageType, w.secondary.luns = StorageISCSI, StorageISCSI, nil // and so nothing is found
+		}},
+		{"LUN of the source at the target", func(w *world) {
+			w.onLUNs()
+			w.secondary.luns[w.secondary.hosts[0].ID] = append(w.secondary.luns[w.secondary.hosts[0].ID], ovirt.HostLUN{LUN: ovirt.LUN{ID: "3600a"}, Type: StorageFCP})
+		}},
+		{"domain known on the LUN of the source", func(w *world) {
+			w.onLUNs()
+			d := w.primary.domains[0]
+			d.DataCenterID, d.Status = "", "unattached"
+			w.secondary.domains = append(w.secondary.domains, d)
+		}},
+		{"domain known on another LUN", func(w *world) {
+			w.onLUNs()
+			d := w.primary.domains[0]
+			d.DataCenterID, d.Status, d.LUNs = "", "unattached", []ovirt.LUN{{ID: "3600c"}}
+			w.secondary.domains = append(w.secondary.domains, d)
+		}},
+		{"LUN of another domain", func(w *world) {
+			w.onLUNs()
+			w.secondary.domains = append(w.secondary.domains, ovirt.StorageDomain{ID: testID(idDomain, 9), Name: "other", Type: "data", StorageType: StorageFCP, LUNs: []ovirt.LUN{{ID: "3600b"}}})
+		}},
+		{"another type than the plan's", func(w *world) { w.primary.domains[0].StorageType = StorageFCP }},
+		{"direct LUN without a replica", func(w *world) { w.withLUNDisk("3600e") }},
+		{"direct LUN that nobody sees", func(w *world) {
+			w.withLUNDisk("3600e")
+			w.plan.Mappings.LUNs = []LUNMapping{{Primary: LUNRef{ID: "3600e"}, Secondary: LUNRef{ID: "3600f"}}}
+		}},
+		{"direct LUN that is optional", func(w *world) {
+			w.withLUNDisk("3600e")
+			w.plan.Mappings.LUNs = []LUNMapping{{Primary: LUNRef{ID: "3600e"}, Optional: true}} // and so nothing is found
+		}},
+		{"the engine's own VM", func(w *world) { w.primary.vms[1].Origin = "managed_hosted_engine" }},
 		{"newer storage format", func(w *world) { w.secondary.dataCenters[0].StorageFormat = "v4" }},
 		{"domain name in use", func(w *world) {
 			d := at("srv", "/other")

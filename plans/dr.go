@@ -166,9 +166,28 @@ func domainSideType(side string) lua.Type {
 		lua.Param{Name: "url", Type: text(), Optional: true, Doc: "File types: the place of the storage, such as \"nfs://192.168.122.210:/nfs_ds\"."},
 		lua.Param{Name: "nfs_version", Type: lua.Enum("auto", "v3", "v4", "v4_0", "v4_1", "v4_2"), Optional: true, Doc: "NFS version. Default: the engine chooses."},
 		lua.Param{Name: "mount_options", Type: lua.String, Optional: true, Doc: "Further mount options."},
-		lua.Param{Name: "targets", Type: lua.List(text()), Optional: true, Doc: "iscsi: targets as ADDRESS:PORT/IQN."},
-		lua.Param{Name: "luns", Type: lua.List(text()), Optional: true, Doc: "iscsi, fcp: LUN ids."},
+		lua.Param{Name: "vfs_type", Type: lua.String, Optional: true, Doc: "posixfs: the file system, such as \"ceph\"."},
+		lua.Param{Name: "targets", Type: targetsType(), Optional: true, Doc: "iscsi: the targets behind which its LUNs are; each host of the data center logs in at each."},
+		lua.Param{Name: "luns", Type: lua.List(text()), Optional: true, Doc: "iscsi, fcp: the ids of its LUNs at this site. An import of others is taken back."},
 	), "plan_storage_"+side)
+}
+
+// targetsType is a list of iSCSI targets.
+func targetsType() lua.Type {
+	return lua.List(lua.OneOf(lua.String, lua.Called(lua.Table(
+		lua.Param{Name: "target", Type: text(), Doc: "ADDRESS:PORT/IQN."},
+		lua.Param{Name: "username", Type: text(), Optional: true, Doc: "What CHAP asks for."},
+		// Any value is taken here to be refused by a finding of its own: the usual ones would show a password in clear.
+		lua.Param{Name: "password", Type: lua.Any, Optional: true, Doc: "dr.secret \"NAME\"."},
+	), "plan_iscsi_target"), lua.ObjectType(todoClass)))
+}
+
+// lunType is a LUN that is the disk of a VM.
+func lunType() lua.Type {
+	return lua.OneOf(lua.String, lua.Called(lua.Table(
+		lua.Param{Name: "id", Type: text(), Doc: "Id of the LUN."},
+		lua.Param{Name: "targets", Type: targetsType(), Optional: true, Doc: "The targets behind which it is. Default: it is reached by Fibre Channel."},
+	), "plan_lun"), lua.ObjectType(todoClass))
 }
 
 func profileType(side string) lua.Type {
@@ -197,6 +216,7 @@ func planParams() []lua.Param {
 		lua.Param{Name: "id", Type: text(), Doc: "Id, the same on both sites: it decides."},
 		lua.Param{Name: "type", Type: orTodo(lua.Enum(storageTypes...)), Doc: "Storage type."},
 		lua.Param{Name: "group", Type: lua.String, Optional: true, Doc: "Consistency group for storage hooks. Default: one group of all domains that name none."},
+		lua.Param{Name: "upgrade_format", Type: lua.Bool, Optional: true, Doc: "Consent: attached to a data center of a newer storage format it is upgraded for good, and the other site may not be able to read it any more. Default: false."},
 		lua.Param{Name: "primary", Type: domainSideType(Primary), Doc: "Where it lives at the primary site."},
 		lua.Param{Name: "secondary", Type: domainSideType(Secondary), Doc: "Where its replica lives at the secondary site."},
 	), "plan_storage_domain")
@@ -209,6 +229,11 @@ func planParams() []lua.Param {
 		lua.Param{Name: "secondary", Type: profileType(Secondary), Doc: "vNIC profile that takes its place at the secondary site."},
 		lua.Param{Name: "test", Type: profileType(Secondary), Optional: true, Doc: "vNIC profile for tests of the plan."},
 	), "plan_profile_mapping")
+	lun := lua.Called(lua.Table(
+		lua.Param{Name: "primary", Type: lunType(), Doc: "LUN at the primary site: its id, or { id =, targets = }."},
+		lua.Param{Name: "secondary", Type: lunType(), Optional: true, Doc: "Its replica at the secondary site."},
+		lua.Param{Name: "optional", Type: lua.Bool, Optional: true, Doc: "A VM whose LUN is not there comes up without it. Default: false, the VM is not registered."},
+	), "plan_lun_mapping")
 	template := lua.Called(lua.Table(
 		lua.Param{Name: "name", Type: text(), Doc: "Name; a label."},
 		lua.Param{Name: "id", Type: text(), Doc: "Id."},
@@ -236,6 +261,7 @@ func planParams() []lua.Param {
 		{Name: "mappings", Type: lua.Called(lua.Table(
 			lua.Param{Name: "clusters", Type: lua.List(cluster), Optional: true, Doc: "Clusters, by name."},
 			lua.Param{Name: "vnic_profiles", Type: lua.List(profile), Optional: true, Doc: "vNIC profiles, by data center, network and name."},
+			lua.Param{Name: "luns", Type: lua.List(lun), Optional: true, Doc: "LUNs that are disks of VMs, by id."},
 		), "plan_mappings"), Optional: true, Doc: "What takes the place of what on the other site."},
 		{Name: "templates", Type: lua.List(template), Optional: true, Doc: "Templates that the VMs are based on."},
 		{Name: "vms", Type: lua.List(vm), Doc: "The VMs."},
@@ -308,6 +334,12 @@ func (b *builder) build() {
 		p.Mappings.VNICProfiles = append(p.Mappings.VNICProfiles, ProfileMapping{Primary: profile(m["primary"]), Secondary: profile(m["secondary"]), Test: profile(m["test"]),
 			Todo: todoText(m["secondary"]), Pos: b.at("mappings", "vnic_profiles", i+1), pos: b.sides("mappings", "vnic_profiles", i+1)})
 	}
+	for i, value := range list(mappings["luns"]) {
+		m := table(value)
+		at := []any{"mappings", "luns", i + 1}
+		p.Mappings.LUNs = append(p.Mappings.LUNs, LUNMapping{Primary: b.lun(m[Primary], append(at, Primary)...), Secondary: b.lun(m[Secondary], append(at, Secondary)...),
+			Optional: m["optional"] == true, paired: m["secondary"] != nil, Todo: todoText(m["secondary"]), Pos: b.at(at...), pos: b.sides(at...)})
+	}
 	for i, value := range list(b.c.Value("templates")) {
 		m := table(value)
 		p.Templates = append(p.Templates, Template{Name: str(m["name"]), ID: strings.ToLower(str(m["id"])), Pos: b.at("templates", i+1, "name")})
@@ -359,7 +391,7 @@ func (b *builder) site(sites map[string]any, name string) SiteSpec {
 }
 
 func (b *builder) domain(m map[string]any, n int) StorageDomain {
-	d := StorageDomain{Name: str(m["name"]), ID: strings.ToLower(str(m["id"])), Type: str(m["type"]), Group: str(m["group"]), Pos: b.at("storage_domains", n, "name")}
+	d := StorageDomain{Name: str(m["name"]), ID: strings.ToLower(str(m["id"])), Type: str(m["type"]), Group: str(m["group"]), UpgradeFormat: m["upgrade_format"] == true, Pos: b.at("storage_domains", n, "name")}
 	d.Primary = b.side(table(m[Primary]), n, Primary)
 	d.Secondary = b.side(table(m[Secondary]), n, Secondary)
 	return d
@@ -367,9 +399,65 @@ func (b *builder) domain(m map[string]any, n int) StorageDomain {
 
 func (b *builder) side(m map[string]any, n int, name string) DomainSide {
 	side := DomainSide{DataCenter: str(m["data_center"]), URL: str(m["url"]), NFSVersion: str(m["nfs_version"]), MountOptions: str(m["mount_options"]),
-		Targets: texts(m["targets"]), LUNs: texts(m["luns"]), Todo: todoText(m["data_center"]), Pos: b.at("storage_domains", n, name, "data_center"),
-		given: slices.Sorted(maps.Keys(m))}
+		VFSType: str(m["vfs_type"]), Targets: b.targets(m["targets"], "storage_domains", n, name, "targets"), LUNs: texts(m["luns"]), Todo: todoText(m["data_center"]), Pos: b.at("storage_domains", n, name, "data_center"),
+		given: slices.Sorted(maps.Keys(m)), targetsGiven: len(list(m["targets"]))}
 	return side
+}
+
+// targets reads a list of iSCSI targets. What is no target is a finding, and none of the list.
+func (b *builder) targets(value any, path ...any) []TargetLogin {
+	var targets []TargetLogin
+	for i, value := range list(value) {
+		at := append(slices.Clone(path), i+1)
+		m := table(value)
+		given := str(value)
+		if m != nil {
+			at, given = append(at, "target"), str(m["target"])
+		}
+		if given == "" {
+			continue // a todo or a value of a wrong type, reported already
+		}
+		target, problem := parseTarget(given)
+		if problem != "" {
+			b.add(b.at(at...), "iscsi-target", "write it like \"10.0.0.1:3260/iqn.2006-01.com.example:a\"", "%q is no target: %s", given, problem)
+			continue
+		}
+		targets = append(targets, TargetLogin{Target: target, Username: str(m["username"]), Password: b.chapPassword(m, target, append(slices.Clone(path), i+1)...)})
+	}
+	return targets
+}
+
+// chapPassword reads the password of a target, which is a secret and stands beside a username.
+func (b *builder) chapPassword(m map[string]any, target Target, path ...any) *lua.Secret {
+	const hint = "write username = …, password = dr.secret \"chap_password\""
+	pos := b.at(append(slices.Clone(path), "password")...)
+	switch password := m["password"].(type) {
+	case *lua.Secret:
+		if str(m["username"]) == "" && todoText(m["username"]) == "" {
+			b.add(pos, "missing-key", hint, "the target %s has a password and no username", target)
+		}
+		return password
+	case nil:
+		if str(m["username"]) != "" {
+			b.add(b.at(append(slices.Clone(path), "username")...), "missing-key", hint, "the target %s has a username and no password", target)
+		}
+	case string:
+		b.add(pos, "secret-in-clear", hint+" and set "+SecretVariable("chap_password"), "the password of the target %s stands in the plan in clear: whoever reads the file has it", target)
+	default:
+		if todoText(password) == "" && !lua.IsWrong(password) {
+			b.add(pos, "bad-argument", hint, "the password of the target %s is not a secret", target)
+		}
+	}
+	return nil
+}
+
+// lun reads a LUN that is the disk of a VM: its id alone, or with targets.
+func (b *builder) lun(value any, path ...any) LUNRef {
+	if id := str(value); id != "" {
+		return LUNRef{ID: id}
+	}
+	m := table(value)
+	return LUNRef{ID: str(m["id"]), Targets: b.targets(m["targets"], append(slices.Clone(path), "targets")...)}
 }
 
 func (b *builder) vm(m map[string]any, n int) VM {

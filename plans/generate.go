@@ -95,7 +95,11 @@ func Generate(ctx context.Context, o GenerateOptions) (*Generated, error) {
 	if err != nil {
 		return nil, err
 	}
-	secondary, err := look(ctx, o.Secondary, viewParts{})
+	there := viewParts{}
+	if wantsLUNs(primary, pairs) {
+		there = viewParts{hosts: true, lunsOf: (*siteView).oneHostEach}
+	}
+	secondary, err := look(ctx, o.Secondary, there)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +131,7 @@ func dataCentersOf(v *siteView, pairs []StoragePair) []string {
 
 // compose makes the plan from what both engines said. It is pure: the same views give the same bytes.
 func compose(primary, secondary *siteView, pairs []StoragePair, params map[string]any, o GenerateOptions) (*Generated, error) {
-	domains, err := matchDomains(primary, pairs)
+	domains, err := matchDomains(primary, secondary, pairs)
 	if err != nil {
 		return nil, err
 	}
@@ -136,14 +140,14 @@ func compose(primary, secondary *siteView, pairs []StoragePair, params map[strin
 			hint("give the address of the other site's engine as --secondary-url")}
 	}
 	inv := takeInventory(primary, secondary, domains, o)
-	plan, remarks := draft(inv, domains, params, o)
+	plan, remarks := draft(inv, domains, secondary.freeLUNs(domains), params, o)
 	text, err := Write(plan, remarks)
 	if err != nil {
 		return nil, err
 	}
 	g := &Generated{Plan: text, Inventory: inv, Summary: Summary{
 		VMs: len(plan.VMs), Ranks: ranksOf(plan), Templates: len(plan.Templates), Clusters: len(plan.Mappings.Clusters), VNICProfiles: len(plan.Mappings.VNICProfiles),
-		Todos: todosOf(plan), Findings: slices.Concat(surveyPrimary(primary, inv), surveySecondary(secondary, domains), surveyClusters(inv, plan)),
+		Todos: todosOf(plan), Findings: slices.Concat(surveyPrimary(primary, inv), surveyLeftOut(primary, inv), surveySecondary(secondary, domains), surveyReplicas(domains), surveyClusters(inv, plan)),
 	}}
 	for _, d := range plan.StorageDomains {
 		g.Summary.StorageDomains = append(g.Summary.StorageDomains, d.Name)
@@ -155,88 +159,6 @@ func compose(primary, secondary *siteView, pairs []StoragePair, params map[strin
 	}
 	SortFindings(g.Summary.Findings)
 	return g, nil
-}
-
-// matchedDomain is a storage domain of the primary site with its places.
-type matchedDomain struct {
-	domain ovirt.StorageDomain
-	pair   StoragePair
-}
-
-// matchDomains finds the primary engine's domain of each pair, by server and path. All that is wrong is reported at once.
-func matchDomains(v *siteView, pairs []StoragePair) ([]matchedDomain, error) {
-	var matched []matchedDomain
-	var errs FindingsError
-	for _, pair := range pairs {
-		url := pair.Primary
-		if url.Type != StorageNFS {
-			errs = append(errs, finding(SeverityError, ScopeStorageDomain, "storage-type-unsupported", "%q: storage type %s is not supported yet by this version", url.Raw, url.Type).
-				on(Primary, "storage_domain", url.DomainID, "").hint("this version recovers storage domains of type nfs"))
-			continue
-		}
-		found := v.at(url)
-		if len(found) == 0 {
-			errs = append(errs, finding(SeverityError, ScopeStorageDomain, "storage-not-found", "site %q has no storage domain at %s", Primary, url.Raw).
-				on(Primary, "storage_domain", "", "").hint("%s", knownStorage(v)))
-			continue
-		}
-		d := *found[0]
-		if problem, hint := refusedDomain(v, d, url); problem != "" {
-			errs = append(errs, finding(SeverityError, ScopeStorageDomain, "storage-refused", "storage domain %q at %s %s", d.Name, url.Raw, problem).
-				on(Primary, "storage_domain", d.ID, d.Name).hint("%s", hint))
-			continue
-		}
-		matched = append(matched, matchedDomain{domain: d, pair: pair})
-	}
-	if len(errs) > 0 {
-		return nil, errs
-	}
-	slices.SortFunc(matched, func(a, b matchedDomain) int {
-		return cmp.Or(naturalCompare(a.domain.Name, b.domain.Name), strings.Compare(a.domain.ID, b.domain.ID))
-	})
-	return matched, nil
-}
-
-// refusedDomain says why a storage domain cannot be part of a plan.
-func refusedDomain(v *siteView, d ovirt.StorageDomain, url StorageURL) (problem, hint string) {
-	const other = "leave it out of both storage lists"
-	switch {
-	case d.Name == hostedStorage:
-		return "holds the hosted engine: it belongs to one site and is never recovered on another", other
-	case d.Type == "iso":
-		return "is an ISO domain: it holds no VMs", other
-	case d.Type == "export":
-		return "is an export domain: it holds no running VMs", other
-	case d.Type != "data":
-		return fmt.Sprintf("is of type %q, only data domains can be recovered", d.Type), other
-	case d.StorageType == "localfs":
-		return "is local storage of one host: it cannot be replicated to another site", other
-	case d.StorageType != url.Type:
-		return fmt.Sprintf("is of storage type %s, but its URL says %s", d.StorageType, url.Type), "write " + d.StorageType + "://…"
-	case d.DataCenterID == "":
-		return "is not attached to a data center: its VMs cannot be read", "attach it, then generate the plan"
-	}
-	if dc := v.dataCenter(d.DataCenterID); dc != nil && dc.Local {
-		return fmt.Sprintf("belongs to the local data center %q: local storage cannot be replicated to another site", dc.Name), other
-	}
-	return "", ""
-}
-
-// hostedStorage is the name that every hosted-engine setup gives to the storage domain of the engine's own VM.
-const hostedStorage = "hosted_storage"
-
-// knownStorage tells what an engine has, for whoever looked for something else.
-func knownStorage(v *siteView) string {
-	var have []string
-	for _, d := range v.domains {
-		if place := placeOf(d); place.Path != "" && d.Type == "data" && d.Name != hostedStorage && d.DataCenterID != "" {
-			have = append(have, fmt.Sprintf("%s (%q)", place, d.Name))
-		}
-	}
-	if len(have) == 0 {
-		return "the engine has no storage domain on a file server"
-	}
-	return "the engine has " + nameList(have, 8)
 }
 
 // takeInventory records what the primary engine said about the domains and their VMs, and the names that both sites have.
@@ -295,7 +217,7 @@ func (v *siteView) inventoryVM(vm ovirt.VM) InventoryVM {
 	})
 	for _, disk := range vm.Disks {
 		record.Disks = append(record.Disks, InventoryDisk{ID: disk.ID, Alias: disk.Alias, Size: disk.Size, StorageType: disk.StorageType, Bootable: disk.Bootable,
-			Active: disk.Active, StorageDomainIDs: slices.Sorted(slices.Values(disk.StorageDomainIDs))})
+			Active: disk.Active, LUN: inventoryLUN(disk), StorageDomainIDs: slices.Sorted(slices.Values(disk.StorageDomainIDs))})
 	}
 	slices.SortFunc(record.Disks, func(a, b InventoryDisk) int {
 		return cmp.Or(naturalCompare(a.Alias, b.Alias), strings.Compare(a.ID, b.ID))
@@ -304,7 +226,7 @@ func (v *siteView) inventoryVM(vm ovirt.VM) InventoryVM {
 }
 
 // draft makes the plan of an inventory, with the remarks that stand behind its lines. It is pure.
-func draft(inv *Inventory, domains []matchedDomain, params map[string]any, o GenerateOptions) (p *Plan, remarks WriteOptions) {
+func draft(inv *Inventory, domains []matchedDomain, freeLUNs []string, params map[string]any, o GenerateOptions) (p *Plan, remarks WriteOptions) {
 	remarks.File = o.File
 	p = &Plan{File: o.File, Name: o.Name, Primary: o.PrimarySpec, Secondary: o.SecondarySpec, Params: params, LeaseExpiry: DefaultLeaseExpiry}
 	for _, spec := range []*SiteSpec{&p.Primary, &p.Secondary} {
@@ -313,28 +235,13 @@ func draft(inv *Inventory, domains []matchedDomain, params map[string]any, o Gen
 	targetDC := map[string]string{} // data center of the primary site -> that of the secondary one, where known
 	inPlan := map[string]bool{}
 	for i, m := range domains {
-		d := inv.Domains[i]
-		inPlan[d.ID] = true
-		out := StorageDomain{Name: d.Name, ID: d.ID, Type: d.Type,
-			Primary:   DomainSide{DataCenter: d.DataCenter, URL: m.pair.Primary.String(), Place: m.pair.Primary},
-			Secondary: DomainSide{URL: m.pair.Secondary.String(), Place: m.pair.Secondary}}
-		for _, side := range []*DomainSide{&out.Primary, &out.Secondary} {
-			side.MountOptions = d.MountOptions
-			if d.NFSVersion != "auto" {
-				side.NFSVersion = d.NFSVersion
-			}
-		}
-		if slices.Contains(inv.Sites.Secondary.DataCenters, d.DataCenter) {
-			out.Secondary.DataCenter = d.DataCenter
-			targetDC[d.DataCenter] = d.DataCenter
-		} else {
-			out.Secondary.Todo = sentence("the secondary data center that %q is attached to; the secondary site has: %s", d.Name, nameList(inv.Sites.Secondary.DataCenters, 8))
-		}
-		p.StorageDomains = append(p.StorageDomains, out)
+		inPlan[inv.Domains[i].ID] = true
+		p.StorageDomains = append(p.StorageDomains, draftDomain(inv, inv.Domains[i], m, targetDC))
 	}
 	p.VMs, remarks.VMComments = draftVMs(inv, inPlan)
 	p.Mappings.Clusters, remarks.ClusterComments = draftClusters(inv, targetDC)
 	p.Mappings.VNICProfiles = draftProfiles(inv, targetDC)
+	p.Mappings.LUNs = draftLUNs(inv, freeLUNs)
 	p.Templates = draftTemplates(inv)
 	return p, remarks
 }
@@ -362,29 +269,36 @@ func draftVMs(inv *Inventory, inPlan map[string]bool) (vms []VM, comments map[st
 
 // diskProblem says which disks of a VM the plan does not bring along.
 func (vm *InventoryVM) diskProblem(inv *Inventory, inPlan map[string]bool) string {
-	var elsewhere []string
 	luns := 0
 	for _, disk := range vm.Disks {
 		if disk.StorageType == "lun" {
 			luns++
 		}
+	}
+	var parts []string
+	if elsewhere := vm.domainsElsewhere(inv, inPlan); len(elsewhere) > 0 {
+		parts = append(parts, "has disks outside this plan: "+nameList(elsewhere, 4))
+	}
+	switch {
+	case luns == 1:
+		parts = append(parts, "has a direct LUN: see mappings.luns")
+	case luns > 1:
+		parts = append(parts, fmt.Sprintf("has %d direct LUNs: see mappings.luns", luns))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// domainsElsewhere names the storage domains outside of the plan on which a VM has disks.
+func (vm *InventoryVM) domainsElsewhere(inv *Inventory, inPlan map[string]bool) []string {
+	var elsewhere []string
+	for _, disk := range vm.Disks {
 		for _, id := range disk.StorageDomainIDs {
 			if !inPlan[id] {
 				elsewhere = append(elsewhere, inv.Sites.Primary.domainName(id))
 			}
 		}
 	}
-	var parts []string
-	if len(elsewhere) > 0 {
-		parts = append(parts, "has disks outside this plan: "+nameList(elsewhere, 4))
-	}
-	switch {
-	case luns == 1:
-		parts = append(parts, "has a direct LUN, which this plan does not map")
-	case luns > 1:
-		parts = append(parts, fmt.Sprintf("has %d direct LUNs, which this plan does not map", luns))
-	}
-	return strings.Join(parts, "; ")
+	return elsewhere
 }
 
 func (s *InventorySite) domainName(id string) string {
@@ -506,6 +420,9 @@ func todosOf(p *Plan) []string {
 	for _, m := range p.Mappings.VNICProfiles {
 		add(m.Todo)
 	}
+	for _, m := range p.Mappings.LUNs {
+		add(m.Todo)
+	}
 	return todos
 }
 
@@ -563,8 +480,8 @@ func surveyPrimary(v *siteView, inv *Inventory) []Finding {
 		warn := func(code, hint, format string, args ...any) {
 			add(finding(SeverityWarning, ScopeVM, code, "VM %q %s", vm.Name, fmt.Sprintf(format, args...)).on(Primary, "vm", vm.ID, vm.Name).hint("%s", hint))
 		}
-		if problem := vm.diskProblem(inv, inPlan); problem != "" {
-			warn("vm-disk-elsewhere", "add those storage domains to both lists, or take the VM out of the plan", "%s", problem)
+		if elsewhere := vm.domainsElsewhere(inv, inPlan); len(elsewhere) > 0 {
+			warn("vm-disk-elsewhere", "add those storage domains to both lists, or take the VM out of the plan", "has disks outside this plan: %s", nameList(elsewhere, 4))
 		}
 		if vm.LeaseDomainID != "" && !inPlan[vm.LeaseDomainID] {
 			warn("vm-lease-elsewhere", "move the lease to a storage domain of the plan", "has its lease on %q, outside this plan", inv.Sites.Primary.domainName(vm.LeaseDomainID))

@@ -232,7 +232,7 @@ func TestMatchDomainsNormalises(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := matchDomains(v, pairs); err != nil {
+		if _, err := matchDomains(v, &siteView{}, pairs); err != nil {
 			t.Errorf("%s %s by %s: %v", c.address, c.path, c.url, err)
 		}
 	}

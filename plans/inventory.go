@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/ovirt"
 )
 
 // InventorySchema names the layout of an inventory file.
@@ -66,17 +67,21 @@ type InventoryEntity struct {
 
 // InventoryDomain is a storage domain of the plan as the primary site had it.
 type InventoryDomain struct {
-	ID           string `json:"id"`
-	Name         string `json:"name"`
-	Type         string `json:"type"`
-	Address      string `json:"address,omitempty"`
-	Path         string `json:"path,omitempty"`
-	NFSVersion   string `json:"nfs_version,omitempty"`
-	MountOptions string `json:"mount_options,omitempty"`
-	DataCenter   string `json:"data_center"`
-	Status       string `json:"status"`
-	Master       bool   `json:"master"`
-	Format       string `json:"format,omitempty"`
+	ID           string   `json:"id"`
+	Name         string   `json:"name"`
+	Type         string   `json:"type"`
+	Address      string   `json:"address,omitempty"`
+	Path         string   `json:"path,omitempty"`
+	NFSVersion   string   `json:"nfs_version,omitempty"`
+	MountOptions string   `json:"mount_options,omitempty"`
+	DataCenter   string   `json:"data_center"`
+	Status       string   `json:"status"`
+	Master       bool     `json:"master"`
+	Format       string   `json:"format,omitempty"`
+	VFSType      string   `json:"vfs_type,omitempty"`
+	LUNs         []string `json:"luns,omitempty"` // ids
+	// Settings are what an administrator set, which an import loses; nil where it was written by a drrun that did not read them.
+	Settings *ovirt.DomainSettings `json:"settings,omitempty"`
 }
 
 // InventoryVM is a VM that has a disk on one of the domains.
@@ -116,13 +121,21 @@ type InventoryNIC struct {
 
 // InventoryDisk is a disk of a VM.
 type InventoryDisk struct {
-	ID               string   `json:"id"`
-	Alias            string   `json:"alias"`
-	Size             int64    `json:"size"`         // bytes, provisioned
-	StorageType      string   `json:"storage_type"` // image, lun, …
-	Bootable         bool     `json:"bootable"`
-	Active           bool     `json:"active"`
-	StorageDomainIDs []string `json:"storage_domain_ids"`
+	ID               string        `json:"id"`
+	Alias            string        `json:"alias"`
+	Size             int64         `json:"size"`         // bytes, provisioned
+	StorageType      string        `json:"storage_type"` // image, lun, …
+	Bootable         bool          `json:"bootable"`
+	Active           bool          `json:"active"`
+	StorageDomainIDs []string      `json:"storage_domain_ids"`
+	LUN              *InventoryLUN `json:"lun,omitempty"` // of a direct LUN
+}
+
+// InventoryLUN is a LUN that is a disk. Without a target it is reached by Fibre Channel.
+type InventoryLUN struct {
+	ID       string `json:"id"`
+	Target   string `json:"target,omitempty"`   // ADDRESS:PORT/IQN, one of those behind which it is
+	Username string `json:"username,omitempty"` // that CHAP asks for
 }
 
 // InventoryFile returns the path of the inventory that belongs to a plan file: plan.lua has plan.inventory.json.

@@ -217,10 +217,13 @@ func finish(found lua.Diagnostics, source func(lua.Pos) string) lua.Diagnostics 
 	return out
 }
 
-var passwordLiteral = regexp.MustCompile(`(?i)(\w*(?:pas+w|pwd|secret|token)\w*["']?\]?\s*=\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\[=*\[.*)`)
+var passwordLiteral = regexp.MustCompile(`(?i)(\w*(?:pas+w|passphrase|pwd|secret|token|api[_-]?key|authorization|credential)\w*["']?\]?\s*=\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\[=*\[.*)`)
 
 // passwordWord is a password without quotes.
 var passwordWord = regexp.MustCompile(`(?i)(\w*(?:pas+w|pwd)\w*["']?\]?\s*=\s*)([a-z_][^\s,}"'(.\[{]*)`)
+
+// mountSecretInLine is a mount option that holds a password, inside of a string.
+var mountSecretInLine = regexp.MustCompile(`(?i)([,"'](?:secret|password2?|passwd|pass)=)([^,"'\s]+)`)
 
 // noPasswords are words of Lua and of plans that stand where a password could.
 var noPasswords = []string{"dr", "nil", "true", "false", "not", "function", "require"}
@@ -243,6 +246,13 @@ func hidePasswords(line string) string {
 	line = passwordWord.ReplaceAllStringFunc(line, func(match string) string {
 		parts := passwordWord.FindStringSubmatch(match)
 		if slices.Contains(noPasswords, parts[2]) {
+			return match
+		}
+		return parts[1] + strings.Repeat("*", utf8.RuneCountInString(parts[2]))
+	})
+	line = mountSecretInLine.ReplaceAllStringFunc(line, func(match string) string {
+		parts := mountSecretInLine.FindStringSubmatch(match)
+		if strings.HasPrefix(parts[2], "dr.") {
 			return match
 		}
 		return parts[1] + strings.Repeat("*", utf8.RuneCountInString(parts[2]))

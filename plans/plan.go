@@ -91,13 +91,15 @@ type SiteSpec struct {
 
 // StorageDomain is a replicated storage domain.
 type StorageDomain struct {
-	Name      string
-	ID        string
-	Type      string // StorageNFS …
-	Group     string // consistency group for storage hooks; "" is the group of all domains that name none
-	Primary   DomainSide
-	Secondary DomainSide
-	Pos       lua.Pos
+	Name  string
+	ID    string
+	Type  string // StorageNFS …
+	Group string // consistency group for storage hooks; "" is the group of all domains that name none
+	// UpgradeFormat consents to an attach that upgrades the storage format, which the other site may not be able to read then.
+	UpgradeFormat bool
+	Primary       DomainSide
+	Secondary     DomainSide
+	Pos           lua.Pos
 }
 
 // DomainSide is the place of a storage domain on one site.
@@ -106,13 +108,15 @@ type DomainSide struct {
 	URL          string // file types, as written
 	NFSVersion   string // "" lets the engine choose
 	MountOptions string
-	Targets      []string // iscsi: ADDRESS:PORT/IQN
-	LUNs         []string // iscsi, fcp: LUN ids
+	VFSType      string        // posixfs: the file system, such as "ceph"
+	Targets      []TargetLogin // iscsi
+	LUNs         []string      // iscsi, fcp: LUN ids
 	Place        StorageURL
 	Todo         string // the sentence of a dr.todo that stands for the data center
 	Pos          lua.Pos
 
-	given []string // the keys that the plan has, whatever their values
+	given        []string // the keys that the plan has, whatever their values
+	targetsGiven int      // length of the list, right or wrong
 }
 
 func (s *DomainSide) has(key string) bool { return slices.Contains(s.given, key) }
@@ -129,7 +133,35 @@ func (d StorageDomain) Side(site string) DomainSide {
 type Mappings struct {
 	Clusters     []ClusterMapping
 	VNICProfiles []ProfileMapping
+	LUNs         []LUNMapping
 }
+
+// LUNMapping pairs two LUNs that are the disk of a VM: the original and its replica.
+type LUNMapping struct {
+	Primary   LUNRef
+	Secondary LUNRef
+	Optional  bool   // a VM whose LUN is not there comes up without it
+	paired    bool   // the plan says something about the secondary
+	Todo      string // the sentence of a dr.todo that stands for Secondary
+	Pos       lua.Pos
+	pos       sidePositions
+}
+
+// LUNRef is a LUN at one site. Without targets it is reached by Fibre Channel.
+type LUNRef struct {
+	ID      string
+	Targets []TargetLogin
+}
+
+// Side returns the LUN on the named site.
+func (m LUNMapping) Side(site string) LUNRef {
+	if site == Secondary {
+		return m.Secondary
+	}
+	return m.Primary
+}
+
+func (m LUNMapping) sidePos(site string) lua.Pos { return m.pos.side(site) }
 
 // ClusterMapping pairs two clusters by name.
 type ClusterMapping struct {

@@ -293,9 +293,13 @@ func Records() []lua.Record {
 		lua.NewRecord("planned_sites", "The two sites of a plan.", "primary planned_site | The primary site.", "secondary planned_site | The secondary site."),
 		lua.NewRecord("planned_site", "A site of a plan.", "url string | Address of the engine.", "username string | User."),
 		lua.NewRecord("planned_storage_domain", "A storage domain of a plan.", "name string | Name.", "id string | Id.", "type string | Storage type.", "group? string | Consistency group, where it has one of its own.",
+			"upgrade_format? boolean | True where the plan consents to an upgrade of its storage format.",
 			"primary planned_place | Where it lives at the primary site.", "secondary planned_place | Where its replica lives at the secondary site."),
-		lua.NewRecord("planned_place", "Where a storage domain lives.", "data_center string | Name of the data center.", "url? string | Place of the storage.", "nfs_version? string | NFS version.", "mount_options? string | Further mount options."),
-		lua.NewRecord("planned_mappings", "What takes the place of what.", "clusters planned_cluster_mapping[] | Clusters.", "vnic_profiles planned_profile_mapping[] | vNIC profiles."),
+		lua.NewRecord("planned_place", "Where a storage domain lives.", "data_center string | Name of the data center.", "url? string | Place of the storage.", "nfs_version? string | NFS version.", "mount_options? string | Further mount options.",
+			"vfs_type? string | File system of a posixfs domain.", "targets? string[] | iSCSI targets, as ADDRESS:PORT/IQN.", "luns? string[] | Ids of its LUNs."),
+		lua.NewRecord("planned_mappings", "What takes the place of what.", "clusters planned_cluster_mapping[] | Clusters.", "vnic_profiles planned_profile_mapping[] | vNIC profiles.", "luns planned_lun_mapping[] | LUNs that are disks of VMs."),
+		lua.NewRecord("planned_lun_mapping", "A LUN that is a disk of a VM and the one that takes its place.", "primary planned_lun | At the primary site.", "secondary planned_lun | At the secondary site.", "optional boolean | Its VM can do without it."),
+		lua.NewRecord("planned_lun", "A LUN that is a disk of a VM.", "id string | Id, empty where there is none.", "targets string[] | The targets behind which it is; none for Fibre Channel."),
 		lua.NewRecord("planned_cluster_mapping", "A cluster and the one that takes its place.", "primary string | At the primary site.", "secondary string | At the secondary site."),
 		lua.NewRecord("planned_profile_mapping", "A vNIC profile and the one that takes its place.", "primary planned_profile | At the primary site.", "secondary planned_profile | At the secondary site.", "test? planned_profile | For tests."),
 		lua.NewRecord("planned_profile", "A vNIC profile.", "data_center string | Name of the data center.", "network string | Name of the network.", "profile string | Name of the profile."),
@@ -317,10 +321,16 @@ func (p *Plan) luaSites() any {
 func (p *Plan) luaDomains() any {
 	side := func(s DomainSide) any {
 		m := map[string]any{"data_center": s.DataCenter}
-		for key, value := range map[string]string{"url": s.URL, "nfs_version": s.NFSVersion, "mount_options": s.MountOptions} {
+		for key, value := range map[string]string{"url": s.URL, "nfs_version": s.NFSVersion, "mount_options": s.MountOptions, "vfs_type": s.VFSType} {
 			if value != "" {
 				m[key] = value
 			}
+		}
+		if len(s.Targets) > 0 {
+			m["targets"] = luaTargets(s.Targets)
+		}
+		if len(s.LUNs) > 0 {
+			m["luns"] = luaTexts(s.LUNs)
 		}
 		return m
 	}
@@ -329,6 +339,9 @@ func (p *Plan) luaDomains() any {
 		m := map[string]any{"name": d.Name, "id": d.ID, "type": d.Type, Primary: side(d.Primary), Secondary: side(d.Secondary)}
 		if d.Group != "" {
 			m["group"] = d.Group
+		}
+		if d.UpgradeFormat {
+			m["upgrade_format"] = true
 		}
 		out[i] = m
 	}
@@ -351,7 +364,32 @@ func (p *Plan) luaMappings() any {
 		}
 		profiles[i] = entry
 	}
-	return map[string]any{"clusters": clusters, "vnic_profiles": profiles}
+	luns := make([]any, len(p.Mappings.LUNs))
+	for i, m := range p.Mappings.LUNs {
+		luns[i] = map[string]any{Primary: luaLUN(m.Primary), Secondary: luaLUN(m.Secondary), "optional": m.Optional}
+	}
+	return map[string]any{"clusters": clusters, "vnic_profiles": profiles, "luns": luns}
+}
+
+func luaLUN(l LUNRef) any {
+	return map[string]any{"id": l.ID, "targets": luaTargets(l.Targets)}
+}
+
+// luaTargets are targets as a plan has them, without what CHAP asks for.
+func luaTargets(targets []TargetLogin) []any {
+	out := make([]any, len(targets))
+	for i, t := range targets {
+		out[i] = t.String()
+	}
+	return out
+}
+
+func luaTexts(texts []string) []any {
+	out := make([]any, len(texts))
+	for i, text := range texts {
+		out[i] = text
+	}
+	return out
 }
 
 func (p *Plan) luaTemplates() any {

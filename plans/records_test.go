@@ -13,11 +13,11 @@ import (
 func TestRecords(t *testing.T) {
 	t.Parallel()
 	ref := ProfileRef{DataCenter: "dc", Network: "lan", Profile: "lan"}
-	side := DomainSide{DataCenter: "dc", URL: "nfs://a:/b", NFSVersion: "v4", MountOptions: "rw"}
+	side := DomainSide{DataCenter: "dc", URL: "nfs://a:/b", NFSVersion: "v4", MountOptions: "rw", VFSType: "ceph", Targets: []TargetLogin{{}}, LUNs: []string{"3600a"}}
 	p := &Plan{
-		StorageDomains: []StorageDomain{{Name: "ds", Group: "g", Primary: side, Secondary: side}}, Templates: []Template{{Name: "t"}},
+		StorageDomains: []StorageDomain{{Name: "ds", Group: "g", UpgradeFormat: true, Primary: side, Secondary: side}}, Templates: []Template{{Name: "t"}},
 		VMs:      []VM{{Name: "vm", Boot: &stdlib.Condition{}}},
-		Mappings: Mappings{Clusters: []ClusterMapping{{}}, VNICProfiles: []ProfileMapping{{Primary: ref, Secondary: ref, Test: ref}}},
+		Mappings: Mappings{Clusters: []ClusterMapping{{}}, VNICProfiles: []ProfileMapping{{Primary: ref, Secondary: ref, Test: ref}}, LUNs: []LUNMapping{{}}},
 	}
 	first := func(list any) map[string]any { return list.([]any)[0].(map[string]any) }
 	mappings, domain := p.luaMappings().(map[string]any), first(p.luaDomains())
@@ -26,6 +26,7 @@ func TestRecords(t *testing.T) {
 		"planned_sites": p.luaSites().(map[string]any), "planned_site": p.luaSites().(map[string]any)[Primary].(map[string]any),
 		"planned_storage_domain": domain, "planned_place": domain[Primary].(map[string]any),
 		"planned_mappings": mappings, "planned_cluster_mapping": first(mappings["clusters"]), "planned_profile_mapping": profile, "planned_profile": profile["test"].(map[string]any),
+		"planned_lun_mapping": first(mappings["luns"]), "planned_lun": first(mappings["luns"])[Primary].(map[string]any),
 		"planned_template": first(p.luaTemplates()), "planned_vm": first(p.luaVMs()),
 	}
 	for _, record := range Records() {

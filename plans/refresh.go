@@ -256,7 +256,9 @@ func (r *refresh) domains() []InventoryDomain {
 }
 
 func (v *siteView) inventoryDomain(d ovirt.StorageDomain) InventoryDomain {
-	return InventoryDomain{ID: d.ID, Name: d.Name, Type: d.StorageType, Address: d.Address, Path: d.Path, NFSVersion: d.NFSVersion, MountOptions: d.MountOptions,
+	settings := d.Settings
+	options, _ := withoutSecrets(d.MountOptions)
+	return InventoryDomain{Settings: &settings, VFSType: d.VFSType, LUNs: d.LUNIDs(), ID: d.ID, Name: d.Name, Type: d.StorageType, Address: d.Address, Path: d.Path, NFSVersion: d.NFSVersion, MountOptions: options,
 		DataCenter: v.dataCenterName(d.DataCenterID), Status: d.Status, Master: d.Master, Format: d.Format}
 }
 

@@ -125,94 +125,6 @@ func (u *seen) add(code, what, value string, index int, path ...any) {
 	u.first[value] = firstUse{index, path}
 }
 
-func (s *semantics) domains() {
-	if s.plan.StorageDomains != nil && len(s.plan.StorageDomains) == 0 {
-		s.add(s.at("storage_domains"), "no-storage-domain", "name at least one, like those that drrun generate writes", "the plan has no storage domain: nothing could be recovered")
-	}
-	ids, names := s.unique("storage_domains"), s.unique("storage_domains")
-	type place struct {
-		url   StorageURL
-		index int
-	}
-	var primaries []place
-	for i := range s.plan.StorageDomains {
-		d := &s.plan.StorageDomains[i]
-		n := i + 1
-		ids.add("duplicate-id", "storage domain id", strings.ToLower(d.ID), n, "storage_domains", n, "id")
-		names.add("duplicate-name", "storage domain name", d.Name, n, "storage_domains", n, "name")
-		s.id("storage domain", d.ID, "storage_domains", n, "id")
-		if d.Type != "" && d.Type != StorageNFS {
-			s.add(s.at("storage_domains", n, "type"), "storage-type-unsupported", "this version recovers storage domains of type nfs", "storage domain %q: storage type %s is not supported yet by this version", d.Name, d.Type)
-			continue
-		}
-		for _, side := range []*DomainSide{&d.Primary, &d.Secondary} {
-			name := Primary
-			if side == &d.Secondary {
-				name = Secondary
-			}
-			s.domainSide(d, side, n, name)
-		}
-		if d.Primary.Place.Path != "" {
-			primaries = append(primaries, place{d.Primary.Place, n})
-		}
-	}
-	taken := map[string]int{}
-	for _, p := range primaries {
-		key := p.url.String()
-		if first := taken[key]; first > 0 {
-			s.add(s.at("storage_domains", p.index, Primary, "url"), "storage-twice", "name each storage domain once", "storage_domains[%d] has this place already", first)
-			continue
-		}
-		taken[key] = p.index
-	}
-	takenThere := map[string]int{}
-	for i := range s.plan.StorageDomains {
-		there := s.plan.StorageDomains[i].Secondary.Place
-		if there.Path == "" {
-			continue
-		}
-		key := there.String()
-		if at := taken[key]; at > 0 {
-			text := fmt.Sprintf("is the primary place of storage_domains[%d] too", at)
-			if at == i+1 {
-				text = "is the primary one too"
-			}
-			s.add(s.at("storage_domains", i+1, Secondary, "url"), "storage-same-place", "name the replica: its own export", "the secondary place of %q %s: a domain and its replica cannot be in one place", s.plan.StorageDomains[i].Name, text)
-		}
-		if first := takenThere[key]; first > 0 {
-			s.add(s.at("storage_domains", i+1, Secondary, "url"), "storage-twice", "name each storage domain once", "storage_domains[%d] has this place already", first)
-			continue
-		}
-		takenThere[key] = i + 1
-	}
-}
-
-func (s *semantics) domainSide(d *StorageDomain, side *DomainSide, n int, name string) {
-	if side.URL == "" {
-		if side.has("url") || s.wrong[s.at("storage_domains", n, name, "url")] {
-			return // a todo or a value of a wrong type, reported already
-		}
-		s.add(s.at("storage_domains", n, name), "missing-key", "add url = \""+storageForms[StorageNFS]+"\"", "storage domain %q: the %s side of a domain of type nfs needs a url", d.Name, name)
-		return
-	}
-	for _, key := range []string{"targets", "luns"} {
-		if side.has(key) {
-			s.add(s.at("storage_domains", n, name, key), "unknown-argument", "remove it", "storage domain %q: a domain of type nfs has no %s", d.Name, key)
-		}
-	}
-	pos := s.at("storage_domains", n, name, "url")
-	place, bad := parseStorageURL(strings.TrimSpace(side.URL))
-	if bad != nil {
-		s.add(pos, bad.Code, bad.Hint, "storage domain %q: %q: %s", d.Name, side.URL, bad.Message)
-		return
-	}
-	if d.Type != "" && place.Type != d.Type {
-		s.add(pos, "storage-type", "make type and url agree", "storage domain %q is of type %s, but its url is of type %s", d.Name, d.Type, place.Type)
-		return
-	}
-	side.Place = place
-}
-
 func (s *semantics) id(what, id string, path ...any) {
 	if id != "" && !isUUID(id) {
 		s.add(s.at(path...), "bad-id", "copy it from the engine, or generate the plan again", "%q is no id of a %s (8-4-4-4-12 hexadecimal digits)", id, what)
@@ -230,6 +142,7 @@ func (s *semantics) mappings() {
 			profiles.add("duplicate-mapping", "vNIC profile", m.Primary.String(), i+1, "mappings", "vnic_profiles", i+1, "primary")
 		}
 	}
+	s.lunMappings()
 }
 
 func (s *semantics) templates() {

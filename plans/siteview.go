@@ -21,8 +21,10 @@ type siteView struct {
 	networks    []ovirt.Network
 	profiles    []ovirt.VNICProfile
 	vms         []ovirt.VM
-	obstacles   []ovirt.VMObstacles // the same VMs, when obstacles were asked for
-	disks       []ovirt.Disk        // likewise
+	obstacles   []ovirt.VMObstacles        // the same VMs, when obstacles were asked for
+	disks       []ovirt.Disk               // likewise
+	luns        map[string][]ovirt.HostLUN // what hosts see, by their id, where that was asked for
+	lunsErr     map[string]error           // why it could not be read
 }
 
 // viewParts says which of the dear collections to read.
@@ -31,6 +33,8 @@ type viewParts struct {
 	obstacles  bool // the VMs with what stands in the way of a planned move
 	// attachedIn tells, given the global list, in which data centers to look for the true status of storage domains.
 	attachedIn func(v *siteView) []string
+	// lunsOf tells, given the hosts, which of them to ask for the LUNs that they see: each scans its devices for that.
+	lunsOf func(v *siteView) []ovirt.Host
 }
 
 // look reads one site: one request for each collection, and one for each data center whose domains matter.
@@ -78,7 +82,44 @@ func look(ctx context.Context, site *ovirt.Site, parts viewParts) (*siteView, er
 			return nil, err
 		}
 	}
+	if parts.lunsOf != nil {
+		v.readLUNs(ctx, site, parts.lunsOf(v))
+	}
 	return v, nil
+}
+
+// readLUNs asks hosts for the LUNs that they see. One that cannot tell is no reason to know nothing of the site.
+func (v *siteView) readLUNs(ctx context.Context, site *ovirt.Site, hosts []ovirt.Host) {
+	var ids []string
+	for _, host := range hosts {
+		if !slices.Contains(ids, host.ID) {
+			ids = append(ids, host.ID)
+		}
+	}
+	v.luns, v.lunsErr = site.LUNsOfHosts(ctx, ids)
+}
+
+// upHosts returns the hosts that are up in a data center, by name.
+func (v *siteView) upHosts(dataCenterID string) []ovirt.Host {
+	var up []ovirt.Host
+	for _, host := range v.hosts {
+		if cluster := v.cluster(host.ClusterID); host.Status == "up" && cluster != nil && cluster.DataCenterID == dataCenterID {
+			up = append(up, host)
+		}
+	}
+	slices.SortFunc(up, func(a, b ovirt.Host) int { return naturalCompare(a.Name, b.Name) })
+	return up
+}
+
+// oneHostEach returns one host that is up of each data center.
+func (v *siteView) oneHostEach() []ovirt.Host {
+	var hosts []ovirt.Host
+	for _, dc := range v.dataCenters {
+		if up := v.upHosts(dc.ID); len(up) > 0 {
+			hosts = append(hosts, up[0])
+		}
+	}
+	return hosts
 }
 
 // readStatuses completes the storage domains with what the lists of their data centers say: the only place with the true status.
@@ -180,20 +221,43 @@ func (v *siteView) profileRefs() map[ProfileRef]bool {
 	return refs
 }
 
-// at finds the storage domains of a place, whatever their protocol: one export is one place.
+// at finds the storage domains of a place, whatever their protocol: one export is one place. A block domain is found by its id.
 func (v *siteView) at(place StorageURL) []*ovirt.StorageDomain {
 	var found []*ovirt.StorageDomain
 	for i := range v.domains {
-		if u := placeOf(v.domains[i]); u.SamePlace(place) {
-			found = append(found, &v.domains[i])
+		d := &v.domains[i]
+		if place.DomainID != "" && strings.EqualFold(d.ID, place.DomainID) || lies(*d, place) != elsewhere {
+			found = append(found, d)
 		}
 	}
 	return found
 }
 
+// lying tells whether a domain lies at a place.
+type lying int
+
+const (
+	elsewhere lying = iota
+	perhaps         // the engine shows places mutilated, and this one looks the same
+	here
+)
+
+// lies tells whether a file domain lies at a place, by what its engine shows.
+func lies(d ovirt.StorageDomain, place StorageURL) lying {
+	shown := placeOf(d)
+	if shown.SamePlace(place) {
+		return here
+	}
+	address, path := ovirt.ShownPlace(place.Mount(), place.Path)
+	if place.Path != "" && path != place.Path && strings.EqualFold(d.Address, address) && d.Path == path {
+		return perhaps
+	}
+	return elsewhere
+}
+
 // placeOf returns the place of a file storage domain in the form of a storage URL, and one that is the same as no other for the rest.
 func placeOf(d ovirt.StorageDomain) StorageURL {
-	u := StorageURL{Type: d.StorageType, DomainID: strings.ToLower(d.ID)}
+	u := StorageURL{Type: d.StorageType}
 	if d.Path == "" || !strings.HasPrefix(d.Path, "/") {
 		return u
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,7 +35,7 @@ type StorageURL struct {
 	Raw      string   // as given, without surrounding space
 	Type     string   // StorageNFS …
 	DomainID string   // iscsi and fcp: the storage domain's id, in lower case
-	Address  string   // file types: the server, in lower case; IPv6 without brackets
+	Address  string   // file types: the server, in lower case; IPv6 without brackets; posixfs: or several servers as they are mounted
 	Path     string   // file types: the absolute path, cleaned (one slash between parts, none at the end)
 	Targets  []Target // iscsi: where its LUNs are reached; repeated URLs of one id add theirs
 }
@@ -230,6 +231,11 @@ func parseFilePlace(u StorageURL, entry string, at int) (StorageURL, *StorageURL
 	if rest == "" {
 		return u, wrongPart(entry, at, 0, u.Type, "the server and the path are missing")
 	}
+	if u.Type == StoragePOSIX {
+		if servers, path, found := strings.Cut(rest, ":/"); found && (strings.Contains(servers, ",") || serverPort.MatchString(servers)) {
+			return parseServers(u, entry, at, servers, path)
+		}
+	}
 	hostEnd := strings.IndexAny(rest, ":/")
 	if strings.HasPrefix(rest, "[") {
 		if close := strings.IndexByte(rest, ']'); close > 0 {
@@ -271,6 +277,37 @@ func parseFilePlace(u StorageURL, entry string, at int) (StorageURL, *StorageURL
 	return u, wrongPart(entry, after, len(tail), u.Type, "an absolute path (\":/…\") must follow the server %q", host)
 }
 
+// serverPort is the end of a server of a cluster file system that is named with its port.
+var serverPort = regexp.MustCompile(`:[0-9]*$`)
+
+// parseServers reads what a cluster file system is mounted from: HOST[:PORT],HOST[:PORT]:/PATH, as Ceph has it.
+func parseServers(u StorageURL, entry string, at int, servers, path string) (StorageURL, *StorageURLError) {
+	var normal []string
+	for _, server := range strings.Split(servers, ",") {
+		host, port := server, ""
+		if end := serverPort.FindString(server); end != "" {
+			host, port = strings.TrimSuffix(server, end), end
+			if _, sound := parsePort(end[1:]); !sound {
+				return u, wrongPart(entry, at+len(host)+1, len(end)-1, u.Type, "the port %q is no number between 1 and 65535", end[1:])
+			}
+		}
+		name, problem := parseHost(host)
+		if problem != "" {
+			return u, wrongPart(entry, at, len(host), u.Type, "%s", problem)
+		}
+		if len(normal) > 0 || port != "" || strings.Contains(servers, ",") {
+			name = hostInURL(name)
+		}
+		normal = append(normal, name+port)
+		at += len(server) + 1
+	}
+	u.Address, u.Path = strings.Join(normal, ","), cleanPath(path)
+	if u.Path == "/" {
+		return u, wrongPart(entry, at, len(path), u.Type, "the path names no directory")
+	}
+	return u, nil
+}
+
 // parseISCSI reads DOMAIN_ID:/ADDRESS:PORT:/IQN. The users' guide of another tool prints a space before the port, which is skipped.
 func parseISCSI(u StorageURL, entry string, at int) (StorageURL, *StorageURLError) {
 	idEnd := strings.Index(entry[at:], ":/")
@@ -301,16 +338,13 @@ func parseISCSI(u StorageURL, entry string, at int) (StorageURL, *StorageURLErro
 	if target.Address, problem = parseHost(host); problem != "" {
 		return u, wrongPart(entry, at, len(host), u.Type, "%s", problem)
 	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || number == 0 {
+	var sound bool
+	if target.Port, sound = parsePort(port); !sound {
 		return u, wrongPart(entry, at+len(portal)-len(port), len(port), u.Type, "the port %q is no number between 1 and 65535", port)
 	}
-	target.Port = int(number)
 	at += portalEnd + 2
-	target.IQN = strings.ToLower(entry[at:])
-	prefixed := strings.HasPrefix(target.IQN, "iqn.") || strings.HasPrefix(target.IQN, "eui.") || strings.HasPrefix(target.IQN, "naa.")
-	if !prefixed || strings.ContainsAny(target.IQN, " /") || len(target.IQN) <= len("iqn.") {
-		return u, wrongPart(entry, at, len(entry)-at, u.Type, "%q is no target name: it begins with \"iqn.\", \"eui.\" or \"naa.\" and holds no space or slash", entry[at:])
+	if target.IQN, sound = parseIQN(entry[at:]); !sound {
+		return u, wrongPart(entry, at, len(entry)-at, u.Type, "%q is no target name: %s", entry[at:], iqnForm)
 	}
 	u.Targets = []Target{target}
 	return u, nil
@@ -377,11 +411,14 @@ func parseHost(host string) (normal, problem string) {
 func cleanPath(text string) string { return path.Clean("/" + text) }
 
 func hostInURL(host string) string {
-	if strings.Contains(host, ":") {
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
 		return "[" + host + "]"
 	}
 	return host
 }
+
+// Mount is the server of a file domain as an engine mounts it: an IPv6 address in brackets.
+func (u StorageURL) Mount() string { return hostInURL(u.Address) }
 
 // StoragePair is a storage domain on both sites.
 type StoragePair struct {

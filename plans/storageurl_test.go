@@ -36,6 +36,8 @@ func TestParseStorageURLs(t *testing.T) {
 			{Raw: "fcp://" + idB, Type: "fcp", DomainID: idB}}},
 		{"glusterfs", "glusterfs://g1:/vol", []StorageURL{{Raw: "glusterfs://g1:/vol", Type: "glusterfs", Address: "g1", Path: "/vol"}}},
 		{"posixfs", "posixfs://p1:/vol", []StorageURL{{Raw: "posixfs://p1:/vol", Type: "posixfs", Address: "p1", Path: "/vol"}}},
+		{"posixfs, servers with ports", "posixfs://MON1:6789,[fd00::2]:6789,mon3:/dr//ceph/", []StorageURL{{Raw: "posixfs://MON1:6789,[fd00::2]:6789,mon3:/dr//ceph/", Type: "posixfs",
+			Address: "mon1:6789,[fd00::2]:6789,mon3", Path: "/dr/ceph"}}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -118,8 +120,25 @@ func TestPairStorage(t *testing.T) {
 	}
 }
 
+// FuzzParseTarget: a target that is read is written as it reads.
+func FuzzParseTarget(f *testing.F) {
+	for _, seed := range []string{"10.0.0.1:3260/iqn.2006-01.com.example:a", "[fd00::1]:3260/eui.0123", "a:1/naa.5", "a:0/iqn.x", "/", "a:1/iqn.é/x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		target, problem := parseTarget(text)
+		if problem != "" {
+			return
+		}
+		again, problem := parseTarget(target.String())
+		if problem != "" || again != target {
+			t.Fatalf("%q is %+v, which reads as %+v: %s", text, target, again, problem)
+		}
+	})
+}
+
 func FuzzParseStorageURLs(f *testing.F) {
-	for _, seed := range []string{"nfs://192.168.0.1:/nfsdata;nfs://[::1]:/x", "iscsi://" + idA + ":/192.168.0.1: 3260:/iqn.x:a", "fcp://" + idA, "nfs://a:/x;;", "nfs://\xff:/", "posixfs://é:/ö;localfs:"} {
+	for _, seed := range []string{"nfs://192.168.0.1:/nfsdata;nfs://[::1]:/x", "iscsi://" + idA + ":/192.168.0.1: 3260:/iqn.x:a", "fcp://" + idA, "nfs://a:/x;;", "nfs://\xff:/", "posixfs://é:/ö;localfs:", "posixfs://m1:6789,[::1]:1:/x", "posixfs://[::1],a:/x;posixfs://,:/"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, list string) {

@@ -145,6 +145,29 @@ func (s *Survey) StorageDomains(site string) (domains []ovirt.StorageDomain, kno
 	return view.domains, true
 }
 
+// Settings are what an administrator set of a storage domain: by the live source, or where that does not tell by the inventory; nil where
+// neither does.
+func (s *Survey) Settings(domainID string) *ovirt.DomainSettings {
+	if there := s.source.known(domainID); there != nil && there.DataCenterID != "" {
+		settings := there.Settings
+		return &settings
+	}
+	if s.Inventory == nil {
+		return nil
+	}
+	for _, was := range s.Inventory.Domains {
+		if was.ID == domainID {
+			return was.Settings
+		}
+	}
+	return nil
+}
+
+// OriginalLUNs are the LUNs of a block domain at the source.
+func (s *Survey) OriginalLUNs(domain StorageDomain) []string {
+	return (&checker{plan: s.Plan, inv: s.Inventory, sourceName: s.Source, source: s.source}).originalLUNs(domain)
+}
+
 // DataCenterID returns the id of a data center of the target by its name.
 func (s *Survey) DataCenterID(name string) (string, bool) {
 	if s.target == nil {

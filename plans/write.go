@@ -137,6 +137,9 @@ func (w *writer) domains(domains []StorageDomain) {
 		if d.Group != "" {
 			head += ", group = " + lua.Quote(d.Group)
 		}
+		if d.UpgradeFormat {
+			head += ", upgrade_format = true"
+		}
 		w.linef("    { %s,", head)
 		for _, site := range []string{Primary, Secondary} {
 			end := ","
@@ -158,24 +161,40 @@ func domainSide(side DomainSide) string {
 		}
 	}
 	add("url", side.URL)
+	add("vfs_type", side.VFSType)
 	add("nfs_version", side.NFSVersion)
 	add("mount_options", side.MountOptions)
-	for _, list := range []struct {
-		key    string
-		values []string
-	}{{"targets", side.Targets}, {"luns", side.LUNs}} {
-		if len(list.values) > 0 {
-			quoted := make([]string, len(list.values))
-			for i, value := range list.values {
-				quoted[i] = lua.Quote(value)
-			}
-			fields = append(fields, list.key+" = { "+strings.Join(quoted, ", ")+" }")
-		}
+	if len(side.Targets) > 0 {
+		fields = append(fields, "targets = "+targetList(side.Targets))
 	}
-	if side.Todo != "" { // a sentence of its own line
+	if len(side.LUNs) > 0 {
+		quoted := make([]string, len(side.LUNs))
+		for i, id := range side.LUNs {
+			quoted[i] = lua.Quote(id)
+		}
+		fields = append(fields, "luns = { "+strings.Join(quoted, ", ")+" }")
+	}
+	line := "{ " + strings.Join(fields, ", ") + " }"
+	if side.Todo != "" || len(side.Targets) > 0 || displayWidth(line) > 160 { // a field a line
 		return "{ " + strings.Join(fields, ",\n                    ") + " }"
 	}
-	return "{ " + strings.Join(fields, ", ") + " }"
+	return line
+}
+
+// targetList renders iSCSI targets, those that CHAP guards with the name of the secret that holds the password.
+func targetList(targets []TargetLogin) string {
+	parts := make([]string, len(targets))
+	for i, t := range targets {
+		parts[i] = lua.Quote(t.String())
+		if t.Username != "" {
+			parts[i] = "{ target = " + parts[i] + ", username = " + lua.Quote(t.Username)
+			if t.Password != nil {
+				parts[i] += ", password = dr.secret " + lua.Quote(t.Password.Name())
+			}
+			parts[i] += " }"
+		}
+	}
+	return "{ " + strings.Join(parts, ", ") + " }"
 }
 
 func (w *writer) mappings(m Mappings, comments map[string]string) {
@@ -206,10 +225,35 @@ func (w *writer) mappings(m Mappings, comments map[string]string) {
 			w.linef("        test      = %s },", profileRef(p.Test, ""))
 		}
 	}
-	w.text(`    },
-  },
+	w.text("    },\n")
+	w.luns(m.LUNs)
+	w.text("  },\n\n")
+}
 
-`)
+func (w *writer) luns(luns []LUNMapping) {
+	if len(luns) == 0 {
+		return
+	}
+	w.text("    -- LUNs that are disks of VMs. optional = true: where one is not there, its VM comes up without it.\n    luns = {\n")
+	for _, m := range luns {
+		w.linef("      { primary   = %s,", lunText(m.Primary, ""))
+		end := " },"
+		if m.Optional {
+			end = ", optional = true },"
+		}
+		w.linef("        secondary = %s%s", lunText(m.Secondary, m.Todo), end)
+	}
+	w.text("    },\n")
+}
+
+func lunText(l LUNRef, todo string) string {
+	switch {
+	case todo != "":
+		return "dr.todo " + lua.Quote(todo)
+	case len(l.Targets) == 0:
+		return lua.Quote(l.ID)
+	}
+	return "{ id = " + lua.Quote(l.ID) + ", targets = " + targetList(l.Targets) + " }"
 }
 
 func profileRef(ref ProfileRef, todo string) string {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"drrun/engine"
+	"drrun/ovirt"
 )
 
 // FactsSchema names the layout of Facts in a journal.
@@ -29,6 +30,7 @@ type Facts struct {
 	// LeaseExpiry is how long after the last possible write at a source that was not released nothing is attached on the target, in seconds.
 	LeaseExpiry float64      `json:"lease_expiry,omitempty"`
 	Domains     []FactDomain `json:"storage_domains"`
+	LUNs        []FactLUN    `json:"luns,omitempty"` // mapped
 	Templates   []FactEntity `json:"templates"`
 	VMs         []FactVM     `json:"vms"` // in plan order within ascending rank
 }
@@ -56,10 +58,14 @@ type FactEntity struct {
 type FactDomain struct {
 	ID     string    `json:"id"`
 	Name   string    `json:"name"`
-	Type   string    `json:"type"`  // nfs
+	Type   string    `json:"type"`  // nfs, glusterfs, posixfs, iscsi or fcp
 	Group  string    `json:"group"` // consistency group for storage hooks
 	Source FactPlace `json:"source"`
 	Target FactPlace `json:"target"`
+	// UpgradeFormat is the plan's consent to an attach that upgrades its storage format.
+	UpgradeFormat bool `json:"upgrade_format,omitempty"`
+	// Settings are what an administrator set of it at the source; nil where that is not known.
+	Settings *ovirt.DomainSettings `json:"settings,omitempty"`
 	// CameBy is the run that took it to the target last, or left it there; "" where none is known or a later one took it away.
 	CameBy string `json:"came_by,omitempty"`
 	// Unrecorded is set where the state folder knows of no move of it, so that nothing proves which site's copy is the older one.
@@ -70,10 +76,39 @@ type FactDomain struct {
 
 // FactPlace is where a storage domain lives on one site.
 type FactPlace struct {
-	DataCenter   string `json:"data_center"`
-	DataCenterID string `json:"data_center_id,omitempty"`
-	Address      string `json:"address,omitempty"`
-	Path         string `json:"path,omitempty"`
+	DataCenter   string       `json:"data_center"`
+	DataCenterID string       `json:"data_center_id,omitempty"`
+	Address      string       `json:"address,omitempty"` // as it is mounted: an IPv6 address in brackets
+	Path         string       `json:"path,omitempty"`
+	VFSType      string       `json:"vfs_type,omitempty"`
+	NFSVersion   string       `json:"nfs_version,omitempty"`
+	MountOptions string       `json:"mount_options,omitempty"`
+	Targets      []FactTarget `json:"targets,omitempty"` // iscsi
+	LUNs         []string     `json:"luns,omitempty"`    // iscsi, fcp: the ids that the plan names; at the source also those that its engine showed
+}
+
+// FactTarget is an iSCSI target. The password that CHAP asks for is not among the facts: the session has it.
+type FactTarget struct {
+	Address  string `json:"address"`
+	Port     int    `json:"port"`
+	IQN      string `json:"iqn"`
+	Username string `json:"username,omitempty"`
+}
+
+// FactLUN is a LUN that is a disk of a VM at the source, with the one that takes its place.
+type FactLUN struct {
+	Source        string       `json:"source"`
+	SourceTargets []FactTarget `json:"source_targets,omitempty"`
+	Target        string       `json:"target,omitempty"` // "" where there is none
+	Targets       []FactTarget `json:"targets,omitempty"`
+	Optional      bool         `json:"optional,omitempty"` // its VM can do without it
+}
+
+// FactLUNDisk is a disk of a VM that is a LUN.
+type FactLUNDisk struct {
+	Disk  string `json:"disk"` // id
+	Alias string `json:"alias"`
+	LUN   string `json:"lun"` // id of the LUN at the source
 }
 
 // FactVM is a VM of the plan: what it was on the source, and what it is to be on the target.
@@ -91,6 +126,7 @@ type FactVM struct {
 	Boot            string        `json:"boot,omitempty"` // the condition, for people
 	SourceCluster   string        `json:"source_cluster,omitempty"`
 	SourceHost      string        `json:"source_host,omitempty"`
+	Template        string        `json:"template,omitempty"` // id of the template that it is based on, "" for none
 	HA              bool          `json:"ha"`
 	HAPriority      int           `json:"ha_priority,omitempty"`
 	LeaseDomain     string        `json:"lease,omitempty"` // id of the storage domain of its lease
@@ -102,6 +138,7 @@ type FactVM struct {
 	TargetClusterID string        `json:"target_cluster_id"`
 	NICs            []FactNIC     `json:"nics,omitempty"`
 	Disks           []string      `json:"disks,omitempty"` // ids
+	LUNs            []FactLUNDisk `json:"luns,omitempty"`
 	Domains         []string      `json:"storage_domains,omitempty"`
 	Arrived         string        `json:"arrived,omitempty"` // its status at the target, where it was before a planned move began
 }
@@ -208,6 +245,10 @@ func (f *Facts) Reversed() *Facts {
 	for i, domain := range f.Domains {
 		domain.Source, domain.Target = domain.Target, domain.Source
 		back.Domains[i] = domain
+	}
+	back.LUNs = make([]FactLUN, len(f.LUNs))
+	for i, lun := range f.LUNs {
+		back.LUNs[i] = FactLUN{Source: lun.Target, SourceTargets: lun.Targets, Target: lun.Source, Targets: lun.SourceTargets, Optional: lun.Optional}
 	}
 	back.VMs = make([]FactVM, len(f.VMs))
 	for i, vm := range f.VMs {

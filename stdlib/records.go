@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"drrun/lua"
+	"drrun/ovirt"
 )
 
 // Records returns the tables that ctx, the sites and their objects give to plans, and those that hook points pass on, for references and
@@ -22,7 +23,9 @@ func factRecords() []lua.Record {
 	names := map[reflect.Type]string{
 		reflect.TypeFor[Facts](): "facts", reflect.TypeFor[FactDomain](): "fact_storage_domain", reflect.TypeFor[FactPlace](): "fact_place",
 		reflect.TypeFor[FactEntity](): "fact_template", reflect.TypeFor[FactVM](): "fact_vm", reflect.TypeFor[FactNIC](): "fact_nic",
-		reflect.TypeFor[RunSetOrigin](): "run_set_origin", reflect.TypeFor[Verdict](): "verdict", reflect.TypeFor[Confirmation](): "confirmation",
+		reflect.TypeFor[FactTarget](): "fact_target", reflect.TypeFor[FactLUN](): "fact_lun", reflect.TypeFor[FactLUNDisk](): "fact_lun_disk",
+		reflect.TypeFor[ovirt.DomainSettings](): "storage_settings",
+		reflect.TypeFor[RunSetOrigin]():         "run_set_origin", reflect.TypeFor[Verdict](): "verdict", reflect.TypeFor[Confirmation](): "confirmation",
 	}
 	return []lua.Record{
 		structRecord[Facts](names, "What a run decides by, fixed before its first change.", map[string]string{
@@ -31,16 +34,28 @@ func factRecords() []lua.Record {
 			"quarantine": "What cannot be released stays at the source of a planned move.", "taken": "When the facts were taken, RFC 3339.",
 			"moved_at": "Failback and clean: when the VMs had left the target, RFC 3339.", "run_set": "Where it is known from what ran.",
 			"lease_expiry":    "How long after the last possible write at a source that was not released nothing is attached, in seconds.",
-			"storage_domains": "The storage domains of the run.", "templates": "The templates.", "vms": "The VMs, in the order of the plan within ascending rank.",
+			"storage_domains": "The storage domains of the run.", "luns": "The mapped LUNs that are disks of VMs.", "templates": "The templates.", "vms": "The VMs, in the order of the plan within ascending rank.",
 		}),
 		structRecord[FactDomain](names, "A storage domain of the run.", map[string]string{
 			"id": "Id, the same on both sites.", "name": "Name.", "type": "Storage type.", "group": "Consistency group.", "source": "Where it lies at the source.",
-			"target": "Where it lies at the target.", "came_by": "The run that took it to the target last.",
+			"target": "Where it lies at the target.", "upgrade_format": "Its storage format may be upgraded for good.", "settings": "What its entry at the source says beside its place.", "came_by": "The run that took it to the target last.",
 			"unrecorded": "No move of it is on record here.", "arrived": "A planned move does not have to move it: it is at the target.",
 		}),
 		structRecord[FactPlace](names, "Where a storage domain lies at one site.", map[string]string{
 			"data_center": "Name of the data center.", "data_center_id": "Id of the data center.", "address": "Address of the storage.", "path": "Path there.",
+			"vfs_type": "posixfs: the file system.", "nfs_version": "nfs: the version.", "mount_options": "Further mount options.",
+			"targets": "iscsi: the targets.", "luns": "iscsi, fcp: ids of its LUNs.",
 		}),
+		structRecord[ovirt.DomainSettings](names, "What the entry of a storage domain says beside its place.", map[string]string{
+			"backup": "No running VM may use its disks.", "wipe_after_delete": "Deleted disks are wiped.", "discard_after_delete": "Deleted disks are discarded.",
+			"warning_low_space_indicator": "Percent of free space below which the engine warns.", "critical_space_action_blocker": "GiB of free space below which nothing is made.",
+		}),
+		structRecord[FactTarget](names, "An iSCSI target.", map[string]string{"address": "Address.", "port": "Port.", "iqn": "IQN.", "username": "What CHAP asks for."}),
+		structRecord[FactLUN](names, "A LUN that is a disk of a VM, and the one that takes its place.", map[string]string{
+			"source": "Id of the LUN at the source.", "source_targets": "The targets behind which it is there.", "target": "Id of the LUN at the target.",
+			"targets": "The targets behind which it is there.", "optional": "Its VM can do without it.",
+		}),
+		structRecord[FactLUNDisk](names, "A disk of a VM that is a LUN.", map[string]string{"disk": "Id of the disk.", "alias": "Its alias.", "lun": "Id of the LUN at the source."}),
 		structRecord[FactEntity](names, "A template of the run.", map[string]string{"id": "Id.", "name": "Name."}),
 		structRecord[FactVM](names, "A VM of the run. What can be done with it has ctx.target:vm(fact.id).", map[string]string{
 			"id": "Id, the same on both sites.", "name": "Name.", "rank": "Rank.", "required": "The run stops when it does not come up.", "on_error": "continue or stop.",
@@ -49,7 +64,7 @@ func factRecords() []lua.Record {
 			"source_cluster": "Its cluster at the source.", "source_host": "Its host at the source.", "ha": "Highly available at the source.",
 			"ha_priority": "Restart priority.", "lease": "Id of the storage domain of its lease.", "delete_protected": "Protected against deletion at the source.",
 			"grace": "How long its shutdown may take, in seconds.", "force_stop": "Switch it off when that is over.", "comment": "Its comment at the source.",
-			"target_cluster": "Its cluster at the target.", "target_cluster_id": "Id of that cluster.", "nics": "Its NICs.", "disks": "Ids of its disks.",
+			"target_cluster": "Its cluster at the target.", "target_cluster_id": "Id of that cluster.", "nics": "Its NICs.", "disks": "Ids of its disks.", "template": "Id of the template that it is based on.", "luns": "Its disks that are LUNs.",
 			"storage_domains": "Ids of the storage domains that they lie on.", "arrived": "Its status at the target, where it was there before a planned move began.",
 		}),
 		structRecord[FactNIC](names, "A NIC of a VM of the run.", map[string]string{
@@ -99,7 +114,7 @@ func tableType(names map[reflect.Type]string, typ reflect.Type) string {
 		return "string"
 	case typ.Kind() == reflect.Bool:
 		return "boolean"
-	case typ.Kind() == reflect.Int:
+	case typ.Kind() == reflect.Int, typ.Kind() == reflect.Int64:
 		return "integer"
 	case typ.Kind() == reflect.Float64:
 		return "number"
@@ -163,6 +178,7 @@ func siteRecords() []lua.Record {
 		lua.NewRecord("site_vnic_profile", "A vNIC profile as its engine shows it.", "id string | Id.", "name string | Name.", "network_id string | Id of its network."),
 		lua.NewRecord("site_event", "An event of an engine.", "id number | Id; later ones are higher.", "code number | Code.", "severity string | Severity.", "description string | Text.", "time? string | When, RFC 3339.",
 			"correlation_id string | What it belongs to.", "vm_id string | Id of its VM.", "host_id string | Id of its host.", "storage_domain_id string | Id of its storage domain."),
+		lua.NewRecord("unregistered_disk", "A disk that a storage domain holds and its engine does not know.", "id string | Id.", "name string | Alias.", "size number | Size in bytes."),
 		lua.NewRecord("site_nic", "A NIC as its engine shows it.", "id string | Id.", "name string | Name.", "mac string | MAC address.", "profile_id string | Id of its vNIC profile.", "linked boolean | Its link is up.", "plugged boolean | It is plugged."),
 		lua.NewRecord("start_decision", "Whether the run starts a VM.", "start boolean | It does.", "why string | Why."),
 		lua.NewRecord("start_result", "How a VM was started.", "requested boolean | It was not up already.", "started_at? string | When it was started, RFC 3339.", "up_at? string | When it was seen up, RFC 3339."),

@@ -45,6 +45,8 @@ type Session struct {
 	Locks        Locks         // of the run in the engines (invariant I4); nil means that there are none, as in a dry run
 	Presence     Presence      // what shows the run in the engines; nil means that nothing does
 	Tick         time.Duration // pause between two looks at a condition, model time
+	// TargetPassword reveals what CHAP asks for at an iSCSI target of a site; nil where the plan has none.
+	TargetPassword func(ctx context.Context, site string, target FactTarget) (string, error)
 
 	ctx     *lua.Object
 	classes classes
@@ -68,16 +70,19 @@ type Session struct {
 	// promotions holds how the copies of the consistency groups were judged in this attempt (invariant I6), by group.
 	promotions map[string]promotion
 	// listed is what the target's OVF stores showed in this attempt: status by VM id, by storage domain.
-	listed    map[string]map[string]string
-	proved    bool     // the stores were compared with what the source wrote
-	imports   int      // imports under way
-	abandoned string   // why nobody may wait for another task any more; "" while they may
-	warnings  []string // said in this attempt, in order
-	said      int      // bytes that code of the plan has logged in this attempt
-	verdicts  []verdict
-	stops     map[string]bool // VMs that this attempt has been told to shut down, by id, in an action of the plan's own
-	leftOut   map[string]bool // VMs and storage domains that the workflow does not see, by id
-	skipped   []string        // hooks that failed and whose on_error is continue, in order
+	listed       map[string]map[string]string
+	proved       bool                        // the stores were compared with what the source wrote
+	imports      int                         // imports under way
+	loginsFailed map[string]map[string]error // why hosts could not log in, by host and target
+	lunsSeen     lunView                     // what the hosts of the target saw before the imports
+	lunsAbsent   map[string]bool             // LUNs of VMs that no host sees, by their id at the source
+	abandoned    string                      // why nobody may wait for another task any more; "" while they may
+	warnings     []string                    // said in this attempt, in order
+	said         int                         // bytes that code of the plan has logged in this attempt
+	verdicts     []verdict
+	stops        map[string]bool // VMs that this attempt has been told to shut down, by id, in an action of the plan's own
+	leftOut      map[string]bool // VMs and storage domains that the workflow does not see, by id
+	skipped      []string        // hooks that failed and whose on_error is continue, in order
 }
 
 // verdict is a sentence for the end of the result.
@@ -85,10 +90,11 @@ type verdict struct{ name, text string }
 
 // Site is one of the two sites of a run.
 type Site struct {
-	Name    string // primary or secondary
-	Engine  *ovirt.Site
-	session *Session
-	hosts   sharedRead[hostsAndClusters]
+	Name      string // primary or secondary
+	Engine    *ovirt.Site
+	session   *Session
+	hosts     sharedRead[hostsAndClusters]
+	looseLUNs sharedRead[[]ovirt.Disk]
 }
 
 // classes are what Lua sees of the values of a session.
@@ -250,6 +256,9 @@ func (s *Session) ovfStatus(vmID string) string {
 // toStart decides whether a VM is started, from the facts and, only where those know nothing, from the OVF store.
 // The OVF status is read before registration and journaled there, since a registered VM no longer shows it.
 func (s *Session) toStart(vm *FactVM) (bool, string) {
+	if s.Facts.Own && vm.Ran == "up" { // start = false is about the site that it is moved to: here it ran a moment ago
+		return true, "it ran when the action began"
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return vm.ToStart(s.ovfRan[vm.ID])

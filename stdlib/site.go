@@ -71,6 +71,12 @@ func changesAt(run func(*lua.Call) (any, error), allowed func(*lua.Call, *Site) 
 		if err := allowed(c, siteOfSelf(c.Self)); err != nil {
 			return nil, err
 		}
+		// An action of the plan's own need not name any stage, before which the locks are read back otherwise.
+		if s := siteOfSelf(c.Self).session; s.Facts.Own && s.Locks != nil {
+			if err := s.Locks.Verify(c.Ctx); err != nil {
+				return nil, lockFault(c, err)
+			}
+		}
 		return run(c)
 	})
 }
@@ -112,6 +118,7 @@ func describe(c *lua.Call, err error) error {
 	var stale *StaleError
 	var copied *StaleCopyError
 	var strangers *StrangersError
+	var unreachable *StorageUnreachableError
 	switch {
 	case errors.As(err, &outside):
 		d.Code = "outside-plan"
@@ -119,6 +126,8 @@ func describe(c *lua.Call, err error) error {
 		d.Code, d.Hint = stale.Code(), stale.Hint
 	case errors.As(err, &copied):
 		d.Code, d.Hint = copied.Code(), copied.Hint()
+	case errors.As(err, &unreachable):
+		d.Code, d.Hint = unreachable.Code(), unreachable.Hint()
 	case errors.As(err, &strangers):
 		d.Code, d.Hint = "vms-outside-plan", "add them to the plan, or bring their disks to another storage domain"
 	case errors.As(err, &down):
@@ -336,14 +345,17 @@ func siteMethods() []lua.Func {
 			Run: observes(func(c *lua.Call) (any, error) { return siteOf(c).planDomains(c.Ctx) }),
 		},
 		refreshHostsMethod(),
+		loginISCSIMethod(),
+		requireLUNsMethod(),
 		hostsSeeMethod(),
 		{
 			Name: "import_domain", Effect: lua.Changes, Returns: "storage_domain",
 			Doc: "Imports a storage domain of the plan from its place on this site. The expected id is sent and no name, so the engine can neither create an empty domain " +
-				"nor take another one (ovirt-engine BackendStorageDomainsResource). Does nothing when the engine knows it already.",
+				"nor take another one (ovirt-engine BackendStorageDomainsResource). A block domain is imported from what the host sees, and taken out again when it lies on other LUNs than " +
+				"the plan says, or on those of the other site. Does nothing when the engine knows it already.",
 			Params: []lua.Param{
 				name("storage domain", StorageDomainName, StorageDomainID),
-				{Name: "host", Type: lua.String, Optional: true, Doc: "Name of the host that looks at the storage. Default: the first host that is up in the data center."},
+				{Name: "host", Type: lua.String, Optional: true, Doc: "Name of the host that looks at the storage. Default: the first host that is up in the data center, and of block storage that reaches it."},
 			},
 			Run: changes(func(c *lua.Call) (any, error) {
 				site := siteOf(c)
@@ -385,7 +397,7 @@ func (site *Site) importDomain(ctx context.Context, domain *FactDomain, wanted s
 	if err != nil {
 		return err
 	}
-	host := hosts[0]
+	host := site.importer(domain, hosts)
 	if wanted != "" {
 		i := slices.IndexFunc(hosts, func(h ovirt.Host) bool { return h.Name == wanted || h.ID == wanted })
 		if i < 0 {
@@ -403,7 +415,9 @@ func (site *Site) importDomain(ctx context.Context, domain *FactDomain, wanted s
 	defer s.importing(-1)
 	cut := s.cut(ovirt.OpImportDomain, site.domainSubject(domain))
 	_, changed, err := site.Engine.ImportDomain(ctx, ovirt.ImportSpec{
-		ID: domain.ID, Name: domain.Name, Type: domain.Type, Address: domain.Target.Address, Path: domain.Target.Path, HostID: host.ID,
+		ID: domain.ID, Name: domain.Name, Type: domain.Type, HostID: host.ID,
+		Address: domain.Target.Address, Path: domain.Target.Path, VFSType: domain.Target.VFSType, NFSVersion: domain.Target.NFSVersion, MountOptions: domain.Target.MountOptions,
+		LUNs: domain.Target.LUNs, OtherLUNs: domain.Source.LUNs,
 	})
 	if err != nil {
 		return err

@@ -114,6 +114,23 @@ func domainClass() *lua.Class {
 					return objects, nil
 				}),
 			},
+			{
+				Name: "unregistered_disks", Effect: lua.Observes, Returns: "unregistered_disk[]",
+				Doc: "Lists the disks that the domain holds and that are not registered, as { id, name, size }: those of VMs and templates that are not, and those that no VM had.",
+				Run: observes(func(c *lua.Call) (any, error) {
+					d := c.Self.(*domainRef)
+					if d.site.session.Dry != nil {
+						return []any{}, nil // they are known when it is attached
+					}
+					found, err := d.site.Engine.UnregisteredDisks(c.Ctx, d.fact.ID)
+					if err != nil {
+						return nil, err
+					}
+					return tables(found, func(disk ovirt.Disk) map[string]any {
+						return map[string]any{"id": disk.ID, "name": disk.Alias, "size": float64(disk.Size)}
+					}), nil
+				}),
+			},
 		}, releaseMethods()...),
 	}
 }
@@ -150,13 +167,13 @@ func (d *domainRef) attach(ctx context.Context, timeout time.Duration) error {
 		return err
 	}
 	cut := s.cut(ovirt.OpAttachDomain, d.subject())
-	_, changed, err := d.site.Engine.AttachDomain(ctx, d.fact.ID, d.fact.Target.DataCenterID, timeout)
+	attached, changed, err := d.site.Engine.AttachDomain(ctx, d.fact.ID, d.fact.Target.DataCenterID, ovirt.AttachOptions{Timeout: timeout, UpgradeFormat: d.fact.UpgradeFormat})
 	if err != nil {
 		return err
 	}
 	s.settleByState(cut, changed)
 	s.Run.Mark(engine.Status{Subject: d.subject(), State: StateActive})
-	return nil
+	return d.carrySettings(ctx, attached)
 }
 
 func (d *domainRef) activate(ctx context.Context, timeout time.Duration) error {

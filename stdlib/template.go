@@ -1,6 +1,8 @@
 package stdlib
 
 import (
+	"slices"
+
 	"drrun/engine"
 	"drrun/lua"
 	"drrun/ovirt"
@@ -30,14 +32,11 @@ func templateClass() *lua.Class {
 		Methods: []lua.Func{{
 			Name: "register", Effect: lua.Changes,
 			Doc:    "Registers the template on the target and waits until it is ok. Does nothing when it is registered.",
-			Params: []lua.Param{{Name: "cluster", Type: lua.String, Optional: true, Doc: "Id of the target cluster. Default: that of the first VM of the plan."}},
+			Params: []lua.Param{{Name: "cluster", Type: lua.String, Optional: true, Doc: "Id of the target cluster. Default: that of a VM that is based on it, or that lies on its storage domain."}},
 			Run: changes(func(c *lua.Call) (any, error) {
 				t := c.Self.(*templateRef)
 				s := t.site.session
-				cluster := ""
-				if len(s.Facts.VMs) > 0 {
-					cluster = s.Facts.VMs[0].TargetClusterID
-				}
+				cluster := s.Facts.templateCluster(t.template.ID, t.storageDomainID)
 				if c.Has("cluster") {
 					cluster = c.String("cluster")
 				}
@@ -58,4 +57,21 @@ func templateClass() *lua.Class {
 			}),
 		}},
 	}
+}
+
+// templateCluster is the cluster in which a template is registered: that of the first VM that is based on it, else of the first one on its
+// storage domain, since a template belongs to the data center of its disks.
+func (f *Facts) templateCluster(templateID, storageDomainID string) string {
+	for _, suits := range []func(vm *FactVM) bool{
+		func(vm *FactVM) bool { return vm.Template == templateID },
+		func(vm *FactVM) bool { return slices.Contains(vm.Domains, storageDomainID) },
+		func(*FactVM) bool { return true },
+	} {
+		for i := range f.VMs {
+			if vm := &f.VMs[i]; vm.TargetClusterID != "" && suits(vm) {
+				return vm.TargetClusterID
+			}
+		}
+	}
+	return ""
 }

@@ -186,7 +186,8 @@ func (site *Site) requireVisible(t *engine.Task, ctx context.Context) error {
 			some = some || seen
 		}
 		for host, seen := range sees[domain.ID] {
-			if some && !seen { // where no host reads it as attached, the metadata may name no data center
+			// Where no host reads it as attached, the metadata may name no data center; of one that cannot log in was warned.
+			if some && !seen && !s.cannotReach(host, domain) {
 				blind.Hosts[host] = append(blind.Hosts[host], domain.Name)
 			}
 		}
@@ -213,7 +214,7 @@ func (site *Site) takeOut(ctx context.Context, known []ovirt.StorageDomain) erro
 			return err
 		}
 		over := s.permit(site, domain.ID, ovirt.OpRemoveDomain)
-		_, err = site.Engine.RemoveDomain(ctx, domain.ID, hosts[0].ID)
+		_, err = site.Engine.RemoveDomain(ctx, domain.ID, site.importer(domain, hosts).ID)
 		over()
 		if err != nil {
 			failed = append(failed, fmt.Errorf("take storage domain %q out of %s again: %w", domain.Name, site.Name, err))

@@ -207,12 +207,20 @@ func (v *vmRef) register(ctx context.Context, reassignMACs bool) error {
 			spec.NICs = append(spec.NICs, ovirt.NICTarget{FromNetwork: nic.SourceNetwork, FromProfile: nic.SourceProfile, ToProfileID: nic.TargetProfileID})
 		}
 	}
+	luns, without, err := v.lunsOf(ctx)
+	if err != nil {
+		return err
+	}
+	spec.LUNs, spec.Partial = luns, len(without) > 0
 	cut := s.cut(ovirt.OpRegisterVM, v.subject())
 	registered, changed, err := v.site.Engine.RegisterVM(ctx, spec)
 	if err != nil {
 		return err
 	}
 	s.settleByState(cut, changed)
+	if err := v.compareDisks(registered, without); err != nil {
+		return err
+	}
 	if sabotage.On(sabotage.NICsUnread) {
 		registered.NICs = nil
 	}

@@ -56,6 +56,12 @@ func flagMethods() []lua.Func {
 				"A VM with disks is refused. Does nothing when the engine does not have it.",
 			Run: releases(func(c *lua.Call) (any, error) { return nil, self(c).removeDiskless(c.Ctx) }),
 		},
+		{
+			Name: "forget_luns", Effect: lua.Changes,
+			Doc: "Takes the entries of LUNs that were disks of the VM out of the engine of the site that is cleaned, or that a planned move leaves, when the VM has left it with its storage domain and " +
+				"the other site has it. They stay behind there, and the engine would not register the VM again. The LUNs are not touched. Does nothing where none is left.",
+			Run: releases(func(c *lua.Call) (any, error) { return nil, self(c).forgetLUNs(c.Ctx) }),
+		},
 	}
 }
 

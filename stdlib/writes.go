@@ -75,13 +75,16 @@ func (s *Session) undoes(w *ovirt.Write, subject engine.Subject) string {
 	return ""
 }
 
-// looks tells that a request changes no object: a host looks anew at what it can reach, or at the power of another one.
-func looks(w *ovirt.Write) bool { return w.Op == ovirt.OpIsAttached || asksHost(w) }
+// looks tells that a request changes no object: a host looks anew at what it can reach, for which it may open sessions, or at the power
+// of another one.
+func looks(w *ovirt.Write) bool {
+	return w.Op == ovirt.OpIsAttached || w.Op == ovirt.OpLogInISCSI || asksHost(w)
+}
 
 // takingOver are the changes that every primitive may make on the site that takes over. All others need a permit: what lets go of
 // something (a shutdown, maintenance, a removal), and all that is done on the site that is left.
 var takingOver = []string{
-	ovirt.OpImportDomain, ovirt.OpRemoveConnection, ovirt.OpAttachDomain, ovirt.OpActivateDomain,
+	ovirt.OpImportDomain, ovirt.OpRemoveConnection, ovirt.OpAttachDomain, ovirt.OpActivateDomain, ovirt.OpSetDomain,
 	ovirt.OpRegisterTemplate, ovirt.OpRegisterVM, ovirt.OpUpdateNIC, ovirt.OpStartVM,
 }
 
@@ -137,6 +140,8 @@ func (s *Session) inFacts(w *ovirt.Write) bool {
 	switch w.Subject.Kind {
 	case ovirt.KindHost: // a host is in no plan: whether its VMs are is what the permit is given for
 		return w.Op == ovirt.OpConfirmRebooted
+	case ovirt.KindISCSISession:
+		return w.Site == s.Target.Name && s.Facts.hasTarget(w.Subject.ID)
 	case ovirt.KindVM:
 		return s.hasVM(w.Subject.ID)
 	case ovirt.KindNIC:
@@ -145,6 +150,10 @@ func (s *Session) inFacts(w *ovirt.Write) bool {
 		return s.hasVM(id)
 	case ovirt.KindStorageDomain:
 		return slices.ContainsFunc(s.Facts.Domains, func(d FactDomain) bool { return d.ID == w.Subject.ID })
+	case ovirt.KindDisk:
+		return slices.ContainsFunc(s.Facts.VMs, func(vm FactVM) bool {
+			return slices.ContainsFunc(vm.LUNs, func(disk FactLUNDisk) bool { return disk.Disk == w.Subject.ID })
+		})
 	case ovirt.KindTemplate:
 		_, known := s.Facts.Template(w.Subject.ID)
 		return known
@@ -180,7 +189,8 @@ func (s *Session) cut(op string, subject engine.Subject) []engine.Intent {
 // touch of a VM, each writing of an OVF store and each refresh of a host has an effect of its own; the engine's events tell of those.
 var stateOps = []string{
 	ovirt.OpAttachDomain, ovirt.OpActivateDomain, ovirt.OpDeactivateDomain, ovirt.OpDetachDomain, ovirt.OpRemoveDomain, ovirt.OpDestroyDomain,
-	ovirt.OpRegisterTemplate, ovirt.OpRegisterVM, ovirt.OpSetHA, ovirt.OpSetProtection, ovirt.OpShutdownVM, ovirt.OpStopVM,
+	ovirt.OpRegisterTemplate, ovirt.OpRegisterVM, ovirt.OpSetHA, ovirt.OpSetProtection, ovirt.OpShutdownVM, ovirt.OpStopVM, ovirt.OpSetDomain,
+	ovirt.OpLogInISCSI, ovirt.OpRemoveLUNDisk,
 }
 
 // AsksForState tells whether an operation asks for a state of an object, which it looks at before.

@@ -115,6 +115,58 @@ func TestWriteHook(t *testing.T) {
 	})
 }
 
+// TestWriteHookOfLUNs: a host logs in only at targets of the facts, and only the entry of a LUN of the facts is removed, each with the permit
+// of the primitive that found out that it may.
+func TestWriteHookOfLUNs(t *testing.T) {
+	t.Parallel()
+	inRun(t, func(s *Session, _ *sim.World) {
+		hook := WriteHook(func() *Session { return s })
+		target := FactTarget{Address: "10.1.0.1", Port: 3260, IQN: "iqn.x:b"}
+		s.Facts.Domains[0].Target.Targets, s.Facts.Domains[0].Source.Targets = []FactTarget{target}, []FactTarget{{Address: "10.0.0.1", Port: 3260, IQN: "iqn.x:a"}}
+		s.Facts.VMs[0].LUNs = []FactLUNDisk{{Disk: "k1", LUN: "3600a"}}
+		session := func(iqn string) ovirt.Subject {
+			return ovirt.Subject{Kind: ovirt.KindISCSISession, ID: "h1 10.1.0.1:3260/" + iqn}
+		}
+		for _, c := range []struct {
+			name      string
+			permitted bool
+			write     ovirt.Write
+			ok        bool
+		}{
+			{"a login", true, ovirt.Write{Op: ovirt.OpLogInISCSI, Subject: session("iqn.x:b")}, true},
+			{"a login without a permit", false, ovirt.Write{Op: ovirt.OpLogInISCSI, Subject: session("iqn.x:b")}, false},
+			{"a login at another target", true, ovirt.Write{Op: ovirt.OpLogInISCSI, Subject: session("iqn.x:z")}, false},
+			{"a login at a target of the source", true, ovirt.Write{Op: ovirt.OpLogInISCSI, Subject: ovirt.Subject{Kind: ovirt.KindISCSISession, ID: "h1 10.0.0.1:3260/iqn.x:a"}}, false},
+			{"a login of a host of the source", true, ovirt.Write{Site: "primary", Op: ovirt.OpLogInISCSI, Subject: session("iqn.x:b")}, false},
+			{"a LUN of the facts", true, ovirt.Write{Op: ovirt.OpRemoveLUNDisk, Subject: ovirt.Subject{Kind: ovirt.KindDisk, ID: "k1"}}, true},
+			{"a LUN of the facts without a permit", false, ovirt.Write{Op: ovirt.OpRemoveLUNDisk, Subject: ovirt.Subject{Kind: ovirt.KindDisk, ID: "k1"}}, false},
+			{"another disk", true, ovirt.Write{Op: ovirt.OpRemoveLUNDisk, Subject: ovirt.Subject{Kind: ovirt.KindDisk, ID: "k2"}}, false},
+			{"the settings of a domain", false, ovirt.Write{Op: ovirt.OpSetDomain, Subject: ovirt.Subject{Kind: ovirt.KindStorageDomain, ID: "d1"}}, true},
+			{"the settings of another domain", true, ovirt.Write{Op: ovirt.OpSetDomain, Subject: ovirt.Subject{Kind: ovirt.KindStorageDomain, ID: "d2"}}, false},
+			{"the settings of a domain on the source", false, ovirt.Write{Site: "primary", Op: ovirt.OpSetDomain, Subject: ovirt.Subject{Kind: ovirt.KindStorageDomain, ID: "d1"}}, false},
+		} {
+			over := func() {}
+			site := s.Target
+			if c.write.Site == "" {
+				c.write.Site = "secondary"
+			} else {
+				site = s.Source
+			}
+			if c.permitted {
+				over = s.permit(site, c.write.Subject.ID, c.write.Op)
+			}
+			done, err := hook(context.Background(), &c.write)
+			over()
+			if (err == nil) != c.ok {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			if done != nil {
+				done(ovirt.WriteResult{Status: 200})
+			}
+		}
+	})
+}
+
 // ownMarks is a run that is shown by one job.
 type ownMarks struct{}
 

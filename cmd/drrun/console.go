@@ -116,7 +116,7 @@ func runWritingConsole(ctx context.Context, o consoleOptions, inv *invocation) *
 		writeError(inv.env.Stderr, r)
 	}
 	c := &console{inv: inv, outputs: []consoleOutput{}}
-	result := runner.Console(ctx, hard(ctx), options, runner.TrialOptions{Said: inv.screen.line}, func(trial *runner.Trial) error {
+	result := runner.Console(ctx, hard(ctx), options, runner.TrialOptions{Said: inv.screen.line, Unattended: !inv.env.interactive()}, func(trial *runner.Trial) error {
 		c.trial = trial
 		return c.talk(ctx, o.Plan+" (run "+trial.RunID()+"): what you type CHANGES the sites of the plan.", o.trialOptions, options.Env)
 	})
@@ -296,8 +296,12 @@ func (c *console) answer(ctx context.Context, text string) {
 		return true
 	})()
 	values, err := c.trial.Run(soft, firm, fmt.Sprintf("input %d", c.count), text)
-	output := consoleOutput{Input: text, Values: []any{}}
-	defer func() { c.outputs = append(c.outputs, output) }()
+	output := consoleOutput{Input: c.trial.Redact(text), Values: []any{}}
+	defer func() {
+		if c.inv.json { // else nobody reads them, and a console is open for hours
+			c.outputs = append(c.outputs, output)
+		}
+	}()
 	if err != nil {
 		c.failed++
 		output.Errors = c.refuse(soft, err)
@@ -306,7 +310,9 @@ func (c *console) answer(ctx context.Context, text string) {
 	var b strings.Builder
 	for _, value := range values {
 		b.WriteString(value.Text(shownEntries) + "\n")
-		output.Values = append(output.Values, value.JSON())
+		if c.inv.json {
+			output.Values = append(output.Values, c.trial.JSON(value))
+		}
 	}
 	c.show(c.trial.Redact(b.String()))
 }

@@ -126,7 +126,7 @@ func TestConsoleHistory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, line := range []string{"first", "  ", " with a space", `password = "geheim"`, `x = { token = 'geheim' }`, "a\x1bb", "first", "first", "second"} {
+		for _, line := range []string{"first", "  ", " with a space", `password = "geheim"`, `x = { token = 'geheim' }`, `http.get { u, headers = { Authorization = "Bearer geheim" } }`, `h["X-Api-Key"] = "geheim"`, "a\x1bb", "first", "first", "second"} {
 			h.Add(line)
 		}
 		h.close()

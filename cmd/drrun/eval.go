@@ -64,7 +64,7 @@ func runEval(ctx context.Context, expression string, o trialOptions, inv *invoca
 	values, err := trial.Run(ctx, hard(ctx), "eval", expression)
 	text, data := "", []any{}
 	for _, value := range values {
-		data = append(data, value.JSON())
+		data = append(data, trial.JSON(value))
 		text += valueText(value) + "\n"
 	}
 	result := interrupted(ctx, trial.End(ctx, err))

@@ -38,8 +38,10 @@ type generateOptions struct {
 const generateHelp = `Reads both engines and writes a plan for the storage domains that are named, with every VM on them, and beside it the
 inventory: what ran where. It changes nothing at the sites.
 
-A storage URL is nfs://HOST:/PATH. Lists are separated by ';' and pair by position: the first of --primary-storage is the
-source of the first of --secondary-storage. What drrun cannot know it writes as dr.todo; check names each one.
+A storage URL is nfs://HOST:/PATH, glusterfs://HOST:/VOLUME, posixfs://SERVERS:/PATH, fcp://DOMAIN_ID or
+iscsi://DOMAIN_ID:/IP:PORT:/IQN, where DOMAIN_ID is what the primary's engine shows as the id of the storage domain; several
+iscsi URLs of one id are its targets. Lists are separated by ';' and pair by domain id where there is one, else by position.
+What drrun cannot know it writes as dr.todo; check names each one.
 
 Passwords come from DRRUN_SECRET_PRIMARY_PASSWORD and DRRUN_SECRET_SECONDARY_PASSWORD, from the files named by these with
 _FILE behind them, or from a prompt. They are not written anywhere.
@@ -49,6 +51,9 @@ drrun generate --name Plan_Recovery \
   --primary-url https://engine1.localdomain/ovirt-engine/api --primary-username admin@internal --primary-ca primary-ca.pem \
   --secondary-url https://engine2.localdomain/ovirt-engine/api --secondary-username admin@internal --secondary-ca secondary-ca.pem \
   --primary-storage nfs://192.168.122.210:/nfs_ds --secondary-storage nfs://192.168.122.210:/nfs_ds_replica -o plan.lua
+
+--primary-storage 'iscsi://bcca8438-810f-4932-bf25-d874babd97b1:/10.0.0.1:3260:/iqn.2006-01.com.example:a' \
+--secondary-storage 'iscsi://bcca8438-810f-4932-bf25-d874babd97b1:/10.1.0.1:3260:/iqn.2006-01.com.example:b'
 `
 
 func newGenerateCommand(inv *invocation) *cli.Command {

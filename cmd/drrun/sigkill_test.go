@@ -373,7 +373,7 @@ func TestSigkill(t *testing.T) {
 		}
 	})
 	t.Logf("SIGKILL points: %d (%d records, %d effects), %d of them with a second one in the resume; %d runs were over before their point", points.Load(), records, effects, pairs.Load(), early.Load())
-	if early.Load() > 5 {
+	if early.Load() > points.Load()/10 { // a busy machine makes the reference run look more often than those after it
 		t.Errorf("%d runs were not killed", early.Load())
 	}
 }

@@ -60,6 +60,10 @@ var witnesses = map[sabotage.Switch][]witness{
 
 	sabotage.ImportNamed:      {runner("TestEmptyExportStaysEmpty"), {"ovirt", "TestImportSendsIDAndNoName"}},
 	sabotage.WrongDomainKept:  {{"ovirt", "TestImportOfAnotherDomainIsTakenOut"}},
+	sabotage.LUNsNotCompared:  {runner("TestLUNsOfThePlan"), {"ovirt", "TestBlockImportOfOtherLUNs"}},
+	sabotage.OriginalsIgnored: {runner("TestSourceLUNAtTheTarget")},
+	sabotage.FormatUpgraded:   {{"ovirt", "TestAttachUpgradesNothingUnasked"}},
+	sabotage.DisksUnasked:     {{"ovirt", "TestOnlyTheEntryOfALooseLUNIsRemoved"}},
 	sabotage.StatusTrusted:    {{"ovirt", "TestLabLies"}},
 	sabotage.NICsUnread:       {runner("TestNICsAreRepaired")},
 	sabotage.LeasesNotAwaited: {runner("TestAttachWaitsForLeases")},

@@ -44,6 +44,10 @@ const (
 
 	ImportNamed      Switch = "import-with-name"
 	WrongDomainKept  Switch = "import-wrong-domain-kept"
+	LUNsNotCompared  Switch = "lun-comparison-skipped"
+	OriginalsIgnored Switch = "source-luns-not-looked-for"
+	DisksUnasked     Switch = "disk-entries-removed-unasked"
+	FormatUpgraded   Switch = "format-upgraded-without-consent"
 	StatusTrusted    Switch = "answer-trusted-without-reading"
 	NICsUnread       Switch = "nics-not-read-back"
 	LeasesNotAwaited Switch = "lease-wait-skipped"
@@ -112,6 +116,10 @@ func All() []Behaviour {
 
 		{ImportNamed, "an import carries no name, so it can create nothing", "I2", "ovirt/storage.go"},
 		{WrongDomainKept, "an import that brought another storage domain is taken out and fails", "I7", "ovirt/storage.go"},
+		{LUNsNotCompared, "a block domain on other LUNs than the plan's is taken out and fails", "I7", "ovirt/place.go"},
+		{OriginalsIgnored, "nothing is imported while a host sees a LUN of the source", "I1", "stdlib/iscsi.go"},
+		{DisksUnasked, "of disks only the entry of a LUN that no VM has is removed", "I2", "ovirt/lundisk.go"},
+		{FormatUpgraded, "an attach that upgrades the storage format needs consent", "I2", "ovirt/storage.go"},
 		{StatusTrusted, "a registration counts when the VM is seen", "I3", "ovirt/register.go"},
 		{NICsUnread, "every NIC is verified after the registration", "I3", "stdlib/vm.go"},
 		{LeasesNotAwaited, "nothing is attached before leases of lost hosts have expired", "I1", "stdlib/lease_wait.go"},

@@ -239,9 +239,9 @@ const (
 
 // environment is lab.env: shell lines that drrun and people use.
 func (s *Server) environment(l *Lab, o ServeOptions) []byte {
+	primaryStorage, secondaryStorage := l.StorageLists()
 	l.lock()
 	defer l.mu.Unlock()
-	primaryStorage, secondaryStorage := l.replicatedStorage()
 	var b strings.Builder
 	lines := []envLine{
 		{"DRRUN_SECRET_PRIMARY_PASSWORD", l.engine("primary").spec.Password},

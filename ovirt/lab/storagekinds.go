@@ -118,6 +118,17 @@ func (d *storageDomain) luns() []*lun {
 	return d.export.luns
 }
 
+// StorageLists names the replicated storage domains at both sites, as drrun generate takes them.
+func (l *Lab) StorageLists() (primary, secondary string) {
+	l.lock()
+	defer l.mu.Unlock()
+	var from, to []string
+	for _, p := range l.pairs {
+		from, to = append(from, l.storageURLs(p.source)...), append(to, l.storageURLs(p.target)...)
+	}
+	return strings.Join(from, ";"), strings.Join(to, ";")
+}
+
 // storageURLs names, as drrun's command line does, the place of a replicated domain; none where a LUN set holds none.
 func (l *Lab) storageURLs(x *export) []string {
 	if !x.block() {

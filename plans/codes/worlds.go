@@ -25,7 +25,7 @@ var runCodes = []Code{
 	{Name: "bad-result", Title: "A result cannot be recorded", Meaning: "Steps and hooks return what the journal can keep: texts, numbers, true and false, lists and tables of those.", Remedy: "Return the id or the name of an object instead of the object."},
 	{Name: "endless-loop", Title: "Code ran for too long without an end",
 		Meaning: "One call of a function of yours, or the loading of a file, took a thousand million steps of the interpreter: half a minute or so of computing. It was stopped, and a run that it stopped can be resumed. Time that code waits in a call does not count.",
-		Remedy:  "Look at the loop that the message points at. Code that waits for something does so by a call, such as ctx:wait or a boot condition."},
+		Remedy:  "Look at the loop that the message points at. Code that waits for something does so by a call, such as ctx:wait_for or a boot condition."},
 	{Name: "lua-memory", Title: "Code has used up the memory that it may have",
 		Meaning: "Texts and tables that code keeps took more than a GiB. It was stopped before the system would have killed drrun, and a run that it stopped can be resumed.",
 		Remedy:  "Keep what is needed only: a table or a text grows in a loop, near the place that the message names."},

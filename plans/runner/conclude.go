@@ -41,7 +41,7 @@ func (a *attempt) conclude(soft context.Context, err error) *Result {
 		r.Exit, r.Status = ExitDone, StatusDone
 	case a.Action == plans.ActionConsole:
 		r.Exit, r.Status = ExitPartial, StatusPartial
-		r.Error = &ErrorResult{Code: "partial", Message: "it is not known what became of all changes: " + strings.Join(skipped, "; "), Hint: "see where everything is: drrun status " + a.PlanFile}
+		r.Error = &ErrorResult{Code: "partial", Message: strings.Join(skipped, "; "), Hint: "see where everything is: drrun status " + a.PlanFile}
 	default:
 		r.Exit, r.Status = ExitPartial, StatusPartial
 		r.Error = &ErrorResult{Code: "partial", Message: a.unfinishedObjects(skipped), Hint: a.afterPart()}

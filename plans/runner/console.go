@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"drrun/engine"
 	"drrun/lua"
 	"drrun/plans"
+	"drrun/stdlib"
 )
 
 // InputNote is the kind of the journal's notes of what was typed.
@@ -44,6 +46,10 @@ func Console(soft, hard context.Context, o Options, t TrialOptions, talk func(*T
 	if a.run != nil && (err == nil || soft.Err() != nil) { // an interrupt at the prompt ends it as leaving does: nothing was cut
 		err, soft = nil, context.WithoutCancel(soft)
 		a.tellUnknown()
+		a.tellFailed()
+		if t.Unattended && a.trial.failed > 0 {
+			a.session.Skip(fmt.Sprintf("%d of %d inputs failed, with nobody there to see it", a.trial.failed, a.trial.inputs))
+		}
 	}
 	return a.conclude(soft, err)
 }
@@ -86,7 +92,17 @@ func (t *Trial) note(task *engine.Task, text string) error {
 // tellUnknown names the changes of which nobody knows whether they had their effect.
 func (a *attempt) tellUnknown() {
 	for _, in := range a.run.Unknown() {
-		a.session.Skip(fmt.Sprintf("%s of %s on %s was cut: whether it had its effect is not known", in.Op, in.Subject.Name, in.Site))
+		a.session.Skip(fmt.Sprintf("it is not known what became of all changes: %s of %s on %s was cut", in.Op, in.Subject.Name, in.Site))
+	}
+}
+
+// tellFailed names the VMs that what was typed did not bring up. Those that it never came to are as they are meant to be.
+func (a *attempt) tellFailed() {
+	_, vms := boardOf(a.run.Board(), a.facts)
+	for _, vm := range vms {
+		if slices.Contains([]string{stdlib.StateFailed, stdlib.StateMissing, stdlib.StateUnverified}, vm.Status) {
+			a.session.Skip(fmt.Sprintf("VM %s is %s", vm.Name, vm.Status))
+		}
 	}
 }
 

@@ -177,5 +177,35 @@ func TestConsoleLosesItsLock(t *testing.T) {
 	}
 }
 
+// TestConsoleSaysWhatFailed ends with 4 where a VM failed, and where an input failed that nobody saw.
+func TestConsoleSaysWhatFailed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		line       string
+		unattended bool
+		exit       int
+		words      string
+	}{
+		{"ctx:mark(secondary:vm('vm1'), 'failed', 'no boot disk')", false, 4, "VM vm1 is failed"},
+		{"secondary:vm('vm1'):start()", true, 4, "1 of 1 inputs failed"},
+		{"secondary:vm('vm1'):start()", false, 0, ""},
+		{"secondary:vm('vm1'):status()", true, 0, ""},
+	} {
+		p := newPair(t, 8, lab.TwoSitesOptions{})
+		p.lose()
+		var r *runner.Result
+		p.do(func(env engine.Env) {
+			r = runner.Console(t.Context(), t.Context(), p.options(env, writable), runner.TrialOptions{Unattended: c.unattended}, func(trial *runner.Trial) error {
+				_, _ = trial.Run(t.Context(), t.Context(), "input 1", c.line)
+				return nil
+			})
+		})
+		expect(t, r, c.exit)
+		if c.words != "" && !strings.Contains(r.Error.Message, c.words) {
+			t.Errorf("%s: %+v", c.line, r.Error)
+		}
+	}
+}
+
 // pause lets the age pass for which a look at the locks counts.
 func pause(env engine.Env) { _, _ = env.Clock.Wait(context.Background(), time.Minute, nil) }

@@ -27,6 +27,7 @@ func gather(survey *plans.Survey, planned bool) (*stdlib.Facts, error) {
 		missing = cmp.Or(missing, err)
 		facts.Domains = append(facts.Domains, fact)
 	}
+	facts.LUNs = lunFacts(survey)
 	for _, template := range plan.Templates {
 		facts.Templates = append(facts.Templates, stdlib.FactEntity{ID: template.ID, Name: template.Name})
 	}
@@ -93,9 +94,10 @@ func setRunSet(facts *stdlib.Facts, survey *plans.Survey) {
 // the plan names, or for a clean, which takes it away there, the one that has it.
 func domainFact(survey *plans.Survey, domain plans.StorageDomain) (stdlib.FactDomain, error) {
 	fact := stdlib.FactDomain{ID: domain.ID, Name: domain.Name, Type: domain.Type, Group: domain.GroupName()}
+	fact.UpgradeFormat, fact.Settings = domain.UpgradeFormat, survey.Settings(domain.ID)
 	from, to := domain.Side(survey.Source), domain.Side(survey.Target)
-	fact.Source = stdlib.FactPlace{DataCenter: from.DataCenter, Address: from.Place.Address, Path: from.Place.Path, DataCenterID: survey.AttachedIn(survey.Source, domain.ID)}
-	fact.Target = stdlib.FactPlace{DataCenter: to.DataCenter, Address: to.Place.Address, Path: to.Place.Path}
+	fact.Source, fact.Target = factPlace(domain, from), factPlace(domain, to)
+	fact.Source.DataCenterID, fact.Source.LUNs = survey.AttachedIn(survey.Source, domain.ID), survey.OriginalLUNs(domain)
 	if survey.Own() { // where it is; nothing is known about it where it is not
 		fact.Target.DataCenterID = survey.AttachedIn(survey.Target, domain.ID)
 		return fact, nil
@@ -114,14 +116,46 @@ func domainFact(survey *plans.Survey, domain plans.StorageDomain) (stdlib.FactDo
 	return fact, nil
 }
 
+// factPlace is one side of a storage domain, as an import needs it.
+func factPlace(domain plans.StorageDomain, side plans.DomainSide) stdlib.FactPlace {
+	place := stdlib.FactPlace{DataCenter: side.DataCenter, Address: side.Place.Mount(), Path: side.Place.Path, VFSType: side.VFSType, NFSVersion: side.NFSVersion,
+		MountOptions: side.MountOptions, LUNs: side.LUNs, Targets: factTargets(side.Targets)}
+	if domain.Type == plans.StorageGlusterFS && place.VFSType == "" {
+		place.VFSType = plans.StorageGlusterFS
+	}
+	return place
+}
+
+func factTargets(targets []plans.TargetLogin) []stdlib.FactTarget {
+	var out []stdlib.FactTarget
+	for _, t := range targets {
+		out = append(out, stdlib.FactTarget{Address: t.Address, Port: t.Port, IQN: t.IQN, Username: t.Username})
+	}
+	return out
+}
+
+// lunFacts are the LUNs that take the place of those that are disks of VMs.
+func lunFacts(survey *plans.Survey) []stdlib.FactLUN {
+	var out []stdlib.FactLUN
+	for _, m := range survey.Plan.Mappings.LUNs {
+		from, to := m.Side(survey.Source), m.Side(survey.Target)
+		out = append(out, stdlib.FactLUN{Source: from.ID, SourceTargets: factTargets(from.Targets), Target: to.ID, Targets: factTargets(to.Targets), Optional: m.Optional})
+	}
+	return out
+}
+
 // describe copies what is known of a VM. Its cluster and host are those of the source only where it was read there.
 func describe(fact *stdlib.FactVM, record *plans.InventoryVM, source string) {
 	if record.ReadAt() == source {
 		fact.SourceCluster, fact.SourceHost = record.Cluster, record.Host
 	}
+	fact.Template = record.TemplateID
 	fact.HA, fact.HAPriority, fact.LeaseDomain, fact.DeleteProtected = record.HA, record.HAPriority, record.LeaseDomainID, record.DeleteProtected
 	for _, disk := range record.Disks {
 		fact.Disks = append(fact.Disks, disk.ID)
+		if disk.LUN != nil && record.ReadAt() == source {
+			fact.LUNs = append(fact.LUNs, stdlib.FactLUNDisk{Disk: disk.ID, Alias: disk.Alias, LUN: disk.LUN.ID})
+		}
 		for _, id := range disk.StorageDomainIDs {
 			if !slices.Contains(fact.Domains, id) {
 				fact.Domains = append(fact.Domains, id)

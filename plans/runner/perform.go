@@ -47,6 +47,8 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 		if !a.rollback {
 			a.session.SayUnprotected()
 		}
+	}
+	if err == nil && a.session.Dry == nil && (a.session.Facts.Own || plans.Moves(a.session.Facts.Action)) {
 		t.Release(func() { a.session.SayUnrepaired(t.Ctx()) })
 	}
 	if err == nil && a.session.Dry == nil && a.session.Facts.Action != plans.ActionClean {
@@ -54,7 +56,8 @@ func (a *attempt) perform(t *engine.Task) (err error) {
 	}
 	domains, vms := boardOf(a.run.Board(), a.session.Facts)
 	if err == nil {
-		_, err = a.session.RunHook(t, "after_run", subject, stdlib.Decoded(map[string]any{"status": statusOf(a.session.Facts, domains, vms), "storage_domains": domains, "vms": vms}))
+		status := statusOf(a.session.Facts, domains, vms, a.session.Skipped())
+		_, err = a.session.RunHook(t, "after_run", subject, stdlib.Decoded(map[string]any{"status": status, "storage_domains": domains, "vms": vms}))
 	}
 	return err
 }
@@ -71,8 +74,9 @@ func (a *attempt) lookAgain(ctx context.Context) {
 	a.session.Skip(fmt.Sprintf("the %s answers again and its VMs may be running: %s", a.facts.Source, verdict.Why))
 }
 
-func statusOf(facts *stdlib.Facts, domains, vms []ObjectResult) string {
-	if complete(facts, domains, vms) {
+// statusOf is what the result will say, as far as it is known before after_run.
+func statusOf(facts *stdlib.Facts, domains, vms []ObjectResult, skipped []string) string {
+	if complete(facts, domains, vms) && len(skipped) == 0 {
 		return StatusDone
 	}
 	return StatusPartial

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,10 @@ func (s *storageAdmin) Ask(ctx context.Context, q engine.Question) (string, erro
 
 // domains names the replicated storage domains of the pair.
 func (p *pair) domains() []string {
-	var names []string
+	names := slices.Clone(p.names)
+	if names != nil {
+		return names
+	}
 	for i := range max(p.size.Domains, 1) {
 		names = append(names, lab.DomainName(i))
 	}

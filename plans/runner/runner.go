@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"drrun/engine"
@@ -24,23 +25,24 @@ import (
 // attempt is one process's work on a run.
 type attempt struct {
 	Options
-	started  time.Time
-	hard     context.Context // cancelled by the second Ctrl-C; nil before the attempt has begun
-	history  string          // the state folder with the runs of before, which a dry run has beside its own
-	result   *Result
-	runtime  *lua.Runtime
-	plan     *plans.Plan
-	read     *plans.Plan // plan, also where it has errors; nil where the file made none
-	source   *ovirt.Site
-	target   *ovirt.Site
-	opened   []*ovirt.Site // by status, which has neither source nor target
-	session  *stdlib.Session
-	trial    *Trial        // nil unless pieces of Lua are tried on the plan
-	facts    *stdlib.Facts // of the run, as soon as they are known
-	run      *engine.Run
-	readFile func(string) ([]byte, error)
-	builtin  fs.FS    // drrun's own Lua modules: of this program, or as a run has kept them
-	secrets  []string // revealed, for the text filter
+	started   time.Time
+	hard      context.Context // cancelled by the second Ctrl-C; nil before the attempt has begun
+	history   string          // the state folder with the runs of before, which a dry run has beside its own
+	result    *Result
+	runtime   *lua.Runtime
+	plan      *plans.Plan
+	read      *plans.Plan // plan, also where it has errors; nil where the file made none
+	source    *ovirt.Site
+	target    *ovirt.Site
+	opened    []*ovirt.Site // by status, which has neither source nor target
+	session   *stdlib.Session
+	trial     *Trial        // nil unless pieces of Lua are tried on the plan
+	facts     *stdlib.Facts // of the run, as soon as they are known
+	run       *engine.Run
+	readFile  func(string) ([]byte, error)
+	builtin   fs.FS // drrun's own Lua modules: of this program, or as a run has kept them
+	secretsMu sync.Mutex
+	secrets   []string // revealed, for the text filter
 	// noSourceLogin is set when the source's secret could not be had: it is asked nothing that needs a login.
 	noSourceLogin bool
 	recorded      *engine.RunInfo // what the journal of a run that is taken up says; nil as soon as nobody asks any more
@@ -210,6 +212,9 @@ func (a *attempt) open(ctx context.Context) error {
 			return refuse("not-the-lab", "unset DRRUN_SPEED", fmt.Errorf("DRRUN_SPEED=%g shortens every wait and is for the lab only; %s at %s is a real engine", a.Speed, targetName, a.target.URL()))
 		}
 	}
+	if err := a.revealTargets(ctx, targetName); err != nil {
+		return invalid("secret", "", err)
+	}
 	// A secret of the dead site may be as unreachable as the site. Without it a source that answers proves nothing.
 	sourceOptions, err := a.siteOptions(ctx, sourceName)
 	if err != nil {
@@ -309,14 +314,39 @@ func (a *attempt) password(ctx context.Context, site string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("password of site %s: %w", site, err)
 	}
-	if a.trial != nil { // several tasks may ask
-		a.trial.mu.Lock()
-		defer a.trial.mu.Unlock()
+	a.keepSecret(password)
+	return password, nil
+}
+
+// revealTargets has the passwords of the target's iSCSI targets found, or asked for, before anything begins.
+func (a *attempt) revealTargets(ctx context.Context, site string) error {
+	for _, t := range a.plan.GuardedTargets(site) {
+		password, err := t.Password.Reveal(ctx)
+		if err != nil {
+			return fmt.Errorf("password of the target %s of site %s: %w", t.Target, site, err)
+		}
+		a.keepSecret(password)
 	}
-	if len(password) >= shortestRedacted {
+	return nil
+}
+
+// targetPassword reveals what CHAP asks for at a target of a site.
+func (a *attempt) targetPassword(ctx context.Context, site string, target stdlib.FactTarget) (string, error) {
+	for _, t := range a.plan.GuardedTargets(site) {
+		if t.Address == target.Address && t.Port == target.Port && t.IQN == target.IQN {
+			return t.Password.Reveal(ctx)
+		}
+	}
+	return "", fmt.Errorf("the plan has no password for the target %s of site %s", target, site)
+}
+
+// keepSecret lets the text filter take a password out of whatever is written.
+func (a *attempt) keepSecret(password string) {
+	a.secretsMu.Lock()
+	defer a.secretsMu.Unlock()
+	if len(password) >= shortestRedacted && !slices.Contains(a.secrets, password) {
 		a.secrets = append(a.secrets, password)
 	}
-	return password, nil
 }
 
 // shortestRedacted keeps the text filter from tearing words apart where a lab's password is "vm". Secrets never get that far
@@ -328,7 +358,10 @@ func (a *attempt) redact(text string) string {
 	if sabotage.On(sabotage.SecretsWritten) {
 		return text
 	}
-	for _, secret := range a.secrets {
+	a.secretsMu.Lock()
+	secrets := slices.Clone(a.secrets)
+	a.secretsMu.Unlock()
+	for _, secret := range secrets {
 		text = strings.ReplaceAll(text, secret, "<secret>")
 	}
 	for _, site := range append([]*ovirt.Site{a.source, a.target}, a.opened...) {
@@ -351,6 +384,7 @@ func (a *attempt) newSession(run *engine.Run, facts *stdlib.Facts) *stdlib.Sessi
 	for _, vm := range a.plan.VMs {
 		s.Conditions[vm.ID] = vm.Boot.For(facts.Action)
 	}
+	s.TargetPassword = a.targetPassword
 	return s
 }
 

@@ -27,6 +27,8 @@ type Trial struct {
 	// writes is set for a console whose changes are made, as a run of its own.
 	writes bool
 	lost   error // why a writing console may change nothing any more
+	inputs int   // that were run
+	failed int   // of them
 
 	mu      sync.Mutex
 	ready   bool // the plan is loaded
@@ -41,6 +43,8 @@ type Trial struct {
 type TrialOptions struct {
 	// Said takes the lines that code prints or logs; nil drops them.
 	Said func(text string)
+	// Unattended says that nobody sees an input fail: a writing console ends with 4 then.
+	Unattended bool
 }
 
 // NewTrial loads the plan for a trial; with PlanFile "" there is none, and only what needs no plan can be tried. Where it cannot be loaded
@@ -140,6 +144,9 @@ func (t *Trial) Run(soft, hard context.Context, name, text string) (values []lua
 		values, err = t.scope.Run(task, name, text)
 		return err
 	})
+	if t.inputs++; err != nil {
+		t.failed++
+	}
 	return values, err
 }
 
@@ -150,6 +157,25 @@ func (t *Trial) within(soft, hard context.Context, name string, main func(*engin
 
 // Redact takes the secrets out of a text that are known by now.
 func (t *Trial) Redact(text string) string { return t.a.redact(text) }
+
+// JSON is a value as data for JSON, with the secrets taken out that are known by now.
+func (t *Trial) JSON(value lua.Value) any { return redacted(value.JSON(), t.a.redact) }
+
+func redacted(data any, redact func(string) string) any {
+	switch v := data.(type) {
+	case string:
+		return redact(v)
+	case []any:
+		for i := range v {
+			v[i] = redacted(v[i], redact)
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = redacted(v[name], redact)
+		}
+	}
+	return data
+}
 
 // End ends the trial. err is why it ended, nil for a trial that did what it was asked for.
 func (t *Trial) End(soft context.Context, err error) *Result {

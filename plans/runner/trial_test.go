@@ -152,3 +152,24 @@ func TestTrialFacts(t *testing.T) {
 		}
 	})
 }
+
+// TestTrialValuesHoldNoSecret has an engine whose password stands in a comment: no form of a value shows it (I5).
+func TestTrialValuesHoldNoSecret(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 4, lab.TwoSitesOptions{})
+	p.do(func(env engine.Env) {
+		trial, wrong := runner.NewTrial(t.Context(), t.Context(), p.options(env, writable), runner.TrialOptions{})
+		if trial == nil {
+			t.Fatal(wrong.Error)
+		}
+		values, err := trial.Run(t.Context(), t.Context(), "input 1", "primary:vm('vm1'):status() return { comment = 'pw "+lab.PrimaryPassword+"', { 'x "+lab.PrimaryPassword+"' } }")
+		if err != nil || len(values) != 1 {
+			t.Fatal(values, err)
+		}
+		shown := trial.Redact(values[0].Text(0)) + fmt.Sprint(trial.JSON(values[0]))
+		if strings.Contains(shown, lab.PrimaryPassword) || strings.Count(shown, "<secret>") != 4 {
+			t.Errorf("%s", shown)
+		}
+		trial.End(t.Context(), nil)
+	})
+}

@@ -25,6 +25,7 @@ type pair struct {
 	disk  *sim.FS
 	out   []engine.Event
 	size  lab.TwoSitesOptions
+	names []string // of what is replicated; nil: as the size says
 
 	afterEffect func(effect int) // called when a changing request had its effect and drrun has not seen the answer yet
 	effects     int
@@ -98,7 +99,7 @@ func newPairOf(t testing.TB, seed uint64, options lab.TwoSitesOptions, change fu
 	t.Helper()
 	p := barePair(t, seed, options, change)
 	t.Cleanup(p.world.Close)
-	p.generate(options)
+	p.generate(0)
 	return p
 }
 
@@ -129,13 +130,12 @@ func (p *pair) open(env engine.Env, name, url, user, password string) *ovirt.Sit
 	return site
 }
 
-func (p *pair) generate(options lab.TwoSitesOptions) {
+// generate makes the plan, of the first few storage domains or with 0 of all.
+func (p *pair) generate(only int) {
 	p.do(func(env engine.Env) {
-		domains := max(options.Domains, 1)
-		var from, to []string
-		for i := range domains {
-			from = append(from, "nfs://192.168.122.210:/"+lab.DomainName(i))
-			to = append(to, "nfs://192.168.122.210:/"+lab.DomainName(i)+"_replica")
+		from, to := p.lab.StorageLists()
+		if only > 0 {
+			from, to = strings.Join(strings.Split(from, ";")[:only], ";"), strings.Join(strings.Split(to, ";")[:only], ";")
 		}
 		primary := p.open(env, "primary", lab.PrimaryURL, lab.PrimaryUsername, lab.PrimaryPassword)
 		secondary := p.open(env, "secondary", lab.SecondaryURL, lab.SecondaryUsername, lab.SecondaryPassword)
@@ -143,7 +143,7 @@ func (p *pair) generate(options lab.TwoSitesOptions) {
 			Name: "Plan_Recovery", File: "/site/plan.lua", Primary: primary, Secondary: secondary,
 			PrimarySpec:    plans.SiteSpec{URL: lab.PrimaryURL, Username: lab.PrimaryUsername, Insecure: true},
 			SecondarySpec:  plans.SiteSpec{URL: lab.SecondaryURL, Username: lab.SecondaryUsername, Insecure: true},
-			PrimaryStorage: strings.Join(from, ";"), SecondaryStorage: strings.Join(to, ";"), Now: env.Clock.Now(),
+			PrimaryStorage: from, SecondaryStorage: to, Now: env.Clock.Now(),
 		})
 		if err != nil {
 			p.t.Fatal(err)

@@ -7,9 +7,9 @@ local plan = dr.plan {
     secondary = { url = "https://engine2.example/ovirt-engine/api", username = "admin@internal", password = dr.secret "secondary_password" },
   },
   storage_domains = {
-    { name = "shop", id = "00000005-0000-4000-8000-000000000001", type = "iscsi", --@ diag(storage-type-unsupported, "\"iscsi\"")
-      primary   = { data_center = "Default", url = "nfs://10.0.0.1:/shop" },
-      secondary = { data_center = "Default", url = "nfs://10.1.0.1:/shop" } },
+    { name = "shop", id = "00000005-0000-4000-8000-000000000001", type = "iscsi",
+      primary   = { data_center = "Default", targets = { "10.0.0.1:3260/iqn.2006-01.com.example:a", "10.0.0.1:3260:iqn.x" } }, --@ diag(iscsi-target, "\"10.0.0.1:3260:iqn.x\"")
+      secondary = { data_center = "Default", targets = { { target = "10.1.0.1:3260/iqn.2006-01.com.example:b", username = "drrun", password = "open" } } } }, --@ diag(secret-in-clear, "\"open\"")
   },
   mappings = {
     clusters = { { primary = "Prod", secondary = "Recovery" } },

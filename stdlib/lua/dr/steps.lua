@@ -137,6 +137,13 @@ local function vms_at(ctx, site)
   return there
 end
 
+-- LUNs that were disks of VMs stay in an engine when their VMs leave it, and would keep these from coming back.
+local function forget_luns(ctx, site)
+  for _, fact in ipairs(ctx.facts.vms) do
+    if #(fact.luns or {}) > 0 then site:vm(fact.id):forget_luns() end
+  end
+end
+
 local left_words = {
   removed = "detached and removed, its content stays",
   cleared = "cleared from the engine's books, its storage was not touched",
@@ -151,7 +158,7 @@ function steps.clean(ctx)
     if domain.imported_by_run then return end
   end
   local there = vms_at(ctx, ctx.target)
-  if #domains == 0 and next(there) == nil then return end
+  if #domains == 0 and next(there) == nil then return forget_luns(ctx, ctx.target) end
   ctx:stage("clean " .. ctx.target.name)
   ctx:stale_evidence()
   local stale, running = {}, {}
@@ -175,6 +182,7 @@ function steps.clean(ctx)
     local how = ctx.target:storage_domain(domain.id):leave()
     ctx:log("storage domain " .. domain.name .. " left " .. ctx.target.name .. ": " .. (left_words[how] or how))
   end
+  forget_luns(ctx, ctx.target)
   if ctx.dry_run then return end
   for id, vm in pairs(vms_at(ctx, ctx.target)) do
     ctx.target:vm(id):remove_diskless()
@@ -436,7 +444,28 @@ local function groups_of(ctx, options)
     end
     table.insert(group.storage_domains, domain)
   end
+  -- LUNs that are disks of VMs are promoted with the storage domains of their VMs.
+  local group_of, target_of = {}, {}
+  for _, domain in ipairs(ctx.facts.storage_domains) do group_of[domain.id] = by_name[domain.group] end
+  for _, lun in ipairs(ctx.facts.luns or {}) do target_of[lun.source] = lun.target end
+  for _, fact in ipairs(ctx.facts.vms) do
+    local group = group_of[(fact.storage_domains or {})[1]]
+    for _, disk in ipairs(fact.luns or {}) do
+      if group and target_of[disk.lun] then
+        group.luns = group.luns or {}
+        table.insert(group.luns, { id = target_of[disk.lun], source = disk.lun, vm = fact.name })
+      end
+    end
+  end
   return groups
+end
+
+-- What an array has to do with: the storage domains of a group, and its LUNs.
+local function group_list(group)
+  local names = {}
+  for _, domain in ipairs(group.storage_domains) do names[#names + 1] = domain.name end
+  for _, lun in ipairs(group.luns or {}) do names[#names + 1] = "LUN " .. lun.id .. " of VM " .. lun.vm end
+  return table.concat(names, ", ")
 end
 
 ---Planned: before the first shutdown somebody says that the array replicates to the target, for each consistency group that no hook
@@ -449,11 +478,9 @@ function steps.confirm_replication(ctx)
   if #unspoken == 0 then return end
   ctx:stage "replication"
   for _, group in ipairs(unspoken) do
-    local names = {}
-    for _, domain in ipairs(group.storage_domains) do names[#names + 1] = domain.name end
     local answer = ctx:prompt {
       name = "replication:" .. group.name,
-      text = "Does the array replicate group " .. group.name .. " (" .. table.concat(names, ", ") .. ") from " .. ctx.source.name .. " to " .. ctx.target.name .. " now?",
+      text = "Does the array replicate group " .. group.name .. " (" .. group_list(group) .. ") from " .. ctx.source.name .. " to " .. ctx.target.name .. " now?",
       choices = { "yes", "no" },
       refuses = "no", danger = "data_loss",
     }
@@ -501,9 +528,7 @@ end
 function steps.promote(ctx, options)
   ctx:stage("promote", options)
   for _, group in ipairs(groups_of(ctx, options)) do
-    local names = {}
-    for _, domain in ipairs(group.storage_domains) do names[#names + 1] = domain.name end
-    local list = table.concat(names, ", ")
+    local list = group_list(group)
     demote(ctx, group)
     local answer = ctx:hook("promote_storage", group)
     if answer == nil then
@@ -546,6 +571,8 @@ function steps.import(ctx, options)
   ctx:stage("import", options)
   local domains = take_domains(ctx, options)
   ctx.target:refresh_hosts()
+  ctx.target:login_iscsi()
+  ctx.target:require_luns()
   ctx:parallel(domains, function(domain) import_one(ctx, domain) end)
   ctx.target:require_visible()
   ctx:await_leases()
@@ -562,6 +589,28 @@ function steps.import(ctx, options)
     first_in[name] = true
   end
   ctx:parallel(rest, function(domain) attach_one(ctx, domain) end)
+end
+
+-- Disks that came with the storage and that no VM of the plan has are told of: nobody would miss them until they are needed.
+local function tell_loose_disks(ctx)
+  local planned = {}
+  for _, fact in ipairs(ctx.facts.vms) do
+    for _, id in ipairs(fact.disks or {}) do planned[id] = true end
+  end
+  for _, domain in ipairs(ctx.facts.storage_domains) do
+    local names = {}
+    local ok, disks = pcall(function() return ctx.target:storage_domain(domain.id):unregistered_disks() end)
+    if not ok and must_stop(disks) then error(disks) end
+    for _, disk in ipairs(ok and disks or {}) do
+      if not planned[disk.id] then names[#names + 1] = disk.name ~= "" and disk.name or disk.id end
+    end
+    table.sort(names)
+    if #names > 0 then
+      local list = table.concat(names, ", ", 1, math.min(#names, 8)) .. (#names > 8 and " and " .. (#names - 8) .. " more" or "")
+      ctx:warn("storage domain " .. domain.name .. " holds " .. (#names == 1 and "a disk" or #names .. " disks") .. " that no VM of the plan has, not registered on " .. ctx.target.name .. ": " .. list
+        .. ". To have it there: Storage, Domains, " .. domain.name .. ", Disk Import")
+    end
+  end
 end
 
 ---Templates, then VMs, are registered from the OVF stores. A VM that no store holds is marked missing. { groups = { "NAME" } } takes what
@@ -604,6 +653,7 @@ function steps.register(ctx, options)
     if must_stop(err) or fact.on_error == "stop" then error(err) end
     ctx:mark(vm, "failed", message_of(err))
   end, { limit = 8 })
+  tell_loose_disks(ctx)
 end
 
 -- What a VM on the target lacks of what it had at the source.
@@ -804,6 +854,7 @@ function steps.leave_source(ctx)
   for _, domain in ipairs(ctx.source:plan_storage_domains()) do
     attempt("storage domain " .. domain.name, function() ctx.source:storage_domain(domain.id):leave() end)
   end
+  attempt("the entry of a LUN", function() forget_luns(ctx, ctx.source) end)
   if ctx.dry_run then return end
   local there = vms_at(ctx, ctx.source)
   for _, fact in ipairs(ctx.facts.vms) do
