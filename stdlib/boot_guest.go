@@ -24,6 +24,12 @@ func placeholders(text string) []string {
 	return names
 }
 
+var hostName = regexp.MustCompile(`^[\pL\pN_]([\pL\pN_.-]{0,252})$`)
+
+// isHostName tells whether a text that a guest gave can be a name. The guest could say anything, and what it says stands in the arguments of
+// a program and in addresses to which secrets are sent: "-o…" or "other.example/x#".
+func isHostName(text string) bool { return hostName.MatchString(text) }
+
 // filled puts values in the place of names in braces.
 func filled(text string, values map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(match string) string { return values[match[1:len(match)-1]] })

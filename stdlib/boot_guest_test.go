@@ -82,3 +82,16 @@ func TestTurnstile(t *testing.T) {
 		t.Errorf("%d inside at once, %d free at the end, %d waiting", most, gate.free, len(gate.waiting))
 	}
 }
+
+// TestHostNameOfAGuest takes from a guest what is a name, and nothing that is more than that.
+func TestHostNameOfAGuest(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"web01": true, "web01.example.com": true, "web_1.example.com.": true, "münchen.example": true, "7.example": true,
+		"": false, "-oProxyCommand=x": false, "other.example/x#": false, "user@other.example": false, "other.example:80": false, "a b": false, "a\nb": false, "{ip}": false, "a?b": false,
+	} {
+		if isHostName(text) != want {
+			t.Errorf("%q: %v", text, !want)
+		}
+	}
+}

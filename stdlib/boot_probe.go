@@ -165,7 +165,7 @@ func (o *outside) httpCondition() lua.Func {
 			nicParam, timeoutParam, stableForParam, tryParam("10s"),
 		}, tlsParams()...),
 		Run: func(c *lua.Call) (any, error) {
-			condition, err := probed(c, ConditionHTTP, c.String("url"), func(ctx context.Context, task *engine.Task, guest map[string]string) (look, error) {
+			condition, err := probed(c, ConditionHTTP, withoutQuery(c.String("url")), func(ctx context.Context, task *engine.Task, guest map[string]string) (look, error) {
 				return o.healthy(c, ctx, task, guest)
 			}, "url")
 			if err == nil {
@@ -175,6 +175,12 @@ func (o *outside) httpCondition() lua.Func {
 			return condition, err
 		},
 	}
+}
+
+// withoutQuery is an address for people and records: what stands behind it can be a key.
+func withoutQuery(address string) string {
+	shown, _, _ := strings.Cut(address, "?")
+	return shown
 }
 
 // healthy makes the request of an http condition once.
@@ -191,12 +197,12 @@ func (o *outside) healthy(c *lua.Call, ctx context.Context, task *engine.Task, g
 	var failed *answerError
 	switch {
 	case errors.As(err, &failed) && ctx.Err() == nil:
-		return look{why: o.disclosed.mask(later.String("url") + ": " + failed.text)}, nil
+		return look{why: o.disclosed.mask(withoutQuery(later.String("url")) + ": " + failed.text)}, nil
 	case err != nil:
 		return look{}, err
 	}
 	found := answer.(map[string]any)
-	said := fmt.Sprintf("%s answered %v", o.disclosed.mask(later.String("url")), found["status"])
+	said := fmt.Sprintf("%s answered %v", o.disclosed.mask(withoutQuery(later.String("url"))), found["status"])
 	if wanted := c.String("contains"); wanted != "" {
 		if body, _ := found["body"].(string); !strings.Contains(body, wanted) {
 			return look{why: said + fmt.Sprintf(", and the body does not hold %q", wanted)}, nil

@@ -310,6 +310,9 @@ func (w *bootWait) probe(ctx context.Context, condition *Condition, deadline tim
 		if guest["fqdn"] = vm.FQDN; vm.FQDN == "" && slices.Contains(p.needs, "fqdn") {
 			return look{why: "no name yet: the guest agent reports none"}, nil
 		}
+		if slices.Contains(p.needs, "fqdn") && !isHostName(vm.FQDN) {
+			return look{why: fmt.Sprintf("no name: the guest agent reports %.80q, which is no name of a host", vm.FQDN)}, nil
+		}
 	}
 	if slices.Contains(p.needs, "ip") {
 		address, why, err := w.address(ctx, p.nic, deadline)

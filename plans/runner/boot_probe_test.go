@@ -242,9 +242,12 @@ func TestProbeSecrets(t *testing.T) {
 		fmt.Fprint(w, r.Header.Get("Authorization"))
 	})
 	p := newPairOf(t, 1, lab.TwoSitesOptions{}, guestAt("127.0.0.1"))
-	p.edit(`rank = 0, boot = dr.boot.guest_agent { timeout = "5m" }`, `rank = 0, boot = dr.boot.http { url = "http://{ip}:`+port+`/", token = dr.secret "primary_password" }`)
+	p.edit(`rank = 0, boot = dr.boot.guest_agent { timeout = "5m" }`, `rank = 0, boot = dr.boot.http { url = "http://{ip}:`+port+`/?key=query-of-the-plan", token = dr.secret "primary_password" }`)
 	p.lose()
 	expect(t, p.failover(nil), 0)
+	if strings.Contains(p.read(p.journal()), "query-of-the-plan") {
+		t.Error("the journal holds the query of the address, which can be a key")
+	}
 	if asked != 3 {
 		t.Errorf("asked %d times", asked)
 	}

@@ -148,6 +148,7 @@
 ---@field id string # Id.
 ---@field type string # Storage type.
 ---@field group string? # Consistency group, where it has one of its own.
+---@field upgrade_format boolean? # True where the plan consents to an upgrade of its storage format.
 ---@field primary planned_place # Where it lives at the primary site.
 ---@field secondary planned_place # Where its replica lives at the secondary site.
 
@@ -157,11 +158,26 @@
 ---@field url string? # Place of the storage.
 ---@field nfs_version string? # NFS version.
 ---@field mount_options string? # Further mount options.
+---@field vfs_type string? # File system of a posixfs domain.
+---@field targets string[]? # iSCSI targets, as ADDRESS:PORT/IQN.
+---@field luns string[]? # Ids of its LUNs.
 
 ---What takes the place of what.
 ---@class (exact) planned_mappings
 ---@field clusters planned_cluster_mapping[] # Clusters.
 ---@field vnic_profiles planned_profile_mapping[] # vNIC profiles.
+---@field luns planned_lun_mapping[] # LUNs that are disks of VMs.
+
+---A LUN that is a disk of a VM and the one that takes its place.
+---@class (exact) planned_lun_mapping
+---@field primary planned_lun # At the primary site.
+---@field secondary planned_lun # At the secondary site.
+---@field optional boolean # Its VM can do without it.
+
+---A LUN that is a disk of a VM.
+---@class (exact) planned_lun
+---@field id string # Id, empty where there is none.
+---@field targets string[] # The targets behind which it is; none for Fibre Channel.
 
 ---A cluster and the one that takes its place.
 ---@class (exact) planned_cluster_mapping
