@@ -580,7 +580,7 @@ func (s *Session) RequireEvidence(ctx context.Context) (Verdict, error) {
 		return verdict, err
 	}
 	answer, askErr := s.Run.Ask(ctx, engine.Question{
-		Name: "confirm_source_down", Evidence: true,
+		Name: QuestionSourceDown, Evidence: true,
 		Check: func(answer string) error { _, err := ParseConfirmation(answer, s.Env.Clock.Now()); return err },
 		Text: fmt.Sprintf("Site %s does not answer. Starting its VMs here while they still run there destroys their data.\n"+
 			"If you know that %s is down, confirm it as 'YOUR NAME: HOW YOU KNOW'", s.Source.Name, s.Source.Name),

@@ -211,7 +211,7 @@ func unfit(q engine.OpenQuestion, value string, now time.Time) *usageError {
 	switch {
 	case q.Secret:
 		return usage("%s asks for a secret", q.Name).hinted("type it at the terminal of the run")
-	case q.Evidence && q.Name != confirmSource:
+	case q.Evidence && q.Name != stdlib.QuestionSourceDown:
 		return usage("%s is a question about evidence, which is answered at the terminal of the run only", q.Name).hinted("answer it there")
 	case q.Evidence:
 		if _, err := stdlib.ParseConfirmation(value, now); err != nil {

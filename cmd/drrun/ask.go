@@ -14,11 +14,8 @@ import (
 	"drrun/engine"
 	"drrun/internal/sabotage"
 	"drrun/plans"
-	"drrun/plans/runner"
+	"drrun/stdlib"
 )
-
-// confirmSource is the question whose answer lets VMs start while their source is silent. Only a person answers it.
-const confirmSource = "confirm_source_down"
 
 // asker is the desk of a run: it answers questions from --answer, then the plain ones from --yes, then by asking at the terminal.
 type asker struct {
@@ -40,7 +37,7 @@ func newAsker(inv *invocation, model engine.Env, answers []string, yes bool) (*a
 		if name, _, ok := strings.Cut(answer, "="); !ok || name == "" {
 			return nil, usage("--answer %q: write it as NAME=VALUE", answer)
 		}
-		if strings.HasPrefix(answer, confirmSource+"=") {
+		if strings.HasPrefix(answer, stdlib.QuestionSourceDown+"=") {
 			return nil, usage("--answer cannot confirm that a site is down").hinted("--confirm-source-down 'YOUR NAME: HOW YOU KNOW'")
 		}
 	}
@@ -50,7 +47,7 @@ func newAsker(inv *invocation, model engine.Env, answers []string, yes bool) (*a
 // prepared returns the answer that the command line has for a question, and how it was given.
 func (a *asker) prepared(name string) (given, value string, known bool) {
 	names := []string{name}
-	if all, group, ok := strings.Cut(name, ":"); ok && group != "" && all+":" != engine.CutQuestion && all+":" != runner.RedoQuestion { // one answer for the question about each group
+	if all, group, ok := strings.Cut(name, ":"); ok && group != "" && all+":" != engine.CutQuestion && all != stdlib.QuestionRedo { // one answer for the question about each group
 		names = append(names, all)
 	}
 	for _, candidate := range names {
@@ -82,7 +79,7 @@ func (a *asker) canAnswer(name string) bool {
 		return true
 	}
 	_, _, known := a.prepared(name)
-	return known && name != confirmSource
+	return known && name != stdlib.QuestionSourceDown
 }
 
 // Prepared answers a question from the command line.

@@ -188,11 +188,11 @@ func TestAsk(t *testing.T) {
 
 func TestCanAnswer(t *testing.T) {
 	a, _ := atTerminal("", "promote_storage=writable")
-	if !a.canAnswer("anything") || !a.canAnswer(confirmSource) {
+	if !a.canAnswer("anything") || !a.canAnswer(stdlib.QuestionSourceDown) {
 		t.Error("a person at a terminal can answer everything")
 	}
 	a.env.IsTerminal = func(any) bool { return false }
-	for name, want := range map[string]bool{"promote_storage:all": true, "promote_storage": true, "other": false, confirmSource: false} {
+	for name, want := range map[string]bool{"promote_storage:all": true, "promote_storage": true, "other": false, stdlib.QuestionSourceDown: false} {
 		if a.canAnswer(name) != want {
 			t.Errorf("canAnswer(%q) is %v", name, !want)
 		}

@@ -13,6 +13,7 @@ import (
 	"drrun/ovirt/lab"
 	"drrun/plans"
 	"drrun/plans/runner"
+	"drrun/stdlib"
 )
 
 // arrayDrivers are the ways in which the examples speak to the arrays of the lab: the text of plan:use.
@@ -111,7 +112,7 @@ func (f *field) resumeWith(run string) *runner.Result {
 	f.t.Helper()
 	return f.resume(run, func(o *runner.Options) {
 		f.options(o)
-		said := answers{runner.ResumePlan: "yes"}
+		said := answers{stdlib.QuestionResumePlan: "yes"}
 		o.ConfirmSourceDown, o.NewText, o.Asker, o.CanAnswer = "", true, said, said.can
 	})
 }

@@ -33,9 +33,6 @@ import (
 // lockOrigin is the origin of the events about locks.
 const lockOrigin = "drrun"
 
-// breakLock is the question that names whose lock may be replaced.
-const breakLock = "break_lock"
-
 // Bounds, in model time, of what is asked of an engine whose locks the run can do without.
 const (
 	lockReadLimit   = 30 * time.Second
@@ -503,7 +500,7 @@ func (l *siteLock) replace(ctx context.Context, lock engine.LockToken, warning s
 
 // confirmBreak asks a person to name the run whose lock goes. No flag and no default answers it.
 func (a *attempt) confirmBreak(ctx context.Context, locked *engine.LockedError, key string) error {
-	hint := "when you know that it does not run any more: --break-lock --answer '" + breakLock + "=" + key + "'"
+	hint := "when you know that it does not run any more: --break-lock --answer '" + stdlib.QuestionBreakLock + "=" + key + "'"
 	if a.Asker == nil {
 		return refuse(locked.Code(), hint, locked)
 	}
@@ -514,7 +511,7 @@ func (a *attempt) confirmBreak(ctx context.Context, locked *engine.LockedError, 
 		return fmt.Errorf("%q does not name whose lock is to be replaced: %s", answer, key)
 	}
 	answer, err := a.askBeforeRun(ctx, engine.Question{
-		Name: breakLock, Check: named, Danger: engine.DangerDataLoss,
+		Name: stdlib.QuestionBreakLock, Check: named, Danger: engine.DangerDataLoss,
 		Text: fmt.Sprintf("%s.\nTwo runs at work on one storage domain can destroy its data. If you know that the other one is over for good, type %s", locked, key),
 	})
 	if err == nil {

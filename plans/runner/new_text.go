@@ -12,6 +12,7 @@ import (
 
 	"drrun/engine"
 	"drrun/plans"
+	"drrun/stdlib"
 )
 
 // nextText is another text that a resume goes on with, accepted by a person and not yet the run's.
@@ -159,17 +160,14 @@ func (a *attempt) decided(choice, by, text string, changes []string) {
 	a.run.Note("decision", engine.Subject{Kind: "run", ID: a.run.ID(), Name: a.Action}, map[string]any{"choice": choice, "by": by, "text": text, "changes": changes})
 }
 
-// ResumePlan is the name of the question whether a resume goes on with another text of the plan.
-const ResumePlan = "resume_plan"
-
 // acceptText has a person accept the text whose preview was shown.
 func (a *attempt) acceptText(ctx context.Context, next *nextText, run string) error {
 	answer, err := a.askBefore(ctx, engine.Question{
-		Name: ResumePlan, Choices: []string{"yes", "no"}, Text: "Go on with run " + run + " on " + next.file + " as it is now?",
+		Name: stdlib.QuestionResumePlan, Choices: []string{"yes", "no"}, Text: "Go on with run " + run + " on " + next.file + " as it is now?",
 	})
 	switch {
 	case errors.Is(err, engine.ErrNoAnswer):
-		return refuse("needs-answer", "when the preview is what you want, add: --yes, or --answer "+ResumePlan+"=yes",
+		return refuse("needs-answer", "when the preview is what you want, add: --yes, or --answer "+stdlib.QuestionResumePlan+"=yes",
 			fmt.Errorf("run %s is to go on with another text, and nobody can be asked: nothing was written", run))
 	case err != nil:
 		return err

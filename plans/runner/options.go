@@ -53,7 +53,7 @@ type Options struct {
 	ParamsFile     []byte
 	ParamOverrides []string
 	// NewText makes Resume go on with the plan as it is on the disk now, in PlanFile or where that is "" in the run's own plan file. What
-	// that means is shown first, and a person accepts it (question ResumePlan). ParamsFile and ParamOverrides go with it only.
+	// that means is shown first, and a person accepts it (stdlib.QuestionResumePlan). ParamsFile and ParamOverrides go with it only.
 	NewText bool
 	// PreviewOnly makes Resume tell what it would do, and end before anything is done: nothing is written and no engine is asked.
 	PreviewOnly bool

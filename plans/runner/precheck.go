@@ -48,7 +48,7 @@ func (a *attempt) precheckEvidence(ctx context.Context, facts *stdlib.Facts) (*s
 		return confirmation, nil
 	case !errors.As(err, &missing):
 		return nil, err // the look was given up
-	case !verdict.Answers && a.canAnswer("confirm_source_down"):
+	case !verdict.Answers && a.canAnswer(stdlib.QuestionSourceDown):
 		return confirmation, nil
 	}
 	a.result.Evidence = &verdict

@@ -22,7 +22,7 @@ func (p *Preview) questions(info *engine.RunInfo, facts *stdlib.Facts, text *pla
 		}
 	}
 	if !facts.Planned { // evidence outlives no attempt
-		ask("confirm_source_down", facts.Source, "asked where "+facts.Source+" does not answer; --confirm-source-down answers it", true)
+		ask(stdlib.QuestionSourceDown, facts.Source, "asked where "+facts.Source+" does not answer; --confirm-source-down answers it", true)
 	}
 	for _, group := range groupSubjects(facts) {
 		if text.plan.HasHook("promote_storage", group.ID) {

@@ -11,10 +11,6 @@ import (
 	"drrun/stdlib"
 )
 
-// RedoQuestion is put before the key of a step to name the question whether it is to be repeated: of hooks that change storage, where a
-// second time can do harm.
-const RedoQuestion = "redo:"
-
 // checkRedo finds the keys among the recorded steps.
 func checkRedo(info *engine.RunInfo, keys []string) error {
 	var known []string
@@ -40,7 +36,7 @@ func (a *attempt) acceptRedo(ctx context.Context, info *engine.RunInfo) error {
 		if !slices.Contains(a.Redo, step.Key) || !harmful(step) {
 			continue
 		}
-		name := RedoQuestion + step.Key
+		name := stdlib.QuestionRedo + ":" + step.Key
 		answer, err := a.askBefore(ctx, engine.Question{
 			Name: name, Choices: []string{"yes", "no"}, Danger: engine.DangerDataLoss,
 			Text: fmt.Sprintf("%s of %s is recorded as %s, in attempt %d. It changes storage or hosts: repeat it?", stepWords(step), step.Subject, step.Outcome, step.Attempt),
