@@ -114,7 +114,7 @@ func All() []Behaviour {
 		{RemoveFormats, "a removal never formats", "I2", "ovirt/release.go"},
 		{RollbackLate, "a run is not undone after its storage was promoted", "I6", "plans/runner/way_back.go"},
 
-		{ImportNamed, "an import carries no name, so it can create nothing", "I2", "ovirt/storage.go"},
+		{ImportNamed, "an import carries no name, so it can create nothing", "I2", "ovirt/place.go"},
 		{WrongDomainKept, "an import that brought another storage domain is taken out and fails", "I7", "ovirt/storage.go"},
 		{LUNsNotCompared, "a block domain on other LUNs than the plan's is taken out and fails", "I7", "ovirt/place.go"},
 		{OriginalsIgnored, "nothing is imported while a host sees a LUN of the source", "I1", "stdlib/iscsi.go"},
@@ -134,7 +134,7 @@ func All() []Behaviour {
 		{LabelsNotTaken, "a run locks its storage domains in the engines", "I4", "plans/runner/locks.go"},
 		{LabelsNotReread, "the locks are read back before each stage", "I4", "engine/remote_locks.go"},
 		{FileLockSkipped, "a run locks its storage domains on its machine", "I4", "engine/store.go"},
-		{SecretsWritten, "the text filter keeps secrets out of the journal", "I5", "plans/runner/runner.go"},
+		{SecretsWritten, "the text filter keeps secrets out of the journal", "I5", "plans/runner/passwords.go"},
 
 		{MirrorNotAwaited, "a record is in the mirror before it counts", "I3", "engine/journal.go"},
 		{LocksNotRenewed, "a run that is taken over gets locks of its own", "I4", "engine/remote_locks.go"},
