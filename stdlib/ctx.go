@@ -362,6 +362,11 @@ func markFunc(subject lua.Param) lua.Func {
 				return nil, c.Errorf("bad-argument", "subject", "%v", err)
 			}
 			status := engine.Status{Subject: named, State: c.String("state")}
+			if known, _ := s.Run.Status(named); named.Kind == "vm" && status.State == StateUp && known.UpAt == nil && s.Dry == nil {
+				d := c.Errorf("not-seen-up", "state", "VM %s was not seen up in this run, and the report is not to say so", named.Name)
+				d.Hint = "vm:start() waits until it is up, and sees it there too when it runs already"
+				return nil, d
+			}
 			switch why := c.String("error"); {
 			case slices.Contains([]string{StateFailed, StateMissing, StateUnverified, StatePending}, status.State):
 				status.Error = why
