@@ -63,6 +63,12 @@ func (a *asker) prepared(name string) (given, value string, known bool) {
 	return "", "", false
 }
 
+// preparedAnswer returns the answer alone.
+func (a *asker) preparedAnswer(name string) (answer string, known bool) {
+	_, answer, known = a.prepared(name)
+	return answer, known
+}
+
 // unused names the questions for which the command line has an answer that was not asked for.
 func (a *asker) unused() []string {
 	a.mu.Lock()
