@@ -275,7 +275,7 @@ func questionsText(run string, open []engine.OpenQuestion, state string, now tim
 	for _, q := range open {
 		fmt.Fprintf(&b, "\n%s\n  %s\n", q.Name, strings.ReplaceAll(questionText(q, now), "\n", "\n  "))
 		if q.Danger == engine.DangerDataLoss {
-			b.WriteString("  DANGER: an answer can lose data\n")
+			b.WriteString("  " + dangerLine + "\n")
 		}
 		if q.Secret {
 			b.WriteString("  answered at the terminal of the run only\n")

@@ -13,6 +13,7 @@ import (
 
 	"drrun/engine"
 	"drrun/internal/sabotage"
+	"drrun/lua"
 	"drrun/plans"
 	"drrun/plans/runner"
 )
@@ -142,7 +143,7 @@ func (a *asker) Ask(ctx context.Context, q engine.Question) (string, error) {
 		case answer == "" && q.Default != "" && !q.OnlyPerson():
 			return q.Default, nil
 		case len(q.Choices) > 0 && !slices.Contains(q.Choices, answer):
-			a.screen.line(fmt.Sprintf("%q is none of: %s", answer, strings.Join(q.Choices, ", ")))
+			a.screen.line(noneOf(answer, q.Choices))
 		case answer != "" && q.Check != nil && q.Check(answer) != nil:
 			a.screen.line(q.Check(answer).Error())
 		case answer != "":
@@ -150,6 +151,18 @@ func (a *asker) Ask(ctx context.Context, q engine.Question) (string, error) {
 		}
 	}
 }
+
+// noneOf says that an answer is no choice, and which one it may have meant.
+func noneOf(answer string, choices []string) string {
+	text := fmt.Sprintf("%q is none of: %s", answer, strings.Join(choices, ", "))
+	if nearest := lua.Nearest(answer, choices); nearest != "" {
+		text += fmt.Sprintf("; did you mean %s?", nearest)
+	}
+	return text
+}
+
+// dangerLine stands below a question of which an answer can lose data.
+const dangerLine = "DANGER: an answer can lose data"
 
 func (a *asker) prompt(ctx context.Context, q engine.Question) (string, error) {
 	text := q.Text
@@ -165,6 +178,9 @@ func (a *asker) prompt(ctx context.Context, q engine.Question) (string, error) {
 	text += timeLeft(q, a.model.Clock.Now())
 	if q.Secret {
 		return a.secret(ctx, text+": ")
+	}
+	if q.Danger == engine.DangerDataLoss {
+		text += "\n" + dangerLine
 	}
 	over := a.screen.prompt()
 	defer over()
