@@ -23,10 +23,14 @@ func Find(name string) []Topic {
 			return p.Name == name || p.Topic() == name || p.Topic() == "the-"+name || hasNumber(p, name)
 		}),
 		sectionsBy(func(word string) bool { return word == name }),
-		pagesBy(func(p *Page) bool { return slices.Contains(strings.Split(p.Topic(), "-"), name) }),
+		pagesBy(func(p *Page) bool {
+			words := strings.Split(p.Topic(), "-")
+			return slices.Contains(words, name) || slices.Contains(words, name+"s")
+		}),
 		sectionsBy(func(word string) bool { return lastPart(word) == name }),
 		pagesBy(func(p *Page) bool { return strings.Contains(p.Name, name) }),
 		sectionsBy(func(word string) bool { return strings.Contains(word, name) }),
+		pagesBy(func(p *Page) bool { return strings.Contains(strings.ReplaceAll(p.Name, "-", ""), name) }),
 	} {
 		if len(found) > 0 && name != "" {
 			return found

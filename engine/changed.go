@@ -1,6 +1,9 @@
 package engine
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // PromptKey is the key of a durable step that only asks a person.
 func PromptKey(name string) string { return promptPrefix + name }
@@ -77,6 +80,20 @@ func (r *Run) Began(prefix string) bool {
 		}
 	}
 	return false
+}
+
+// Prompts names the questions that were asked so far, in any attempt, sorted.
+func (r *Run) Prompts() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var names []string
+	for key := range r.steps {
+		if name, asks := strings.CutPrefix(key, promptPrefix); asks {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Answered tells whether a prompt of that name, or of that name with something behind a colon, has a recorded answer.

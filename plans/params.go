@@ -31,6 +31,30 @@ func MergeParams(plan map[string]any, file []byte, overrides []string) (map[stri
 	return params, nil
 }
 
+// UnknownParams returns the names among overrides, each NAME=VALUE, that params does not have. What is put into an empty table is known.
+func UnknownParams(params map[string]any, overrides []string) []string {
+	var unknown []string
+	for _, override := range overrides {
+		if name, _, _ := strings.Cut(override, "="); !hasParam(params, strings.Split(name, ".")) {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
+}
+
+func hasParam(params map[string]any, path []string) bool {
+	if _, known := params[strings.Join(path, ".")]; known {
+		return true
+	}
+	switch below := params[path[0]].(type) {
+	case map[string]any:
+		return len(below) == 0 || len(path) > 1 && hasParam(below, path[1:])
+	case []any:
+		return len(below) == 0
+	}
+	return false
+}
+
 func mergeTables(under, over map[string]any) map[string]any {
 	merged := make(map[string]any, len(under)+len(over))
 	for key, value := range under {

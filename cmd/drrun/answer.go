@@ -243,24 +243,30 @@ func questionText(q engine.OpenQuestion, now time.Time) string {
 	return text + timeLeft(engine.Question{Default: q.Default, Until: q.Until, Evidence: q.Evidence, Danger: q.Danger}, now)
 }
 
-// answerCommand is what is typed to answer a question.
-func answerCommand(run string, q engine.OpenQuestion, state string) string {
-	value := "VALUE"
+// answerCommands are what is typed to answer a question: one whole command for each choice, since a line is pasted as it stands.
+func answerCommands(run string, q engine.OpenQuestion, state string) []string {
+	values := []string{"VALUE"}
 	switch {
 	case q.Evidence:
-		value = "'YOUR NAME: HOW YOU KNOW'"
+		values = []string{"'YOUR NAME: HOW YOU KNOW'"}
 	case len(q.Choices) > 0:
-		value = strings.Join(q.Choices, "|")
+		values = make([]string, len(q.Choices))
+		for i, choice := range q.Choices {
+			values[i] = shellWord(choice)
+		}
 	case strings.HasPrefix(q.Name, "promote_storage:"):
-		value = "writable,as_of=TIME"
+		values = []string{"writable,as_of=TIME"}
 	case len(q.Fields) > 0:
-		value = strings.Join(q.Fields, ",") + ",…"
+		values = []string{strings.Join(q.Fields, ",") + ",…"}
 	}
-	command := "drrun answer " + run + " " + shellWord(q.Name) + " " + value
-	if state != "" {
-		command += " --state " + shellWord(state)
+	commands := make([]string, len(values))
+	for i, value := range values {
+		commands[i] = "drrun answer " + run + " " + shellWord(q.Name) + " " + value
+		if state != "" {
+			commands[i] += " --state " + shellWord(state)
+		}
 	}
-	return command
+	return commands
 }
 
 func questionsText(run string, open []engine.OpenQuestion, state string, now time.Time) string {
@@ -269,13 +275,15 @@ func questionsText(run string, open []engine.OpenQuestion, state string, now tim
 	for _, q := range open {
 		fmt.Fprintf(&b, "\n%s\n  %s\n", q.Name, strings.ReplaceAll(questionText(q, now), "\n", "\n  "))
 		if q.Danger == engine.DangerDataLoss {
-			b.WriteString("  DANGER: an answer can lose data\n")
+			b.WriteString("  " + dangerLine + "\n")
 		}
 		if q.Secret {
 			b.WriteString("  answered at the terminal of the run only\n")
 			continue
 		}
-		b.WriteString("  " + answerCommand(run, q, state) + "\n")
+		for _, command := range answerCommands(run, q, state) {
+			b.WriteString("  " + command + "\n")
+		}
 	}
 	return b.String()
 }

@@ -13,6 +13,7 @@ import (
 
 	"drrun/engine"
 	"drrun/internal/sabotage"
+	"drrun/lua"
 	"drrun/plans"
 	"drrun/stdlib"
 )
@@ -58,6 +59,12 @@ func (a *asker) prepared(name string) (given, value string, known bool) {
 		}
 	}
 	return "", "", false
+}
+
+// preparedAnswer returns the answer alone.
+func (a *asker) preparedAnswer(name string) (answer string, known bool) {
+	_, answer, known = a.prepared(name)
+	return answer, known
 }
 
 // unused names the questions for which the command line has an answer that was not asked for.
@@ -133,7 +140,7 @@ func (a *asker) Ask(ctx context.Context, q engine.Question) (string, error) {
 		case answer == "" && q.Default != "" && !q.OnlyPerson():
 			return q.Default, nil
 		case len(q.Choices) > 0 && !slices.Contains(q.Choices, answer):
-			a.screen.line(fmt.Sprintf("%q is none of: %s", answer, strings.Join(q.Choices, ", ")))
+			a.screen.line(noneOf(answer, q.Choices))
 		case answer != "" && q.Check != nil && q.Check(answer) != nil:
 			a.screen.line(q.Check(answer).Error())
 		case answer != "":
@@ -141,6 +148,18 @@ func (a *asker) Ask(ctx context.Context, q engine.Question) (string, error) {
 		}
 	}
 }
+
+// noneOf says that an answer is no choice, and which one it may have meant.
+func noneOf(answer string, choices []string) string {
+	text := fmt.Sprintf("%q is none of: %s", answer, strings.Join(choices, ", "))
+	if nearest := lua.Nearest(answer, choices); nearest != "" {
+		text += fmt.Sprintf("; did you mean %s?", nearest)
+	}
+	return text
+}
+
+// dangerLine stands below a question of which an answer can lose data.
+const dangerLine = "DANGER: an answer can lose data"
 
 func (a *asker) prompt(ctx context.Context, q engine.Question) (string, error) {
 	text := q.Text
@@ -156,6 +175,9 @@ func (a *asker) prompt(ctx context.Context, q engine.Question) (string, error) {
 	text += timeLeft(q, a.model.Clock.Now())
 	if q.Secret {
 		return a.secret(ctx, text+": ")
+	}
+	if q.Danger == engine.DangerDataLoss {
+		text += "\n" + dangerLine
 	}
 	over := a.screen.prompt()
 	defer over()

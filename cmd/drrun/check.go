@@ -85,14 +85,21 @@ func runCheck(ctx context.Context, o checkOptions, inv *invocation) *runner.Resu
 	return result
 }
 
-// explainHint says once, below the findings, how to read more about them.
+// explainHint says once, below the findings, how to read more about the first error, or where there is none, about the first warning.
 func explainHint(found []plans.Finding) string {
+	hint := ""
 	for _, one := range found {
-		if _, known := codes.Find(one.Code); known && one.Severity != plans.SeverityInfo {
-			return "more about a code in brackets: drrun explain " + one.Code + "\n"
+		if _, known := codes.Find(one.Code); !known || one.Severity == plans.SeverityInfo {
+			continue
+		}
+		if isError := plans.HasErrors([]plans.Finding{one}); isError || hint == "" {
+			hint = "more about a code in brackets: drrun explain " + one.Code + "\n"
+			if isError {
+				break
+			}
 		}
 	}
-	return ""
+	return hint
 }
 
 func checkVerdict(found []plans.Finding, offline bool) string {

@@ -236,6 +236,10 @@ func (c *console) loop(ctx context.Context) error {
 			}
 			continue
 		}
+		if word := strings.TrimSpace(line); c.typed == "" && slices.Contains([]string{"help", "exit", "quit", "?"}, word) {
+			c.show(word + " is no command here: :help explains, :quit leaves\n")
+			continue
+		}
 		c.typed += line
 		if strings.TrimSpace(c.typed) == "" {
 			c.typed = ""

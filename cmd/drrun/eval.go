@@ -35,10 +35,13 @@ drrun eval 'ctx.facts.vms' plan.lua --json | jq '.extra.values[0][].name'
 
 func newEvalCommand(inv *invocation) *cli.Command {
 	return &cli.Command{
-		Name: "eval", Usage: "evaluate a Lua expression on a plan and its sites", UsageText: "drrun eval EXPRESSION PLAN.lua [flags]", Description: evalHelp,
+		Name: "eval", Usage: "evaluate a Lua expression on a plan and its sites", UsageText: "drrun eval EXPRESSION PLAN.lua [flags]", Description: evalHelp, HideHelpCommand: true,
 		Flags: append(trialFlags(), jsonFlag()),
 		Action: func(c *cli.Context) error {
 			path := []string{"drrun", "eval"}
+			if c.Args().Len() == 1 && strings.HasSuffix(c.Args().First(), ".lua") {
+				return usage("drrun eval needs an EXPRESSION before the plan").hinted("drrun eval '#plan.vms' %s", shellWord(c.Args().First())).of(path)
+			}
 			args, err := exactly(c, path, "EXPRESSION", "PLAN.lua")
 			if err != nil {
 				return err

@@ -186,6 +186,19 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// TestDangerAtTheTerminal: who is asked at the terminal reads of the danger as drrun answer tells it.
+func TestDangerAtTheTerminal(t *testing.T) {
+	for _, danger := range []string{"", engine.DangerDataLoss} {
+		a, stderr := atTerminal("yes\n")
+		if _, err := a.Ask(context.Background(), engine.Question{Name: "go", Text: "Go?", Danger: danger}); err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Contains(stderr.String(), "Go?\nDANGER: an answer can lose data\ngo> "); told != (danger != "") {
+			t.Errorf("danger %q:\n%s", danger, stderr)
+		}
+	}
+}
+
 func TestCanAnswer(t *testing.T) {
 	a, _ := atTerminal("", "promote_storage=writable")
 	if !a.canAnswer("anything") || !a.canAnswer(stdlib.QuestionSourceDown) {

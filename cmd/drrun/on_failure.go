@@ -21,10 +21,8 @@ func (a *asker) decide(ctx context.Context, f runner.Failure) runner.Decision {
 	defer a.turns.give()
 	var text strings.Builder
 	writeError(&text, f.Result)
-	for _, choice := range f.Choices {
-		fmt.Fprintf(&text, "  %-6s %s\n", choice, decisionWords(choice, f))
-	}
-	a.screen.line(text.String())
+	explained := choicesText(f)
+	a.screen.line(text.String() + explained)
 	a.lines.forget()
 	for {
 		answer, err := a.choose(ctx, "failed: "+strings.Join(f.Choices, " / "))
@@ -32,8 +30,12 @@ func (a *asker) decide(ctx context.Context, f runner.Failure) runner.Decision {
 			return abort
 		}
 		i := slices.IndexFunc(f.Choices, func(choice string) bool { return answer != "" && strings.HasPrefix(choice, strings.ToLower(answer)) })
-		if i < 0 {
-			a.screen.line(fmt.Sprintf("%q is none of: %s", answer, strings.Join(f.Choices, ", ")))
+		switch {
+		case answer == "" || answer == "?":
+			a.screen.line(explained)
+			continue
+		case i < 0:
+			a.screen.line(noneOf(answer, f.Choices) + " (? explains them)")
 			continue
 		}
 		decision := runner.Decision{Choice: f.Choices[i], By: a.who()}
@@ -43,6 +45,15 @@ func (a *asker) decide(ctx context.Context, f runner.Failure) runner.Decision {
 		}
 		return decision
 	}
+}
+
+// choicesText explains what can be chosen, a line each.
+func choicesText(f runner.Failure) string {
+	var b strings.Builder
+	for _, choice := range f.Choices {
+		fmt.Fprintf(&b, "  %-6s %s\n", choice, decisionWords(choice, f))
+	}
+	return b.String()
 }
 
 func decisionWords(choice string, f runner.Failure) string {

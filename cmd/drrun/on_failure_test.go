@@ -28,6 +28,7 @@ func TestDecide(t *testing.T) {
 		{"a word", "skip\n", all, "skip", "skip   leave out VM vm2, and vm3, which cannot start without it, and go on"},
 		{"its first letter", "r\n", all, "retry", "abort  stop here; drrun resume 20261120-0312-3f9a2c goes on later"},
 		{"asked until it is a choice", "\nyes\nR\n", all, "retry", `"yes" is none of: retry, skip, edit, abort`},
+		{"a typing error", "skp\nskip\n", all, "skip", `"skp" is none of: retry, skip, edit, abort; did you mean skip? (? explains them)`},
 		{"only what is offered", "skip\nabort\n", []string{"retry", "abort"}, "abort", "failed: retry / abort> "},
 		{"the end of the input", "", all, "abort", "error: context deadline exceeded [lua-error]"},
 		{"edit", "edit\n", all, "edit", "waiting until one of these is saved: plan.lua, lib/a.lua (an empty line goes back to the question)"},
@@ -46,6 +47,17 @@ func TestDecide(t *testing.T) {
 				got.Over()
 			}
 		})
+	}
+}
+
+// TestDecideExplains: a question mark and an empty line say again what the choices do.
+func TestDecideExplains(t *testing.T) {
+	for _, typed := range []string{"?\nabort\n", "\nabort\n"} {
+		a, stderr := atTerminal(typed)
+		a.decide(context.Background(), runner.Failure{Result: done("failover"), Choices: []string{"retry", "abort"}})
+		if n := strings.Count(stderr.String(), "  retry  run it again from the top"); n != 2 || strings.Contains(stderr.String(), "none of") {
+			t.Errorf("%q: explained %d times:\n%s", typed, n, stderr)
+		}
 	}
 }
 

@@ -184,7 +184,7 @@ func (p *progress) questionWords(e engine.Event) string {
 	if p.attended || !decode(e.Data, &q) {
 		return ""
 	}
-	return "question " + q.Name + ": " + questionText(q, p.clock.Now()) + "\nwaits for: " + answerCommand(p.run, q, p.state)
+	return "question " + q.Name + ": " + questionText(q, p.clock.Now()) + "\nwaits for: " + strings.Join(answerCommands(p.run, q, p.state), "\n       or: ")
 }
 
 // evidenceWords speaks only when the verdict changes: the source is looked at before every start.

@@ -164,7 +164,7 @@ func (inv *invocation) runnerOptions(o runOptions) (options runner.Options, over
 		Mirror: mirror, FromMirror: o.FromMirror, Near: inv.env.Near,
 		OnFailure: onFailure, OnEdit: asker.edited,
 		Env: model, StateDir: state, StateArgument: stateArgument(o.State), ConfirmSourceDown: o.ConfirmSourceDown, AcceptLoss: o.AcceptLoss, ConfirmStale: o.ConfirmStale, BreakLock: o.BreakLock,
-		Asker: asker, CanAnswer: asker.canAnswer, UnusedAnswers: asker.unused, WaitForAnswers: o.WaitForAnswers, Secrets: asker.resolver(), Speed: speed,
+		Asker: asker, CanAnswer: asker.canAnswer, PreparedAnswer: asker.preparedAnswer, UnusedAnswers: asker.unused, WaitForAnswers: o.WaitForAnswers, Secrets: asker.resolver(), Speed: speed,
 		Observe: shown.observe, Findings: shown.findings, Began: shown.began,
 		Version: versionText(), Host: inv.env.Host, User: inv.env.User,
 	}, shown.end, nil

@@ -3,7 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -51,6 +54,9 @@ func newStatusCommand(inv *invocation) *cli.Command {
 			if o.Run != "" && !inv.namesStoredRun(o) {
 				if o.Watch {
 					return usage("--watch is for a run, and %q is none", o.Run).of(path)
+				}
+				if _, err := inv.env.wall().FS.Stat(o.Run); errors.Is(err, fs.ErrNotExist) && filepath.Ext(o.Run) != ".lua" {
+					return usage("%q is neither the id of a run nor a file", o.Run).hinted("drrun history lists the runs; drrun status shows the one that is worked on; drrun status PLAN.lua shows where everything is").of(path)
 				}
 				inv.result = runStatus(c.Context, readingOf(c, o.Run), inv)
 				return nil

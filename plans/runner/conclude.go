@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -142,16 +143,40 @@ func (a *attempt) afterPart() string {
 	return hint + "; what is up is then found by: " + a.nextCommand()
 }
 
-// warnOfUnusedAnswers says, where the run did not come to its end, which answers were passed over because another one is recorded.
+// warnOfUnusedAnswers says which answers were passed over: where the run did not come to its end, because another one is recorded; where
+// it did, because nothing asked for them.
 func (a *attempt) warnOfUnusedAnswers() {
-	if a.UnusedAnswers == nil || a.run == nil || a.run.Attempt() == 1 || a.result.Status == StatusDone {
+	if a.UnusedAnswers == nil || a.run == nil || a.DryRun {
 		return
 	}
+	done := a.result.Status == StatusDone
 	for _, name := range a.UnusedAnswers() {
-		if a.run.Answered(name) {
+		switch recorded := a.run.Answered(name); {
+		case done && !recorded:
+			a.warn(a.unaskedText(name))
+		case recorded && !done && a.run.Attempt() > 1:
 			a.warn(fmt.Sprintf("the answer to %s was not used: the run has recorded one. To be asked again: drrun resume %s --redo %s", name, a.run.ID(), engine.PromptKey(name)))
 		}
 	}
+}
+
+// unaskedText says of an answer that no question wanted it, and which questions there were.
+func (a *attempt) unaskedText(name string) string {
+	asked := a.run.Prompts()
+	text := fmt.Sprintf("the answer to %s was not used: the run asked nothing of that name", name)
+	if len(asked) > 0 {
+		text += "; it asked: " + strings.Join(asked, ", ")
+	}
+	names := slices.Clone(asked)
+	for _, question := range asked { // one answer for the question about each group
+		if of, _, grouped := strings.Cut(question, ":"); grouped {
+			names = append(names, of)
+		}
+	}
+	if nearest := lua.Nearest(name, names); nearest != "" {
+		text += fmt.Sprintf("; did you mean %s?", nearest)
+	}
+	return text
 }
 
 // endedAs is the status for the journal, which says whether the run waits for a resume.

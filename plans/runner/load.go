@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -58,7 +59,20 @@ func (a *attempt) load(t *engine.Task) error {
 		return invalid("params", "--param NAME=VALUE, or --params with a file that holds a JSON object", err)
 	}
 	a.Params = params
-	return nil
+	return a.warnOfUnknownParams()
+}
+
+// warnOfUnknownParams tells of each --param whose name neither the plan nor the file of --params has: a hook may read it all the same.
+func (a *attempt) warnOfUnknownParams() error {
+	known, err := plans.MergeParams(a.plan.Params, a.ParamsFile, nil)
+	for _, name := range plans.UnknownParams(known, a.ParamOverrides) {
+		text := fmt.Sprintf("the plan has no parameter %s, which --param sets", name)
+		if nearest := lua.Nearest(name, slices.Sorted(maps.Keys(known))); nearest != "" {
+			text += fmt.Sprintf("; did you mean %s?", nearest)
+		}
+		a.warn(text)
+	}
+	return err
 }
 
 // loadTimeout is how long a plan may take to be loaded, by the clock of the wall. A loop ends long before; this ends what computes slowly.

@@ -70,6 +70,8 @@ type Options struct {
 	Asker     engine.Asker
 	// CanAnswer tells whether the asker has, or can get, an answer to a question of that name.
 	CanAnswer func(name string) bool
+	// PreparedAnswer returns the answer that was given beforehand to a question of that name; nil for none.
+	PreparedAnswer func(name string) (answer string, known bool)
 	// UnusedAnswers names the questions to which there was an answer that was not asked for; nil for none.
 	UnusedAnswers func() []string
 	// WaitForAnswers makes a run without a terminal wait until another process answers its questions.

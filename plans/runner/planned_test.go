@@ -167,3 +167,38 @@ func TestPlannedWithoutATerminalNamesTheWait(t *testing.T) {
 		t.Errorf("%+v", r.Error)
 	}
 }
+
+// TestNoThatAHookWouldNotHear: a "no" on the command line is never passed over because a hook speaks for the group.
+func TestNoThatAHookWouldNotHear(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		hook, point, answer string
+		exit                int
+	}{
+		{"a hook promotes", "promote_storage", "no", runner.ExitRefused},
+		{"a hook looks at the replication", "ensure_replication", "no", runner.ExitRefused},
+		{"the word agrees with the hook", "ensure_replication", "yes", runner.ExitDone},
+	} {
+		t.Run(c.hook, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, 1, lab.TwoSitesOptions{})
+			p.hook("plan:on(\"" + c.point + "\", function() return { writable = true, in_sync = true } end, { as = \"array\", on_cut = \"retry\" })")
+			for _, dry := range []bool{true, c.exit == runner.ExitDone} { // what is not refused is only looked at
+				was := p.fingerprint()
+				r := p.planned(plans.ActionFailover, nil, func(o *runner.Options) {
+					o.DryRun, o.PreparedAnswer = dry, func(name string) (string, bool) { return c.answer, name == "replication:all" }
+				})
+				expect(t, r, c.exit)
+				if c.exit != runner.ExitRefused {
+					continue
+				}
+				if r.Error.Code != "answer-unheard" || !strings.Contains(r.Error.Message, c.point) {
+					t.Errorf("%+v", r.Error)
+				}
+				if p.fingerprint() != was {
+					t.Error("the sites are not as they were")
+				}
+			}
+		})
+	}
+}

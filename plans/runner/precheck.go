@@ -69,10 +69,33 @@ func (a *attempt) plannedCommand() string {
 
 func (a *attempt) canAnswer(name string) bool { return a.CanAnswer != nil && a.CanAnswer(name) }
 
+// refuseUnheardNo refuses a "no" to the replication of a group where a hook speaks for it: the question is never asked, and the run would
+// go on against the word of the person who gave it.
+func (a *attempt) refuseUnheardNo(facts *stdlib.Facts) error {
+	if a.PreparedAnswer == nil {
+		return nil
+	}
+	for _, domain := range facts.Domains {
+		if answer, _ := a.PreparedAnswer("replication:" + domain.Group); answer != "no" {
+			continue
+		}
+		for _, hook := range []string{"promote_storage", "ensure_replication"} {
+			if a.plan.HasHook(hook, domain.Group) {
+				return refuse("answer-unheard", "when the array does not replicate, mend that first; when it does, leave --answer replication=no out",
+					fmt.Errorf("--answer says that group %q is not replicated, and this plan does not ask that: its hook %s speaks for the group", domain.Group, hook))
+			}
+		}
+	}
+	return nil
+}
+
 // precheckAnswers refuses where the run would stop for want of an answer about the storage.
 func (a *attempt) precheckAnswers(facts *stdlib.Facts) error {
-	if a.DryRun || !plans.Moves(facts.Action) || a.Action == plans.ActionConsole || a.plan.Workflows[a.Action] != nil {
+	if !plans.Moves(facts.Action) || a.Action == plans.ActionConsole || a.plan.Workflows[a.Action] != nil {
 		return nil
+	}
+	if err := a.refuseUnheardNo(facts); err != nil || a.DryRun {
+		return err
 	}
 	for _, domain := range facts.Domains {
 		if domain.Arrived || a.plan.HasHook("promote_storage", domain.Group) {
