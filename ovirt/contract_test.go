@@ -332,7 +332,7 @@ func TestLabReplicaNotPromoted(t *testing.T) {
 		connections := len(must2(r.secondary.StorageConnections(r.t.Context())))
 		_, changed, err := r.secondary.ImportDomain(r.t.Context(), tg.spec[0])
 		var e *ovirt.Error
-		if changed || !errors.As(err, &e) || e.Code != ovirt.CodeBadRequest || !strings.Contains(e.Hint, "promoted") {
+		if changed || !errors.As(err, &e) || e.Code != ovirt.CodeNotWritable || !strings.Contains(e.Hint, "promoted, and exported read-write to the hosts of secondary") {
 			t.Fatalf("%v %v", changed, err)
 		}
 		if now := len(must2(r.secondary.StorageConnections(r.t.Context()))); now != connections {

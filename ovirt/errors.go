@@ -17,24 +17,25 @@ type Code string
 
 // The codes.
 const (
-	CodeUnreachable   Code = "unreachable"    // no connection, or a proxy that finds no engine behind it
-	CodeTimeout       Code = "timeout"        // the goal or the answer did not come in time
-	CodeTLS           Code = "tls"            // the engine's certificate was not accepted
-	CodeCredentials   Code = "credentials"    // the engine refused user name or password
-	CodeForbidden     Code = "forbidden"      // the user may not do this
-	CodeNotAnEngine   Code = "not-an-engine"  // something else answers at this address
-	CodeBadReply      Code = "bad-reply"      // an answer that is not what the API promises
-	CodeNotFound      Code = "not-found"      // the object does not exist
-	CodeAlreadyExists Code = "already-exists" // an object with this identity exists
-	CodeNameInUse     Code = "name-in-use"    // another object has the name
-	CodeLocked        Code = "locked"         // another operation holds the object
-	CodeConflict      Code = "conflict"       // the state of an object forbids it
-	CodeBadRequest    Code = "bad-request"    // the engine or a host refused what was asked
-	CodeEngineError   Code = "engine-error"   // the engine failed
-	CodeRefused       Code = "refused"        // not sent: the write hook or the evidence gate said no, or it could destroy something
-	CodeCancelled     Code = "cancelled"      // the caller gave up
-	CodeWrongObject   Code = "wrong-object"   // another object than the expected one was found
-	CodeGone          Code = "gone"           // the object vanished while it was waited for
+	CodeUnreachable   Code = "unreachable"       // no connection, or a proxy that finds no engine behind it
+	CodeTimeout       Code = "timeout"           // the goal or the answer did not come in time
+	CodeTLS           Code = "tls"               // the engine's certificate was not accepted
+	CodeCredentials   Code = "credentials"       // the engine refused user name or password
+	CodeForbidden     Code = "forbidden"         // the user may not do this
+	CodeNotAnEngine   Code = "not-an-engine"     // something else answers at this address
+	CodeBadReply      Code = "bad-reply"         // an answer that is not what the API promises
+	CodeNotFound      Code = "not-found"         // the object does not exist
+	CodeAlreadyExists Code = "already-exists"    // an object with this identity exists
+	CodeNameInUse     Code = "name-in-use"       // another object has the name
+	CodeLocked        Code = "locked"            // another operation holds the object
+	CodeConflict      Code = "conflict"          // the state of an object forbids it
+	CodeBadRequest    Code = "bad-request"       // the engine or a host refused what was asked
+	CodeEngineError   Code = "engine-error"      // the engine failed
+	CodeRefused       Code = "refused"           // not sent: the write hook or the evidence gate said no, or it could destroy something
+	CodeCancelled     Code = "cancelled"         // the caller gave up
+	CodeWrongObject   Code = "wrong-object"      // another object than the expected one was found
+	CodeNotWritable   Code = "copy-not-writable" // the hosts of the site may not write to the storage that is to be imported
+	CodeGone          Code = "gone"              // the object vanished while it was waited for
 )
 
 // Error is the only kind of error that calls of this package return, apart from what a caller's own function returned to WaitVM.

@@ -130,7 +130,7 @@ func TestImportOfAReplicaThatIsNotPromoted(t *testing.T) {
 				code = CodeEngineError
 			}
 			e := wantCode(t, err, code)
-			if changed || e.Hint != importSpec.replicaHint() || !removed || !strings.Contains(err.Error(), "mount target") {
+			if changed || e.Hint != importSpec.replicaHint("secondary") || !removed || !strings.Contains(err.Error(), "mount target") {
 				t.Fatal(err, f.writes())
 			}
 			wantLines(t, f.writes(), "POST /storagedomains", "DELETE /storageconnections/k1?host="+hoID)

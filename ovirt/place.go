@@ -88,14 +88,20 @@ func (spec ImportSpec) keys() string {
 }
 
 // replicaHint is the first thing to check when a host cannot import from the place.
-func (spec ImportSpec) replicaHint() string {
+func (spec ImportSpec) replicaHint(site string) string {
 	switch spec.Type {
 	case storageISCSI:
-		return "is the replica promoted, and do its targets show its LUNs to the hosts of this site?"
+		return "see that the replica is promoted, and that its targets show its LUNs to the hosts of " + site
 	case storageFCP:
-		return "is the replica promoted, and are its LUNs zoned and mapped to the hosts of this site?"
+		return "see that the replica is promoted, and that its LUNs are zoned and mapped to the hosts of " + site
 	}
-	return "is the replica promoted and exported read-write to the secondary's hosts?"
+	return "see that the replica is promoted, and exported read-write to the hosts of " + site
+}
+
+// noAccess recognises the engine's words for a storage that is mounted and cannot be written to: mostly a copy that is not promoted, or
+// is exported read-only (ovirt-engine AppErrors.properties, StorageServerAccessPermissionError).
+func noAccess(failure *Error) bool {
+	return strings.Contains(failure.words(), "Permission settings on the specified path do not allow access")
 }
 
 // ShownPlace is how an engine shows the address and path of a file domain. It keeps one string and takes it apart at the first and the

@@ -86,7 +86,10 @@ func (s *Site) ImportDomain(ctx context.Context, spec ImportSpec) (sd StorageDom
 				continue
 			}
 			if failure.Status == http.StatusBadRequest || failure.Status >= 500 || spec.block() {
-				failure.Hint = spec.replicaHint()
+				failure.Hint = spec.replicaHint(s.Name())
+				if noAccess(failure) {
+					failure.Code = CodeNotWritable
+				}
 				failure.Err = fmt.Errorf("the host could not import storage domain %s from %s", spec.ID, spec.place())
 			}
 			return sd, changed, failure

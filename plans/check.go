@@ -103,7 +103,7 @@ func (c *checker) direction() {
 	}
 	views := map[string]*siteView{c.sourceName: c.source, c.targetName: c.target}
 	if wrong := c.plan.pair(views[Primary], views[Secondary], true).WrongDirection(c.action()); wrong != "" {
-		c.add(finding(SeverityError, ScopeRun, "wrong-direction", "%s", wrong).hint("drrun status %s shows where everything is", c.plan.File))
+		c.add(finding(SeverityError, ScopeRun, "wrong-direction", "%s", wrong).hint("%s", c.wayBackHint()))
 	}
 }
 
@@ -366,7 +366,7 @@ func (c *checker) drift() {
 	for _, d := range c.plan.StorageDomains {
 		domainIDs = append(domainIDs, d.ID)
 		c.typeDrift(d, d.Pos)
-		if d.ID != "" && c.source.domain(d.ID) == nil {
+		if d.ID != "" && c.source.domain(d.ID) == nil && !c.target.holdsDomain(c.targetName, d.ID).Holds {
 			c.add(finding(SeverityWarning, ScopeStorageDomain, "domain-not-at-source", "site %q does not know storage domain %q (%s)", c.sourceName, d.Name, d.ID).
 				on(c.sourceName, "storage_domain", d.ID, d.Name).at(d.Pos))
 		}
@@ -391,12 +391,43 @@ func (c *checker) drift() {
 		c.add(finding(SeverityWarning, ScopeRun, "vm-new-at-source", "neither in the plan nor in its inventory: %s on the plan's storage domains (%s)", countVMs(len(fresh)), nameList(fresh, 8)).
 			on(c.sourceName, "site", "", c.sourceName).at(c.plan.Pos).hint("generate the plan again into another file, and take over what is new"))
 	}
+	var moved []string
 	for _, vm := range c.plan.VMs {
-		if vm.ID != "" && !there[vm.ID] {
+		switch {
+		case vm.ID == "" || there[vm.ID]:
+		case c.target.holdsVM(c.targetName, vm.ID).Holds:
+			moved = append(moved, vm.Name)
+		default:
 			c.add(finding(SeverityWarning, ScopeVM, "vm-not-at-source", "site %q has no VM %q (%s)", c.sourceName, vm.Name, vm.ID).
 				on(c.sourceName, "vm", vm.ID, vm.Name).at(vm.Pos).hint("if it was removed there, take it out of the plan"))
 		}
 	}
+	c.movedVMs(moved)
+}
+
+// wayBackHint is how VMs that live at the target come to the source.
+func (c *checker) wayBackHint() string {
+	if c.source == nil { // it takes nothing back
+		return "drrun status " + c.plan.File + " shows where everything is"
+	}
+	if c.targetName == Secondary {
+		return "to bring them home: drrun failback " + c.plan.File
+	}
+	return "to move them to secondary: drrun failover " + c.plan.File + " --planned"
+}
+
+// movedVMs says in one line that VMs of the plan live at the target, and how they come back.
+func (c *checker) movedVMs(names []string) {
+	if len(names) == 0 {
+		return
+	}
+	f := finding(SeverityWarning, ScopeRun, "vms-at-target", "%d of %s of the plan live at %s, not at %s: %s", len(names), countVMs(len(c.plan.VMs)), c.targetName, c.sourceName, nameList(names, 8))
+	hint := "drrun status " + c.plan.File + " shows where everything is"
+	if len(names) == len(c.plan.VMs) {
+		hint = c.wayBackHint()
+		f.Message = fmt.Sprintf("the plan's VMs are at %s, not at %s: %s", c.targetName, c.sourceName, nameList(names, 8))
+	}
+	c.add(f.at(c.plan.Pos).hint("%s", hint))
 }
 
 // clusters checks the cluster map on both sides, and that it covers the VMs.

@@ -93,8 +93,10 @@ func (s *Session) RunHook(task *engine.Task, point string, subject engine.Subjec
 			s.mu.Lock()
 			s.skipped = append(s.skipped, fmt.Sprintf("hook %s (%s) for %s failed", point, handler.Name, subjectWords(subject)))
 			s.mu.Unlock()
+			s.noteHookFailure(point, subject, err)
 			continue
 		default:
+			s.noteHookFailure(point, subject, err)
 			return nil, &SubjectError{Subject: subject, Err: fmt.Errorf("hook %s (%s) for %s: %w", point, handler.Name, subjectWords(subject), err)}
 		}
 		if result != nil {

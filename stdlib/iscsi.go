@@ -457,7 +457,7 @@ func (site *Site) judgeLUNs(d *FactDomain, hosts []ovirt.Host, view lunView) err
 	if len(missing) > 0 {
 		return &StorageUnreachableError{code: "luns-missing",
 			Text:   fmt.Sprintf("no host of %s sees LUN %s of storage domain %s", site.Name, strings.Join(missing, ", "), d.Name),
-			Advice: "is the replica promoted, and does the array show its LUNs to the hosts? compare the ids with luns of the plan"}
+			Advice: "see that the replica is promoted, and that the array shows its LUNs to the hosts; compare the ids with luns of the plan"}
 	}
 	for _, host := range hosts {
 		if ids := blind[host.Name]; len(ids) > 0 {

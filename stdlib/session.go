@@ -83,6 +83,7 @@ type Session struct {
 	stops        map[string]bool // VMs that this attempt has been told to shut down, by id, in an action of the plan's own
 	leftOut      map[string]bool // VMs and storage domains that the workflow does not see, by id
 	skipped      []string        // hooks that failed and whose on_error is continue, in order
+	hookFailures []HookFailure   // of this attempt, in order
 }
 
 // verdict is a sentence for the end of the result.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -109,7 +110,10 @@ func checkVerdict(found []plans.Finding, offline bool) string {
 			warnings++
 		}
 	}
+	away := slices.IndexFunc(found, func(one plans.Finding) bool { return one.Code == "vms-at-target" })
 	switch {
+	case away >= 0:
+		return found[away].Message + "; " + found[away].Hint
 	case offline && warnings > 0:
 		return "sound, with " + report.Count(warnings, "warning") + " (the sites were not asked)"
 	case offline:

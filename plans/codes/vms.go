@@ -4,6 +4,7 @@ var vmCodes = []Code{
 	{Name: "vm-new-at-source", Title: "The source has VMs that the plan does not know", Meaning: "They lie on the plan's storage domains, and would not be registered at the target.", Remedy: "Generate the plan again into another file, and take over what is new."},
 	{Name: "vm-new", Title: "A site has VMs that are not in the plan", Meaning: "They lie on the plan's storage domains and are never moved.", Remedy: "Generate the plan again into another file, and take over what is new."},
 	{Name: "vm-not-at-source", Title: "The source has no such VM", Meaning: "The plan names a VM that the source's engine has not: its id is wrong, or it was removed.", Remedy: "Compare the id, or take the VM out of the plan."},
+	{Name: "vms-at-target", Title: "VMs of the plan live at the target already", Meaning: "An earlier run moved them. There is nothing to take out of the plan.", Remedy: "Take the action that the hint names: mostly the way back."},
 	{Name: "vm-not-in-plan", Title: "VMs of the inventory are not in the plan", Meaning: "They are left out, and so never registered. It is said once, for the case that it is not meant.", Remedy: "Add those that are to be recovered."},
 	{Name: "vm-known", Title: "A VM is registered at the target already", Meaning: "It will not be registered again. Nothing has to be done."},
 	{Name: "vm-stale", Title: "A VM is still registered at the site that was left", Meaning: "It leaves with its storage domain before anything else is done. Nothing has to be done."},

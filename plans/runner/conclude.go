@@ -109,40 +109,6 @@ func (a *attempt) reportLost(err error) string {
 	return fmt.Sprintf("%s; the run has ended all the same, and this makes the report anew: drrun report %s%s", a.redact(err.Error()), a.result.Run, a.StateArgument)
 }
 
-// afterPart is what to do when an attempt ended with 4. A VM that the run has started and that is down again is for a person to start:
-// a run starts none twice.
-func (a *attempt) afterPart() string {
-	var down []string
-	others := a.facts.Action == plans.ActionClean
-	for _, vm := range a.result.VMs {
-		subject := engine.Subject{Kind: ovirt.KindVM, Site: a.facts.Target, ID: vm.ID}
-		switch {
-		case vm.Status == stdlib.StateFailed && a.run.Reached(ovirt.OpStartVM, subject):
-			down = append(down, vm.Name)
-		case !vmIsGood(a.facts, vm.Status):
-			others = true
-		}
-	}
-	for _, domain := range a.result.StorageDomains {
-		others = others || !domainIsGood(a.facts, domain.Status)
-	}
-	if len(down) == 0 {
-		return "correct what is wrong with them, then: " + a.nextCommand()
-	}
-	shown := strings.Join(down[:min(len(down), 5)], ", ")
-	if more := len(down) - 5; more > 0 {
-		shown += fmt.Sprintf(" and %d more", more)
-	}
-	hint := fmt.Sprintf("mend what stopped %s and start it in the engine of %s, since a run starts no VM twice", shown, a.facts.Target)
-	if len(down) > 1 {
-		hint = fmt.Sprintf("mend what stopped %s and start them in the engine of %s, since a run starts no VM twice", shown, a.facts.Target)
-	}
-	if others {
-		hint += "; correct what is wrong with the others"
-	}
-	return hint + "; what is up is then found by: " + a.nextCommand()
-}
-
 // warnOfUnusedAnswers says which answers were passed over: where the run did not come to its end, because another one is recorded; where
 // it did, because nothing asked for them.
 func (a *attempt) warnOfUnusedAnswers() {
