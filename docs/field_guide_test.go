@@ -25,7 +25,9 @@ What sites ask for, and how it is done: each in at most 15 lines. Made from [exa
 simulated sites, arrays, name servers and machines; ` + "`go test ./docs -run TestFieldGuide -update`" + ` writes it.
 
 ` + "`require \"generated\"`" + ` stands for the table that ` + "`drrun generate`" + ` wrote, so that only what is special is left to see. In your own plan
-the lines go below ` + "`dr.plan { … }`" + `, or into the table. What you want for several plans becomes a [library](#libraries-of-a-site).
+hooks, ` + "`plan:on`" + ` and ` + "`plan:use`" + `, go below ` + "`dr.plan { … }`" + `. What is said of a VM or a storage domain, such as ` + "`my.vms[1].boot = …`" + `, goes into the
+table of ` + "`dr.plan { … }`" + `, as ` + "`boot = …`" + ` of that VM: below it, it would come too late, and ` + "`drrun check`" + ` says so. What you want for several plans
+becomes a [library](#libraries-of-a-site).
 `
 
 // fieldGuideGroups say where each example stands, and what it is called.

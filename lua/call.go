@@ -204,6 +204,7 @@ func (rt *Runtime) invoke(L *glua.LState, fn *Func, name string, self any, args 
 	if err != nil {
 		return nil, located(err, site)
 	}
+	rt.watchArgument(L, fn, name, args, site)
 	return rt.toLua(result), nil
 }
 

@@ -96,9 +96,34 @@ func (k *checker) arguments(params []Param, args []glua.LValue) map[string]any {
 		}
 	}
 	if extra := len(args) - position; extra > 0 && args[len(args)-1] != glua.LNil {
-		k.add(nil, false, "too-many-arguments", "", "takes %d positional and otherwise named arguments, not %d: write { name = value }", position, len(args))
+		k.add(nil, false, "too-many-arguments", namedInstead(params, args[position:]), "takes %d positional and otherwise named arguments, not %d: write { name = value }", position, len(args))
 	}
 	return values
+}
+
+// namedInstead is a hint about an argument that was given by place and has a name: the only one, or the only duration where it is one.
+func namedInstead(params []Param, extra []glua.LValue) string {
+	given, isText := extra[0].(glua.LString)
+	if len(extra) != 1 || !isText {
+		return ""
+	}
+	var named, durations []string
+	for _, p := range params {
+		if p.Positional {
+			continue
+		}
+		named = append(named, p.Name)
+		if p.Type.kind == kindDuration {
+			durations = append(durations, p.Name)
+		}
+	}
+	if _, err := time.ParseDuration(string(given)); err == nil && len(durations) > 0 {
+		named = durations
+	}
+	if len(named) != 1 {
+		return ""
+	}
+	return fmt.Sprintf("write { %s = %s }", named[0], Quote(string(given)))
 }
 
 // mixed takes a table whose list is the first parameter, and whose named values are the others: { "a", "b", timeout = "5s" }.

@@ -20,6 +20,9 @@ type collection struct {
 
 	uses  int // of the wrong value
 	named map[string]*Class
+
+	watched       []withoutEffect
+	watchedTables int // in them
 }
 
 // Wrong stands in Go for a value that a plan could not make. What is wrong with it is among the findings of Collect already.
@@ -44,6 +47,7 @@ func (rt *Runtime) Collect(named map[string]*Class, fn func() error) (found Diag
 	defer func() { rt.collecting = before }()
 	err = fn()
 	c.found = append(c.found, rt.findingsAhead()...)
+	c.found = append(c.found, rt.changesWithoutEffect()...)
 	var d *Diagnostic
 	if c.used && errors.As(err, &d) && d.Code == "lua-error" {
 		err = ErrConsequence

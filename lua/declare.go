@@ -115,7 +115,9 @@ type Func struct {
 	// Lenient calls Run although arguments are wrong, with those that are right: it has to report Call.Findings itself, beside its
 	// own. dr.plan does, so that a plan shows all its findings at once.
 	Lenient bool
-	Run     func(*Call) (any, error)
+	// CopyHint makes a later change in the table of its arguments a finding with this hint: the function has copied it. "" lets it pass.
+	CopyHint string
+	Run      func(*Call) (any, error)
 
 	// native functions of this package keep the baton and see Lua values.
 	native nativeFunc
@@ -135,10 +137,12 @@ type Class struct {
 	Doc     string
 	Fields  []Field
 	Methods []Func
-	Set     func(c *Call, key string, v any) error          // assignment; nil means that objects are frozen
-	Index   func(self any, key string) (value any, ok bool) // fields that depend on the object
-	Entries string                                          // their type
-	String  func(self any) string
+	Set     func(c *Call, key string, v any) error // assignment; nil means that objects are frozen
+	// CopyHint makes a change in a table that a file has read from a field a finding with this hint: fields give copies. "" lets it pass.
+	CopyHint string
+	Index    func(self any, key string) (value any, ok bool) // fields that depend on the object
+	Entries  string                                          // their type
+	String   func(self any) string
 }
 
 // Module declares what a plan can require.

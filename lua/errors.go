@@ -149,6 +149,7 @@ func (rt *Runtime) textError(text, trace string) *Diagnostic {
 			}
 		}
 	}
+	d.inOwnWords()
 	return d
 }
 
@@ -169,7 +170,7 @@ func (rt *Runtime) traceback(trace string) string {
 		if src == nil || src.builtin {
 			continue
 		}
-		text := "called from " + src.at(number).String()
+		text := src.at(number).String()
 		if len(lines) == 0 || lines[len(lines)-1] != text {
 			lines = append(lines, text)
 		}

@@ -40,7 +40,9 @@ func (rt *Runtime) classTable(class *Class) *glua.LTable {
 			return 1
 		}
 		if field, ok := fields[key]; ok {
-			L.Push(rt.toLua(field.Get(object.self)))
+			value := rt.toLua(field.Get(object.self))
+			rt.watchCopy(L, class, key, value)
+			L.Push(value)
 			return 1
 		}
 		if class.Index != nil {

@@ -375,7 +375,7 @@ func (rt *Runtime) site(L *glua.LState, name string) *callSite {
 			}
 			if !src.builtin {
 				if pos := src.at(frame.CurrentLine); found.src.builtin {
-					found.trace += "called from " + pos.String() + "\n"
+					found.trace += pos.String() + "\n"
 					if found.outer == nil {
 						found.outer = &callSite{src: src, copyLine: frame.CurrentLine}
 					}

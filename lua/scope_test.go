@@ -116,7 +116,7 @@ func TestScope(t *testing.T) {
 		{"type(string), #string.rep('x', 3)", `"table"	3`},
 		{"xy", "typed:1:1: error: no variable \"xy\" is known here [unknown-variable]\n    1 | xy\n      | ^^\n  hint: did you mean \"x\"?"},
 		{"1 +  berta:fly()", "typed:1:6: error: hen has no \"fly\" [unknown-field]\n    1 | 1 +  berta:fly()\n      |      ^^^^^\n  hint: known: feed, look, id, name, eggs"},
-		{"local a = nil\nreturn a.b", "typed:2:8: error: attempt to index a non-table object(nil) with key 'b' [lua-error]"},
+		{"local a = nil\nreturn a.b", "typed:2:8: error: \"b\" is asked of a value that is nil: there is nothing of that name, or at that place of the list [lua-error]"},
 		{"1 + broken", "typed:1:5: error: the site is away [error]\n    1 | 1 + broken\n      |     ^^^^^^"},
 		{"x = = 3", "typed:1:5: error: "},
 		{"plan.vms[", "typed:1:9: error: "},

@@ -52,6 +52,9 @@ func compileEdited(name, mark string, text []byte, edit func([]ast.Stmt)) (*sour
 	}
 	s := &source{name: name, mark: mark, calls: map[int][]*ast.FuncCallExpr{}, tables: map[*ast.TableExpr]*tableIndex{}}
 	s.lines, s.offsets = splitLines(string(text))
+	if d := s.foreignFile(text); d != nil {
+		return s, nil, d
+	}
 	// The original first, so that syntax errors carry real lines.
 	if _, err := parse.Parse(strings.NewReader(string(text)), name); err != nil {
 		return s, nil, s.syntaxError(string(text), err)

@@ -40,6 +40,7 @@ func (s *source) syntaxError(text string, err error) *Diagnostic {
 	m := readUntil(s, text, refused)
 	for _, explain := range []func(*misread) *Diagnostic{
 		(*misread).openText, (*misread).foreignCharacter, (*misread).foreignOperator, (*misread).foreignComment, (*misread).assignmentInCondition,
+		(*misread).conditionWithoutThen, (*misread).missingQuote, (*misread).callOfNumber,
 		(*misread).colonForEquals, (*misread).dashInKey, (*misread).brackets, (*misread).behindReturn, (*misread).openBlock, (*misread).comma,
 	} {
 		if d := explain(m); d != nil {
@@ -225,6 +226,9 @@ func (m *misread) foreignComment() *Diagnostic {
 		for _, mark := range []string{"//", "/*"} {
 			if word == "/" && strings.HasPrefix(after, mark) {
 				pos.EndCol = pos.Col + 2
+				if mark == "//" && m.dividedBefore(shift) {
+					return m.finding(pos, "a division that rounds down is math.floor(a / b); a comment begins with --", "Lua has no // here")
+				}
 				return m.finding(pos, "begin it with --", "%s begins no comment in Lua", mark)
 			}
 		}
@@ -239,6 +243,72 @@ func (m *misread) foreignComment() *Diagnostic {
 		}
 	}
 	return nil
+}
+
+// dividedBefore reports whether what stands before a token could be divided: it ends a value in the same line.
+func (m *misread) dividedBefore(n int) bool {
+	slash, _ := m.back(n)
+	before, ok := m.back(n + 1)
+	return ok && before.Pos.Line == slash.Pos.Line && slices.Contains([]int{parse.TIdent, parse.TNumber, ')', ']'}, before.Type)
+}
+
+// conditionWithoutThen explains an if or a while whose block begins without its word.
+func (m *misread) conditionWithoutThen() *Diagnostic {
+	bad, ok := m.back(0)
+	if !ok || m.broken || m.atEnd() || !slices.Contains([]int{parse.TIdent, parse.TReturn, parse.TLocal, parse.TIf, parse.TFor, parse.TWhile, parse.TRepeat, parse.TEnd, parse.TElse}, bad.Type) {
+		return nil
+	}
+	for n := 1; ; n++ {
+		t, ok := m.back(n)
+		if !ok {
+			return nil
+		}
+		word := "then"
+		switch t.Type {
+		case parse.TWhile:
+			word = "do"
+		case parse.TIf, parse.TElseIf:
+		case parse.TThen, parse.TDo, parse.TEnd, parse.TLocal, parse.TReturn, parse.TFunction, parse.TElse, '{', '=':
+			return nil
+		default:
+			continue
+		}
+		if n == 1 || bad.Type == parse.TIdent && bad.Pos.Line == t.Pos.Line {
+			return nil
+		}
+		return m.finding(m.pos(t), fmt.Sprintf("write %s … %s", tokenText(t), word), "%q has no %q behind its condition", tokenText(t), word)
+	}
+}
+
+// missingQuote explains a text that ran on to the beginning of the next one: what was written inside that one follows at once.
+func (m *misread) missingQuote() *Diagnostic {
+	bad, ok := m.back(0)
+	text, has := m.back(1)
+	if !ok || !has || m.broken || m.atEnd() || text.Type != parse.TString || !slices.Contains([]int{parse.TIdent, parse.TNumber}, bad.Type) {
+		return nil
+	}
+	at, behind := m.pos(text), m.pos(bad)
+	if at.Line != behind.Line || at.EndCol != behind.Col || !strings.ContainsAny(text.Str, "=,") {
+		return nil
+	}
+	if before, ok := m.back(2); ok && before.Type == parse.TIdent && m.pos(before).Line == at.Line && m.pos(before).EndCol == at.Col {
+		return m.finding(m.pos(before), "write \" in front of it", "a quotation mark is missing: the text begins here")
+	}
+	return m.finding(at, "close it where it ends", "a quotation mark is missing: this text runs on to where the next one begins")
+}
+
+// callOfNumber explains a call without brackets, as a text and a table can be handed over, of a number.
+func (m *misread) callOfNumber() *Diagnostic {
+	number, ok := m.back(0)
+	name, has := m.back(1)
+	if !ok || !has || m.broken || m.atEnd() || number.Type != parse.TNumber || name.Type != parse.TIdent || !m.is(2, ".") && !m.is(2, ":") {
+		return nil
+	}
+	hint := fmt.Sprintf("write %s(%s)", name.Str, number.Str)
+	if m.is(3, "boot") {
+		hint = fmt.Sprintf("a duration is a text with a unit: write %s \"%ss\"", name.Str, number.Str)
+	}
+	return m.finding(m.pos(number), hint, "a number cannot be handed to %q without brackets", name.Str)
 }
 
 func (m *misread) assignmentInCondition() *Diagnostic {
@@ -398,9 +468,11 @@ func (m *misread) openBlock() *Diagnostic {
 		return slices.Contains([]int{'}', ')', ']', parse.TEnd, parse.TUntil}, t.Type) && t.Type != opens[innermost.Type]
 	}
 	statement := func(t ast.Token) bool {
-		return innermost.Type == '{' && slices.Contains([]int{parse.TReturn, parse.TLocal, parse.TIf, parse.TFor, parse.TWhile, parse.TRepeat}, t.Type)
+		return slices.Contains([]int{'{', '(', '['}, innermost.Type) && slices.Contains([]int{parse.TReturn, parse.TLocal, parse.TIf, parse.TFor, parse.TWhile, parse.TRepeat}, t.Type)
 	}
-	if !m.atEnd() && (!ok || !closes(bad) && !statement(bad)) {
+	insideTable := slices.ContainsFunc(open[:len(open)-1], func(t ast.Token) bool { return t.Type == '{' || t.Type == '(' })
+	comma := ok && bad.Type == ',' && opens[innermost.Type] == parse.TEnd && insideTable && (m.is(1, "end") || m.firstOfLine(bad))
+	if !m.atEnd() && (!ok || !closes(bad) && !statement(bad) && !comma) {
 		return nil
 	}
 	suspect := innermost

@@ -276,7 +276,7 @@ func (d *module) planFunc() lua.Func {
 	return lua.Func{
 		Name: "plan", Effect: lua.Pure, Returns: "plan",
 		Doc:    "The plan: sites, storage domains, mappings, VMs.",
-		Params: planParams(), Lenient: true,
+		Params: planParams(), Lenient: true, CopyHint: writeAbove,
 		Run: func(c *lua.Call) (any, error) {
 			b := &builder{c: c, wrong: map[lua.Pos]bool{}, plan: &Plan{Workflows: map[string]*lua.Function{}, Actions: map[string]*lua.Function{}, Pos: c.At(), readFile: d.options.ReadFile}}
 			b.plan.at = c.At

@@ -16,6 +16,9 @@ var workflowNames = []string{ActionFailover, ActionFailback, ActionClean, Action
 // workflowType is the type of a workflow or an action of the plan's own.
 const workflowType = "fun(ctx: ctx)"
 
+// writeAbove says where a plan is changed.
+const writeAbove = "write it into the table of dr.plan { … }, or change that table before dr.plan gets it"
+
 // planClass is the plan as Lua sees it: in the plan file to add hooks to, in a run as ctx.plan.
 var planClass = &lua.Class{
 	Name: "plan",
@@ -34,9 +37,10 @@ var planClass = &lua.Class{
 		{Name: "clean", Type: workflowType + "?", Doc: "The plan's own clean, of drrun clean; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("clean") }},
 		{Name: "rollback", Type: workflowType + "?", Doc: "The plan's own rollback; nil means the built-in one.", Get: func(self any) any { return self.(*Plan).workflow("rollback") }},
 	},
-	Methods: []lua.Func{onMethod(), useMethod()},
-	Set:     setWorkflow,
-	String:  func(self any) string { return fmt.Sprintf("plan %q", self.(*Plan).Name) },
+	Methods:  []lua.Func{onMethod(), useMethod()},
+	Set:      setWorkflow,
+	CopyHint: writeAbove,
+	String:   func(self any) string { return fmt.Sprintf("plan %q", self.(*Plan).Name) },
 }
 
 // actionsClass is plan.actions.

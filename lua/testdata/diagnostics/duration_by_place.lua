@@ -1,0 +1,2 @@
+local p = require "probe"
+local vm = p.start("a", "5m")
