@@ -18,8 +18,9 @@ type collection struct {
 	wrong glua.LValue
 	used  bool // the wrong value was handed out: an error of Lua's own may be its consequence
 
-	uses  int // of the wrong value
-	named map[string]*Class
+	uses     int // of the wrong value
+	declared Declared
+	read     Diagnostics // found in the texts alone
 
 	watched       []withoutEffect
 	watchedTables int // in them
@@ -38,14 +39,14 @@ var ErrConsequence = errors.New("the file could not go on with what it could not
 // ending the files at the first of it. err is fn's error, or ErrConsequence. The caller must not run the
 // code for more than its findings when there are any.
 //
-// named are the classes of objects that parameters of a name stand for by convention, such as ctx: a method that the class has not is a
-// warning, for a function of a file's own may call something else so. Under a path with a dot, such as dr.steps, stands what drrun has in Lua.
-func (rt *Runtime) Collect(named map[string]*Class, fn func() error) (found Diagnostics, err error) {
-	c := &collection{stray: map[string]glua.LValue{}, named: named}
+// declared is what the texts are compared with.
+func (rt *Runtime) Collect(declared Declared, fn func() error) (found Diagnostics, err error) {
+	c := &collection{stray: map[string]glua.LValue{}, declared: declared}
 	before := rt.collecting
 	rt.collecting = c
 	defer func() { rt.collecting = before }()
 	err = fn()
+	c.found = append(c.found, c.unsaid()...)
 	c.found = append(c.found, rt.findingsAhead()...)
 	c.found = append(c.found, rt.changesWithoutEffect()...)
 	var d *Diagnostic
@@ -53,6 +54,20 @@ func (rt *Runtime) Collect(named map[string]*Class, fn func() error) (found Diag
 		err = ErrConsequence
 	}
 	return c.found, err
+}
+
+// unsaid are the findings in the texts that the run of a file did not come to as well.
+func (c *collection) unsaid() Diagnostics {
+	type place struct {
+		file string
+		line int
+		code string
+	}
+	said := map[place]bool{}
+	for _, d := range c.found {
+		said[place{d.Pos.File, d.Pos.Line, d.Code}] = true
+	}
+	return slices.DeleteFunc(c.read, func(d *Diagnostic) bool { return said[place{d.Pos.File, d.Pos.Line, d.Code}] })
 }
 
 // findingsAhead looks at the files that no one has required yet, but a function can: what is wrong with their texts would come to light in
@@ -69,7 +84,7 @@ func (rt *Runtime) findingsAhead() Diagnostics {
 			found = append(found, AsDiagnostics(err)...)
 			continue
 		}
-		found = append(found, src.textFindings(rt.builtinNames(), rt.collecting.named)...)
+		found = append(found, src.textFindings(rt.builtinNames(), rt.reading())...)
 	}
 	return found
 }

@@ -57,6 +57,9 @@ func (s *source) modulePath(e ast.Expr, depth int) string {
 			return path + "." + key.Value
 		}
 	case *ast.FuncCallExpr:
+		if s.givesStages(n, depth) {
+			return stagesModule
+		}
 		name, ok := n.Func.(*ast.IdentExpr)
 		if !ok || name.Value != "require" || len(n.Args) != 1 {
 			return ""
@@ -66,6 +69,14 @@ func (s *source) modulePath(e ast.Expr, depth int) string {
 		}
 	}
 	return ""
+}
+
+// stagesModule are the stages of the built-in workflows, and what its function with returns: the same ones, changed.
+const stagesModule = "dr.steps"
+
+func (s *source) givesStages(call *ast.FuncCallExpr, depth int) bool {
+	attr, ok := call.Func.(*ast.AttrGetExpr)
+	return ok && fieldName(attr) == "with" && s.modulePath(attr.Object, depth+1) == stagesModule
 }
 
 // unknownIn finds, in a value that is written out, keys and texts that its type does not have.

@@ -127,6 +127,11 @@ func (rt *Runtime) find(t *engine.Task, parent *glua.LState, name string) (glua.
 		rt.files[path] = text
 		return rt.runText(t, parent, path, text)
 	}
+	return nil, rt.noModule(name, tried)
+}
+
+// noModule is the finding about a name that no file and no module of drrun has.
+func (rt *Runtime) noModule(name string, tried []string) *Diagnostic {
 	var names []string
 	for i := range rt.options.Modules {
 		names = append(names, rt.options.Modules[i].Name)
@@ -135,7 +140,23 @@ func (rt *Runtime) find(t *engine.Task, parent *glua.LState, name string) (glua.
 	for _, path := range tried {
 		d.Notes = append(d.Notes, "no file "+path)
 	}
-	return nil, d
+	return d
+}
+
+// missing is why require would not find a module; nil where it would, and where only loading it can tell.
+func (rt *Runtime) missing(name string) *Diagnostic {
+	if _, loaded := rt.loaded[name]; loaded || !IsModuleName(name) || rt.builtin(name) {
+		return nil
+	}
+	var tried []string
+	for _, folder := range rt.options.Path {
+		path := filepath.Join(folder, filepath.FromSlash(fileOf(name)))
+		if _, err := rt.read(path); !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		tried = append(tried, path)
+	}
+	return rt.noModule(name, tried)
 }
 
 // partOf is a hint about a name that is no module, and a part of one: secret is dr.secret.

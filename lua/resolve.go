@@ -24,9 +24,12 @@ type globalUse struct {
 	locals   []string // that are known at its place
 }
 
-// resolve finds the local behind each name that stands for one, by Lua's scopes, and the names that stand for none.
-func resolve(chunk []ast.Stmt) (map[*ast.IdentExpr]*local, []globalUse) {
+// resolve finds the local behind each name that stands for one, by Lua's scopes, the names that stand for none, and the parameters of
+// functions.
+func resolve(chunk []ast.Stmt) (map[*ast.IdentExpr]*local, []globalUse, map[*ast.FunctionExpr][]*local) {
 	uses := map[*ast.IdentExpr]*local{}
+	parameters := map[*ast.FunctionExpr][]*local{}
+	var entered *ast.FunctionExpr // whose scope begins next
 	var globals []globalUse
 	var scopes []map[string]*local // outermost first
 	visitor{
@@ -34,6 +37,12 @@ func resolve(chunk []ast.Stmt) (map[*ast.IdentExpr]*local, []globalUse) {
 			scope := map[string]*local{}
 			for _, name := range names {
 				scope[name] = &local{line: line, parameter: true}
+			}
+			if entered != nil {
+				for _, name := range entered.ParList.Names {
+					parameters[entered] = append(parameters[entered], scope[name])
+				}
+				entered = nil
 			}
 			scopes = append(scopes, scope)
 		},
@@ -49,6 +58,7 @@ func resolve(chunk []ast.Stmt) (map[*ast.IdentExpr]*local, []globalUse) {
 			}
 		},
 		onExpr: func(e ast.Expr) {
+			entered, _ = e.(*ast.FunctionExpr)
 			ident, ok := e.(*ast.IdentExpr)
 			for i := len(scopes) - 1; ok && i >= 0; i-- {
 				if found := scopes[i][ident.Value]; found != nil {
@@ -83,7 +93,7 @@ func resolve(chunk []ast.Stmt) (map[*ast.IdentExpr]*local, []globalUse) {
 		globals[i].assigned = assigned[globals[i].ident]
 		slices.Sort(globals[i].locals)
 	}
-	return uses, globals
+	return uses, globals, parameters
 }
 
 // targets returns what a statement assigns to: names, fields, the object that gets a method.

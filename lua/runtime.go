@@ -153,9 +153,9 @@ func (rt *Runtime) runText(t *engine.Task, parent *glua.LState, name string, tex
 		return nil, err
 	}
 	if rt.collecting != nil {
-		for _, d := range src.textFindings(rt.builtinNames(), rt.collecting.named) {
+		for _, d := range src.textFindings(rt.builtinNames(), rt.reading()) {
 			rt.outer(t, parent).addRequires(d)
-			rt.collecting.found = append(rt.collecting.found, d)
+			rt.collecting.read = append(rt.collecting.read, d)
 		}
 	} else if found := src.stepCaptures(); len(found) > 0 {
 		return nil, found

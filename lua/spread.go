@@ -28,7 +28,9 @@ type source struct {
 	locals      map[*ast.IdentExpr]*local   // by use
 	globals     []globalUse
 	tables      map[*ast.TableExpr]*tableIndex
-	builtin     bool // one of our own: left out of tracebacks
+	chunk       []ast.Stmt                     // of the copy
+	parameters  map[*ast.FunctionExpr][]*local // by function, without a method's self
+	builtin     bool                           // one of our own: left out of tracebacks
 }
 
 // token is where a token stands; column and width count bytes, as gopher-lua's scanner does.
@@ -75,7 +77,8 @@ func compileEdited(name, mark string, text []byte, edit func([]ast.Stmt)) (*sour
 			s.tables[n] = newTableIndex(n)
 		}
 	}}.block(chunk)
-	s.locals, s.globals = resolve(chunk)
+	s.chunk = chunk
+	s.locals, s.globals, s.parameters = resolve(chunk)
 	// Compiled from a tree of its own, since splitting long tables would hide their places.
 	if chunk, err = parse.Parse(strings.NewReader(spread), mark); err != nil {
 		return s, nil, s.syntaxError(string(text), err)

@@ -2,7 +2,6 @@ package lua
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -10,14 +9,14 @@ import (
 )
 
 // textFindings is what can be seen in a file without running it, in functions too that only a run calls. known are the names that
-// every file has, named the classes of parameters by their names.
-func (s *source) textFindings(known []string, named map[string]*Class) Diagnostics {
+// every file has; with is what its calls are compared with.
+func (s *source) textFindings(known []string, with reading) Diagnostics {
 	found := s.stepCaptures()
 	found = append(found, s.globalNames(known)...)
 	found = append(found, s.repeatedKeys()...)
 	found = append(found, s.parallelItems()...)
-	found = append(found, s.unknownMethods(named)...)
-	found = append(found, s.unknownOptions(named)...)
+	found = append(found, s.unknownOptions(with.Lua)...)
+	found = append(found, s.wrongUses(with)...)
 	found.Sort()
 	return found
 }
@@ -188,31 +187,6 @@ func (s *source) itemKeyIn(item ast.Expr) (key string, decided bool) {
 		return "", true
 	}
 	return "", false
-}
-
-// unknownMethods finds calls such as ctx:lgo("…"), of a method that the object has not.
-func (s *source) unknownMethods(named map[string]*Class) Diagnostics {
-	var found Diagnostics
-	for _, calls := range s.calls {
-		for _, call := range calls {
-			ident, ok := call.Receiver.(*ast.IdentExpr)
-			if !ok || call.Method == "" {
-				continue
-			}
-			class, known := named[ident.Value], s.locals[ident]
-			if class == nil || class.Index != nil || known == nil || !known.parameter || known.changed {
-				continue
-			}
-			methods := class.memberNames()
-			if slices.Contains(methods, call.Method) {
-				continue
-			}
-			d := s.diagnostic(s.at(ident.Line()+2), "unknown-field", fmt.Sprintf("%s has no %q", class.Name, call.Method)) // behind the name and the colon
-			d.Severity, d.Hint = "warning", DidYouMean(call.Method, methods)
-			found = append(found, d)
-		}
-	}
-	return found
 }
 
 // memberNames are the names of the methods and fields of a class.

@@ -24,7 +24,7 @@ func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics)
 	t.SetLocal(loadingKey{}, l)
 	defer t.SetLocal(loadingKey{}, before)
 	var value any
-	found, err := rt.Collect(conventions(), func() (err error) {
+	found, err := rt.Collect(declared(), func() (err error) {
 		value, err = rt.RunFile(t, file)
 		return err
 	})
@@ -72,15 +72,20 @@ func Load(t *engine.Task, rt *lua.Runtime, file string) (*Plan, lua.Diagnostics)
 	return plan, found
 }
 
-// conventions are the parameters that every hook, workflow and action names alike, and what drrun has in Lua.
-func conventions() map[string]*lua.Class {
-	named := stdlib.LuaModules()
+// declared is what the texts of plans and their libraries are compared with before anything runs.
+func declared() lua.Declared {
+	d := lua.Declared{Named: map[string]*lua.Class{}, Lua: stdlib.LuaModules(), Subjects: map[string]string{}}
+	d.Types = slices.Concat(stdlib.Classes(), Classes())
+	d.Records = slices.Concat(stdlib.Records(), Records())
 	for _, class := range stdlib.Classes() {
 		if class.Name == "ctx" {
-			named["ctx"] = class
+			d.Named["ctx"] = class
 		}
 	}
-	return named
+	for _, point := range stdlib.HookPoints {
+		d.Subjects[point.Name] = point.Subject
+	}
+	return d
 }
 
 // sourceLines gives the line of a place in files, "" where there is none.

@@ -25,7 +25,11 @@ func load(t *testing.T, file string, o Options) (p *Plan, found lua.Diagnostics,
 		o.ReadFile = os.ReadFile
 	}
 	inTask(t, func(task *engine.Task) error {
-		rt := lua.New(lua.Options{Modules: []lua.Module{DR(o)}, Path: []string{filepath.Dir(file), filepath.Join(filepath.Dir(file), "lib")}, ReadFile: os.ReadFile})
+		boot, modules := stdlib.Connect(stdlib.Surroundings{})
+		if o.Boot.Name == "" {
+			o.Boot = boot
+		}
+		rt := lua.New(lua.Options{Modules: append([]lua.Module{DR(o)}, modules...), Embedded: stdlib.Embedded(), Path: []string{filepath.Dir(file), filepath.Join(filepath.Dir(file), "lib")}, ReadFile: os.ReadFile})
 		p, found = Load(task, rt, file)
 		return nil
 	})

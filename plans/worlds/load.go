@@ -41,7 +41,7 @@ func load(t *engine.Task, rt *lua.Runtime, file string) (lab.World, lua.Diagnost
 	l := &loading{}
 	t.SetLocal(loadingKey{}, l)
 	var value any
-	found, err := rt.Collect(nil, func() (err error) {
+	found, err := rt.Collect(lua.Declared{}, func() (err error) {
 		value, err = rt.RunFile(t, file)
 		return err
 	})
