@@ -126,6 +126,7 @@ func entryOf(name string, info fs.FileInfo) Entry {
 	e := Entry{Name: name, Dir: info.IsDir()}
 	if !e.Dir {
 		e.Size, e.Shared = info.Size(), info.Mode().Perm()&0o077 != 0
+		e.Pipe = info.Mode()&fs.ModeNamedPipe != 0
 	}
 	return e
 }

@@ -91,6 +91,8 @@ type Entry struct {
 	Size int64 // bytes; 0 for folders
 	// Shared tells of a file that others than its owner may read or change it.
 	Shared bool
+	// Pipe tells of what is no file: to read it waits until somebody writes.
+	Pipe bool
 }
 
 // ErrLocked is matched by the error of FS.Lock when somebody else has the lock.

@@ -82,7 +82,7 @@ func runVerify(o verifyOptions, inv *invocation) *runner.Result {
 	}
 	result := done("verify")
 	if found.State == engine.VerifiedBroken || o.Sealed && found.State == engine.VerifiedOpen {
-		result = failure(runner.ExitRefused, runner.StatusRefused, "not-"+engine.VerifiedSealed, fmt.Errorf("run %s is %s", id, stateWords(found)),
+		result = failure(runner.ExitRefused, runner.StatusRefused, "not-sealed", fmt.Errorf("run %s is %s", id, stateWords(found)),
 			"what really happened stands in the events of both engines, whose correlation ids begin with "+id)
 		if found.State == engine.VerifiedOpen {
 			result.Error.Hint = "the next run is sealed when there is a key: drrun keygen"

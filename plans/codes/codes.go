@@ -73,6 +73,6 @@ func Groups() []Group {
 		{"The text of a file", textCodes}, {"Values", valueCodes}, {"The plan", planCodes}, {"Hooks, workflows and libraries", libraryCodes},
 		{"Storage", storageCodes}, {"The two sites", siteCodes}, {"Clusters and networks", placementCodes}, {"Storage domains at the sites", domainCodes},
 		{"VMs and templates at the sites", vmCodes}, {"The inventory", inventoryCodes}, {"Worlds of the lab", worldCodes}, {"Tests of libraries", testCodes}, {"While code runs", append(slices.Clone(runCodes), moduleCodes...)},
-		{"Before a run begins", startCodes}, {"A run that has begun", stopCodes}, {"Runs that exist", recordCodes}, {"What an engine answers", engineCodes},
+		{"Before a run begins", startCodes}, {"A run that has begun", stopCodes}, {"Runs that exist", recordCodes}, {"Single commands", commandCodes}, {"What an engine answers", engineCodes},
 	}
 }

@@ -217,10 +217,10 @@ func raised(t *testing.T) map[string]string {
 // constants of the type Code, of fields named Code, of methods Code, and the code among the arguments of what makes an error.
 func atRunTime(t *testing.T) map[string]string {
 	t.Helper()
-	argument := map[string]int{"refuse": 0, "invalid": 0, "cannotUndo": 0, "Errorf": 0, "ErrorAt": 1}
+	argument := map[string]int{"refuse": 0, "invalid": 0, "cannotUndo": 0, "Errorf": 0, "ErrorAt": 1, "failure": 2}
 	word := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 	places := map[string]string{}
-	for _, dir := range []string{"../../stdlib", "../../ovirt", "../../engine", "../runner"} {
+	for _, dir := range []string{"../../stdlib", "../../ovirt", "../../engine", "../runner", "../../cmd/drrun"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) < 5 {
 			t.Fatal(dir, files, err)

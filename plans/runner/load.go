@@ -37,6 +37,9 @@ func (a *attempt) newRuntime() {
 
 // load reads the plan with its libraries.
 func (a *attempt) load(t *engine.Task) error {
+	if entry, err := a.Env.FS.Stat(a.PlanFile); err == nil && entry.Pipe { // a run reads it again later, and a pipe would be empty then
+		return invalid("plan", "write the plan into a file, then: drrun check FILE", fmt.Errorf("read %s: it is a pipe, not a file; nothing was done", a.PlanFile))
+	}
 	a.newRuntime()
 	plan, diagnostics := a.loadInTime(t)
 	a.read = plan
