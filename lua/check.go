@@ -117,7 +117,7 @@ func namedInstead(params []Param, extra []glua.LValue) string {
 			durations = append(durations, p.Name)
 		}
 	}
-	if _, err := time.ParseDuration(string(given)); err == nil && len(durations) > 0 {
+	if _, err := ParseDuration(string(given)); err == nil && len(durations) > 0 {
 		named = durations
 	}
 	if len(named) != 1 {

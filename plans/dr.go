@@ -304,6 +304,9 @@ func (b *builder) build() {
 	p.findings = b.c.Findings()
 	for _, d := range p.findings {
 		b.wrong[d.Pos] = true
+		if strings.HasPrefix(d.Message, "vms[") && strings.HasPrefix(d.Hint, "known: name, id") { // no misspelt name
+			d.Hint += "; values of your own go into params of the plan, and hooks read them in ctx.params"
+		}
 	}
 	p.Name, _ = b.c.Value("name").(string)
 	sites := table(b.c.Value("sites"))
