@@ -169,15 +169,18 @@ var (
 // LockedError says that somebody else works on a storage domain or a run.
 type LockedError struct {
 	Domain string // name or id of the storage domain; empty when it is the run that is locked
-	Run    string // id of the run
+	Run    string // id of the run that is locked, or that has the storage domain; empty where it is not known
 	Holder string // what the other one wrote about itself
 	Site   string // whose engine has the lock; empty for one on this machine
 }
 
 func (e *LockedError) Error() string {
 	what := "storage domain " + e.Domain
-	if e.Domain == "" {
+	switch {
+	case e.Domain == "":
 		what = "run " + e.Run
+	case e.Run != "":
+		what += " (run " + e.Run + ")"
 	}
 	holder := "another drrun"
 	if e.Holder != "" {

@@ -50,6 +50,9 @@ func WriteHook(session func() *Session) ovirt.WriteHook {
 		}
 		sum := sha256.Sum256(w.Body)
 		subject := engine.Subject{Kind: w.Subject.Kind, Site: w.Site, ID: w.Subject.ID, Name: w.Subject.Name}
+		if domain, known := s.Facts.Domain(subject.ID); known && subject.Kind == ovirt.KindStorageDomain {
+			subject.Name = cmp.Or(subject.Name, domain.Name)
+		}
 		pending, err := s.Run.Begin(ctx, engine.Intent{
 			Op: w.Op, Method: w.Method, Path: w.Path, Digest: hex.EncodeToString(sum[:8]), Retry: w.Retry, Site: w.Site, Look: looks(w), Beside: beside(w), Undoes: s.undoes(w, subject), Subject: subject,
 		})

@@ -3,6 +3,7 @@ package runner_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"drrun/ovirt/lab"
 	"drrun/plans/runner"
@@ -47,6 +48,10 @@ func TestAfterFailedHooks(t *testing.T) {
 			}
 			p.lose()
 			first := p.failover(nil)
+			p.wait(time.Minute)
+			if next := p.next(); next != "drrun resume RUN" {
+				t.Errorf("status says %q is next", next)
+			}
 			for _, r := range []*runner.Result{first, p.resume(first.Run, nil)} {
 				expect(t, r, runner.ExitPartial)
 				hint := strings.ReplaceAll(r.Error.Hint, r.Run, "RUN")

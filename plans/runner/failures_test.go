@@ -239,6 +239,27 @@ func TestSpeed(t *testing.T) {
 	}
 }
 
+// TestSecondStarter starts a failover while another one runs: it is told the name of the storage domain, and which run to look at.
+func TestSecondStarter(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, 1, lab.TwoSitesOptions{})
+	p.lose()
+	var first string
+	var second *runner.Result
+	p.do(func(env engine.Env) {
+		o := p.options(env, writable)
+		o.Began = func(run string, _ runner.Totals) {
+			first = run
+			env.Go(func() { second = runner.Start(context.Background(), context.Background(), p.options(env, writable)) })
+		}
+		expect(t, runner.Start(context.Background(), context.Background(), o), runner.ExitDone)
+	})
+	expect(t, second, runner.ExitRefused)
+	if want := "storage domain " + p.domains()[0] + " (run " + first + ") is in use by "; second.Error.Code != "locked" || !strings.HasPrefix(second.Error.Message, want) || !strings.Contains(second.Error.Hint, "drrun status "+first) {
+		t.Errorf("error %+v, want %q", second.Error, want)
+	}
+}
+
 // TestTwoStarters starts the same failover twice at once, in many orders: one does it, the other names who does.
 func TestTwoStarters(t *testing.T) {
 	t.Parallel()

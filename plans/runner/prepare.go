@@ -155,13 +155,35 @@ func (a *attempt) lock(domainIDs []string) error {
 	unlock, err := engine.LockDomains(a.Env, a.StateDir, domainIDs, holder)
 	var locked *engine.LockedError
 	if errors.As(err, &locked) {
-		return refuse("locked", "wait for it to end, or stop it; drrun history shows the runs", err)
+		return refuse("locked", a.afterLocked(locked), err)
 	}
 	if err != nil {
 		return refuse("state", "the state folder must be writable: "+a.StateDir, err)
 	}
 	a.unlock = unlock
 	return nil
+}
+
+// afterLocked gives the storage domain that another run works on its name, and says where that run can be looked at.
+func (a *attempt) afterLocked(locked *engine.LockedError) string {
+	id := locked.Domain
+	for _, domain := range a.plan.StorageDomains {
+		if domain.ID == id {
+			locked.Domain = domain.Name
+		}
+	}
+	hint := "wait for it to end, or stop it; drrun history shows the runs"
+	runs, err := engine.ListRuns(a.Env, a.StateDir)
+	if err != nil {
+		return hint
+	}
+	for _, run := range runs {
+		if run.Unfinished() && len(run.Touches([]string{id})) > 0 {
+			locked.Run = run.ID
+			return "wait for it to end, or stop it: drrun status " + run.ID + " tells where it stands"
+		}
+	}
+	return hint
 }
 
 func (a *attempt) create(facts *stdlib.Facts) error {

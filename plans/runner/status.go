@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"drrun/engine"
@@ -48,6 +49,8 @@ func (a *attempt) readPair(ctx context.Context) error {
 	command, why := pair.Next(a.PlanFile)
 	if waiting, reason := a.waitingRun(); waiting != "" {
 		command, why = waiting, reason
+	} else if part, reason := a.partialRun(pair); part != "" {
+		command, why = part, reason
 	}
 	a.result.Pair = &PairResult{Pair: pair, Next: command, Why: why}
 	if len(pair.Silent) == 2 {
@@ -81,6 +84,40 @@ func (a *attempt) waitingRun() (command, why string) {
 		return "drrun " + verb + " " + run.ID, fmt.Sprintf("run %s (%s, begun %s) is unfinished on these storage domains", run.ID, run.Head.Action, run.Started.UTC().Format("2006-01-02 15:04"))
 	}
 	return "", ""
+}
+
+// partialRun is the command that goes on with the newest run on storage domains of the plan, where it brought them to where they are and
+// ended in part: what it left is to be mended before they are moved again.
+func (a *attempt) partialRun(pair *plans.Pair) (command, why string) {
+	if a.StateDir == "" {
+		return "", ""
+	}
+	runs, err := engine.ListRuns(a.Env, a.StateDir)
+	if err != nil {
+		return "", "" // waitingRun has said it
+	}
+	var newest *engine.RunInfo
+	for i, run := range runs {
+		if moves := plans.Moves(run.Head.Action); moves && len(run.Touches(a.domainIDs())) > 0 && (newest == nil || run.Resumed.After(newest.Resumed)) {
+			newest = &runs[i]
+		}
+	}
+	if newest == nil || newest.Status != StatusPartial || !livesAt(pair, newest.Head.Target) {
+		return "", ""
+	}
+	return "drrun resume " + newest.ID, fmt.Sprintf("run %s (%s, begun %s) ended in part: what it left is not as the plan wants it. drrun show %s tells what is wrong; when that is mended, resume it before anything else",
+		newest.ID, newest.Head.Action, newest.Started.UTC().Format("2006-01-02 15:04"), newest.ID)
+}
+
+// livesAt tells that a site holds every storage domain, and that the other one holds none or does not answer.
+func livesAt(pair *plans.Pair, site string) bool {
+	return !slices.ContainsFunc(pair.StorageDomains, func(domain plans.ObjectState) bool {
+		at, other := domain.Primary, domain.Secondary
+		if site == plans.Secondary {
+			at, other = other, at
+		}
+		return !at.Holds || other.Holds
+	})
 }
 
 // reach makes the clients of both sites, which have no roles here. A site that does not answer is missing from sites and has its reason.

@@ -22,8 +22,14 @@ return dr.library {
       -- A change like this one is recorded: a resumed run takes the recorded answer and does not ask again.
       local answer = http.post { url = options.address .. "/groups/" .. group.name .. "/promote", timeout = options.timeout }
       ctx:log("the array has promoted " .. group.name)
+      -- The array has promoted: an answer without JSON must not end the run here. What it does not say is not known.
+      local said = answer.json
+      if type(said) ~= "table" then
+        ctx:warn("the array promoted " .. group.name .. " and sent no JSON: HTTP " .. answer.status .. ", Content-Type " .. (answer.headers["content-type"] or "none"))
+        said = {}
+      end
       -- as_of is the last write that the copy holds: what was written later is lost. "unknown" is an honest answer.
-      return { writable = true, as_of = answer.json.last_write or "unknown" }
+      return { writable = true, as_of = said.last_write or "unknown" }
     end,
   },
 

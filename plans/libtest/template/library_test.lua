@@ -3,12 +3,12 @@ local test = require "test"
 local VARIABLE = require "MODULE"
 
 -- Plays the array: what the real one would do to its storage, this one does in the lab.
-local function array(t)
+local function array(t, answer)
   return t:http(function(request)
     if request.path == "/health" then return { status = 200 } end
     if request.path == "/groups/all/promote" then
       t.lab:promote "nfs_ds"
-      return { json = { last_write = "2026-11-20T14:30:00Z" } }
+      return answer or { json = { last_write = "2026-11-20T14:30:00Z" } }
     end
     return { status = 404 }
   end)
@@ -34,6 +34,13 @@ end)
 test.case("a run that was killed behind the promotion does not promote again", function(t)
   local server = array(t)
   local result = t:failover { use = { VARIABLE { address = server.url } }, kill_after = "promote_storage" }
+  t:equal(result.exit, 0)
+  t:equal(promotions(server), 1)
+end)
+
+test.case("an array that promotes and answers nothing does not end the run", function(t)
+  local server = array(t, { status = 200, body = "" })
+  local result = t:failover { use = { VARIABLE { address = server.url } } }
   t:equal(result.exit, 0)
   t:equal(promotions(server), 1)
 end)
