@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
@@ -46,6 +47,9 @@ func newReader(s *source, with reading) *reader {
 		r.types[class.Name] = class
 	}
 	record := func(declared Record) {
+		if slices.ContainsFunc(declared.Fields, func(f Field) bool { return strings.HasPrefix(f.Name, "[") }) {
+			return // it has fields of any name: "[string] any"
+		}
 		class := &Class{Name: declared.Name, Fields: declared.Fields}
 		r.types[declared.Name], r.records[class] = class, true
 	}

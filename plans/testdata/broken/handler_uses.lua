@@ -59,6 +59,8 @@ plan:on("after_run", function(ctx, result)
   local row = { vm = result.status }
   row.anything = found and optional.anything
   ctx:log(name_of { label = "x" } .. tostring(row.anything))
+  local answer = ctx:prompt { name = "array", text = "Writable?", needs = { "writable" } }
+  ctx:log(tostring(answer.writable)) -- an answer has the parts that were needed
   ctx.log(ctx, "the object itself stands in front")
 end)
 
