@@ -83,7 +83,7 @@ func TestAtNightPageHasEveryWord(t *testing.T) {
 var (
 	luaQuestion = regexp.MustCompile(`ctx:(?:prompt|confirm) ?\{\s*name = "([\w:]+)"`)
 	goQuestion  = regexp.MustCompile(`Question\{\s*Name: +([\w."]+)`)
-	assigned    = regexp.MustCompile(`\bname := (\w+) \+`)
+	assigned    = regexp.MustCompile(`\bname := (?:stdlib\.)?(\w+) \+`)
 	constant    = regexp.MustCompile(`(?m)^(?:const |\t)(\w+) += "([\w:]+)"`)
 )
 
@@ -112,12 +112,12 @@ func questionNames(t *testing.T) []string {
 	}
 	var variables []string
 	for _, match := range assigned.FindAllStringSubmatch(source, -1) {
-		if constants[match[1]] != "" && strings.HasSuffix(constants[match[1]], ":") {
-			variables = append(variables, constants[match[1]])
+		if name := constants[match[1]]; strings.HasSuffix(name, ":") || strings.HasPrefix(match[1], "Question") && name != "" {
+			variables = append(variables, name)
 		}
 	}
 	for _, match := range goQuestion.FindAllStringSubmatch(source, -1) {
-		switch name := match[1]; {
+		switch name := strings.TrimPrefix(match[1], "stdlib."); {
 		case strings.HasPrefix(name, `"`):
 			names = append(names, strings.Trim(name, `"`))
 		case name == "name": // put together above it
