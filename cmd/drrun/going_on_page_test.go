@@ -16,7 +16,7 @@ const goingOnHooks = `plan:on("before_rank", function(ctx)
   if ctx.action == "failover" then return ctx:prompt { name = "cooling", text = "Is the cooling of the room on?" } end
 end, { as = "cooling" })
 plan:on("before_start", function(ctx, vm)
-  if ctx.action == "failover" and vm.name == "vm1" then ctx[ctx.action](ctx) end
+  if ctx.action == "failover" and vm.name == "vm1" then tostring(vm.name):nonsense() end
 end, { as = "dns" })
 plan:on("after_start", function(ctx, vm)
   if vm.name == "vm3" and ctx.run.attempt == 3 then error("no ticket system") end
