@@ -297,6 +297,28 @@ local function quarantine_unseen(ctx, there)
   end
 end
 
+-- Calls stop for VMs in descending ranks; within a rank first for those that no other one comes after.
+local function down_the_ranks(ctx, vms, title, stop, how)
+  local ranks, order = {}, {}
+  for _, fact in ipairs(vms) do
+    if not ranks[fact.rank] then
+      ranks[fact.rank] = {}
+      order[#order + 1] = fact.rank
+    end
+    table.insert(ranks[fact.rank], fact)
+  end
+  table.sort(order, function(a, b) return a > b end)
+  for _, number in ipairs(order) do
+    ctx:stage(title .. number)
+    local rest = ranks[number]
+    while #rest > 0 do
+      local wave
+      wave, rest = nobody_needs(rest)
+      ctx:parallel(wave, stop, how or {})
+    end
+  end
+end
+
 local function stop_one(ctx, fact)
   local vm = ctx.source:vm(fact.id)
   ctx:hook("before_stop", vm)
@@ -322,27 +344,12 @@ function steps.stop_source(ctx)
     if now.ha then vm:set_ha { enabled = false } end
     if now.delete_protected then vm:set_delete_protection(false) end
   end, { limit = 8 })
-  local ranks, order = {}, {}
+  local running = {}
   for _, fact in ipairs(mine) do
     -- One that went down after an earlier attempt was cut still has its after_stop before it.
-    if there[fact.id].status ~= "down" or ctx.source:vm(fact.id).stopped_by_run then
-      if not ranks[fact.rank] then
-        ranks[fact.rank] = {}
-        order[#order + 1] = fact.rank
-      end
-      table.insert(ranks[fact.rank], fact)
-    end
+    if there[fact.id].status ~= "down" or ctx.source:vm(fact.id).stopped_by_run then running[#running + 1] = fact end
   end
-  table.sort(order, function(a, b) return a > b end)
-  for _, number in ipairs(order) do
-    ctx:stage("stop rank " .. number)
-    local rest = ranks[number]
-    while #rest > 0 do
-      local wave
-      wave, rest = nobody_needs(rest)
-      ctx:parallel(wave, function(fact) stop_one(ctx, fact) end)
-    end
-  end
+  down_the_ranks(ctx, running, "stop rank ", function(fact) stop_one(ctx, fact) end)
 end
 
 ---For an action of the plan's own: the VMs that are up at ctx.target are shut down there, in descending ranks, with HA off so that the
@@ -352,31 +359,16 @@ end
 function steps.shut_down(ctx, options)
   ctx:stage("shut down " .. ctx.target.name, options)
   if not (options and options.stay_down) then ctx:evidence() end
-  local there, ranks, order = vms_at(ctx, ctx.target), {}, {}
+  local there, running = vms_at(ctx, ctx.target), {}
   for _, fact in ipairs(ctx.facts.vms) do
     local now = there[fact.id]
-    if now and now.status ~= "down" and not ctx.target:vm(fact.id).started_by_run then
-      if not ranks[fact.rank] then
-        ranks[fact.rank] = {}
-        order[#order + 1] = fact.rank
-      end
-      table.insert(ranks[fact.rank], fact)
-    end
+    if now and now.status ~= "down" and not ctx.target:vm(fact.id).started_by_run then running[#running + 1] = fact end
   end
-  table.sort(order, function(a, b) return a > b end)
-  for _, number in ipairs(order) do
-    ctx:stage("shut down rank " .. number)
-    local rest = ranks[number]
-    while #rest > 0 do
-      local wave
-      wave, rest = nobody_needs(rest)
-      ctx:parallel(wave, function(fact)
-        local vm = ctx.target:vm(fact.id)
-        if there[fact.id].ha then vm:set_ha { enabled = false } end
-        vm:shutdown()
-      end, { limit = 8 })
-    end
-  end
+  down_the_ranks(ctx, running, "shut down rank ", function(fact)
+    local vm = ctx.target:vm(fact.id)
+    if there[fact.id].ha then vm:set_ha { enabled = false } end
+    vm:shutdown()
+  end, { limit = 8 })
 end
 
 -- The VM whose comment is changed so that the engine writes the domain's OVF store once more.
