@@ -139,28 +139,16 @@ func (s *Site) LogInISCSI(ctx context.Context, host Host, target ISCSITarget) er
 	body := iscsiActionXML{ISCSI: iscsiXML{Address: target.Address, Port: target.Port, Target: target.IQN, Username: target.Username, Password: target.Password}}
 	told := body
 	told.ISCSI.Password = hidden(target.Password)
-	retry := ""
-	for repeats := 0; ; repeats++ {
-		failure := s.perform(ctx, change{op: OpLogInISCSI, subject: subject, method: http.MethodPost, path: "/hosts/" + segment(host.ID) + "/iscsilogin",
-			body: body, told: told, accept: acceptAction, retry: retry})
-		switch {
-		case failure == nil:
-			return nil
-		case ctx.Err() != nil || repeats >= maxRepeats:
-			return failure
-		case failure.Code == CodeLocked:
-			retry = locked(failure)
-		case failure.unknown:
-			retry = "no answer was understood: " + failure.cause() + "; a login may be repeated"
-		default:
-			failure.Hint = "does the host reach " + target.Address + " on the storage network, and does the target let its initiator in?"
-			if strings.Contains(failure.Detail, "authorization") {
-				failure.Hint = "compare the username and the password of the target in the plan with those that the array asks for (CHAP)"
-			}
-			return failure
-		}
-		if s.pause(ctx, backoff(repeats+1)) != nil {
-			return failure
+	failure, refused := s.performRepeatable(ctx, change{op: OpLogInISCSI, subject: subject, method: http.MethodPost, path: "/hosts/" + segment(host.ID) + "/iscsilogin",
+		body: body, told: told, accept: acceptAction}, "a login")
+	if failure == nil {
+		return nil
+	}
+	if refused {
+		failure.Hint = "does the host reach " + target.Address + " on the storage network, and does the target let its initiator in?"
+		if strings.Contains(failure.Detail, "authorization") {
+			failure.Hint = "compare the username and the password of the target in the plan with those that the array asks for (CHAP)"
 		}
 	}
+	return failure
 }

@@ -587,28 +587,13 @@ func (s *Site) activate(ctx context.Context, dcID string, sd StorageDomain, time
 // RefreshHost makes a host report its devices and capabilities anew.
 func (s *Site) RefreshHost(ctx context.Context, hostID string) error {
 	subject := Subject{Kind: KindHost, ID: hostID}
-	ctx = patiently(ctx)
-	retry := ""
-	for repeats := 0; ; repeats++ {
-		failure := s.perform(ctx, change{op: OpRefreshHost, subject: subject, method: http.MethodPost, path: "/hosts/" + segment(hostID) + "/refresh",
-			body: actionXML{}, accept: acceptAction, retry: retry})
-		switch {
-		case failure == nil:
-			return nil
-		case ctx.Err() != nil || repeats >= maxRepeats:
-			return failure
-		case failure.Code == CodeLocked:
-			retry = locked(failure)
-		case failure.unknown:
-			// A refresh changes nothing that could be read, and does no harm twice.
-			retry = "no answer was understood: " + failure.cause() + "; a refresh may be repeated"
-		default:
-			return failure
-		}
-		if s.pause(ctx, backoff(repeats+1)) != nil {
-			return failure
-		}
+	// A refresh changes nothing that could be read, and does no harm twice.
+	failure, _ := s.performRepeatable(patiently(ctx), change{op: OpRefreshHost, subject: subject, method: http.MethodPost, path: "/hosts/" + segment(hostID) + "/refresh",
+		body: actionXML{}, accept: acceptAction}, "a refresh")
+	if failure == nil {
+		return nil
 	}
+	return failure
 }
 
 // eventHostRefreshed is ovirt-engine AuditLogType.java, HOST_REFRESHED_CAPABILITIES.
